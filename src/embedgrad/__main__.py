@@ -1,0 +1,3 @@
+from embedgrad.cli.main import run
+
+run()

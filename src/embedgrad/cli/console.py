@@ -1,0 +1,94 @@
+"""What a person sees: notes and progress on stderr, results on stdout, little when nobody watches."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+_SHOW_AFTER_SECONDS = 2.0
+_PLAIN_EVERY_SECONDS = 10.0
+
+
+class Terminal:
+    """The two streams of one command, and how talkative it may be on them."""
+
+    def __init__(self, as_json: bool, quiet: bool) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self._out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+        self._err = Console(stderr=True, highlight=False)
+
+    def note(self, sentence: str) -> None:
+        """Something worth knowing on the way. A warning, so not silenced by --json."""
+        if not self.quiet:
+            self._err.print(Text(sentence), soft_wrap=True)
+
+    def say(self, text: str = "") -> None:
+        """Part of the result, for people."""
+        if not self.as_json and not self.quiet:
+            self._out.print(Text(text), soft_wrap=True)
+
+    def result(self, value: Any) -> None:
+        """The result, for machines; printed only with --json, on one line."""
+        if self.as_json:
+            print(json.dumps(value, ensure_ascii=False), flush=True)
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """A header row and the rows under it."""
+        if self.as_json or self.quiet:
+            return
+        header, *body = rows
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for number, title in enumerate(header):
+            table.add_column(Text(title), justify="left" if number == 0 else "right", overflow="fold")
+        for row in body:
+            table.add_row(*(Text(cell) for cell in row))
+        self._out.print(table)
+
+    @contextmanager
+    def progress(self, what: str, total: int, done: int = 0) -> Iterator[ProgressLine]:
+        """A bar with time left on a terminal, a plain line now and then elsewhere, nothing with --quiet."""
+        if self.quiet:
+            yield ProgressLine(None, None, what, total, done)
+        elif self._err.is_terminal:
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=self._err, transient=True) as bar:
+                yield ProgressLine(bar, None, what, total, done)
+        else:
+            yield ProgressLine(None, self._err, what, total, done)
+
+
+class ProgressLine:
+    """Progress of one long thing; `update` as often as you like."""
+
+    def __init__(self, bar: Progress | None, plain: Console | None, what: str, total: int, done: int) -> None:
+        self._bar, self._plain, self._what, self._total, self._first = bar, plain, what, total, done
+        self._task = bar.add_task(what, total=total, completed=done) if bar else None
+        self._started = time.monotonic()
+        self._next = self._started + _SHOW_AFTER_SECONDS
+
+    def update(self, done: int, detail: str = "") -> None:
+        if self._bar is not None and self._task is not None:
+            words = f"{self._what}  {detail}" if detail else self._what
+            self._bar.update(self._task, completed=done, description=words)
+        elif self._plain is not None and time.monotonic() >= self._next and done < self._total:
+            passed = time.monotonic() - self._started
+            left = passed / max(done - self._first, 1) * (self._total - done)
+            self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
+            words = f"{self._what} {done}/{self._total}, about {left:.0f} s left" + (f", {detail}" if detail else "")
+            self._plain.print(Text(words), soft_wrap=True)

@@ -1,0 +1,150 @@
+"""`embedgrad evaluate`: prompts side by side on labeled rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from pydantic import Field
+
+from embedgrad.cli.console import Terminal
+from embedgrad.cli.settings import (
+    JudgingSettings,
+    ModelSettings,
+    RowSettings,
+    TemplateSettings,
+    load_rows,
+    merged,
+    required,
+)
+from embedgrad.data.example import Example
+from embedgrad.errors import DataError
+from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.tasks.task import Task
+
+if TYPE_CHECKING:
+    from embedgrad.evaluation.result import Evaluation
+    from embedgrad.model.frozen_model import FrozenModel
+    from embedgrad.prompt.soft_prompt import SoftPrompt
+
+
+class EvaluateSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
+    prompt: Annotated[tuple[str, ...], Parameter(negative=())] = Field(
+        (),
+        description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several.",
+    )
+    data: str | None = Field(None, description="Labeled rows: JSONL, CSV, or - for JSONL on stdin.")
+    batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
+    predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
+
+
+def evaluate(
+    *,
+    flags: Annotated[EvaluateSettings | None, Parameter(name="*")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="No progress, no notes.", negative=())] = False,
+) -> None:
+    """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt.
+
+    Example:
+        embedgrad evaluate --model Qwen/Qwen2.5-0.5B-Instruct --prompt "Positive or negative?" \
+            --prompt runs/reviews/prompt.safetensors --data unseen.jsonl
+    """
+    terminal = Terminal(json, quiet)
+    job = merged(flags, settings, EvaluateSettings)
+    required(job, "model", "prompt", "data")
+    rows = load_rows(job.data or "", job, job.columns(), job.labels)
+    task = job.resolved_task([row.target or "" for row in rows])
+
+    from embedgrad.cli.records import answer
+    from embedgrad.durable import write_file
+    from embedgrad.evaluation.result import compare_accuracy, compare_loss
+    from embedgrad.model.load import load_model
+    from embedgrad.placement import start
+    from embedgrad.report.tables import TABLE_NOTE, score_table
+    from embedgrad.report.words import loss_difference_words
+
+    model = load_model(job.model or "", job.dtype, job.device, job.revision)
+    template = job.named_template(bool(getattr(model.tokenizer, "chat_template", None)))
+    prompts = [
+        start(model, prompt, template, allow_mismatch=job.allow_mismatch, say=terminal.note) for prompt in job.prompt
+    ]
+    names = [
+        Path(given).name if given.endswith(".safetensors") else p.name
+        for given, p in zip(job.prompt, prompts, strict=True)
+    ]
+    found = judged_side_by_side(model, prompts, rows, task, job, terminal, names, job.batch_tokens)
+    accuracy = [compare_accuracy(found[0], other) for other in found[1:]]
+    losses = [compare_loss(found[0], other) for other in found[1:]]
+    if job.predictions is not None:
+        import json as json_lines
+
+        lines = [
+            json_lines.dumps(
+                {"prompt": name, "line": p.line, "input": p.input, "target": p.target, **answer(p)},
+                ensure_ascii=False,
+            )
+            for name, evaluation in zip(names, found, strict=True)
+            for p in evaluation.predictions
+        ]
+        write_file(job.predictions, ("\n".join(lines) + "\n").encode())
+    terminal.result(
+        {
+            "scores": [evaluation.score.model_dump(mode="json") for evaluation in found],
+            "comparisons": [c.model_dump(mode="json") if c else None for c in accuracy],
+            "loss_comparisons": [c.model_dump(mode="json") for c in losses],
+            "skipped": found[0].skipped,
+        }
+    )
+    terminal.table(score_table([evaluation.score for evaluation in found], accuracy))
+    terminal.say(TABLE_NOTE)
+    for name, comparison in zip(names[1:], losses, strict=True):
+        terminal.say(f"loss of {name!r} against the first: {loss_difference_words(comparison)}")
+
+
+def judged_side_by_side(
+    model: FrozenModel,
+    prompts: Sequence[SoftPrompt],
+    examples: Sequence[Example],
+    task: Task,
+    settings: EvaluationSettings,
+    terminal: Terminal,
+    names: Sequence[str],
+    batch_tokens: int = 8192,
+) -> list[Evaluation]:
+    """Each prompt on the same rows with the same settings. Rows that do not fit behind the longest prompt are left
+    out for all of them (with --overlong skip)."""
+    from embedgrad.evaluation.judge import Judge
+
+    def prepared(prompt: SoftPrompt, rows: Sequence[Example]) -> Judge:
+        return Judge.prepare(
+            model,
+            prompt,
+            rows,
+            task,
+            score_by=settings.score_by,
+            max_new_tokens=settings.max_new_tokens,
+            overlong=settings.overlong,
+            batch_tokens=batch_tokens,
+            say=terminal.note,
+        )
+
+    judges = [prepared(prompt, examples) for prompt in prompts]
+    skipped = 0
+    if any(judge.skipped for judge in judges):
+        kept = set.intersection(*({id(example) for example in judge.examples} for judge in judges))
+        rows = [example for example in examples if id(example) in kept]
+        if not rows:
+            raise DataError("Every row is longer than the model's context behind one of the prompts.")
+        skipped = len(examples) - len(rows)
+        terminal.note(f"{skipped} rows are longer than the model's context and left out for every prompt")
+        judges = [prepared(prompt, rows) for prompt in prompts]
+    found = []
+    for judge, prompt, name in zip(judges, prompts, names, strict=True):
+        with terminal.progress(f"evaluating {name[:40]!r}", len(judge.rows)) as progress:
+            evaluation = judge.judge(prompt.embeddings, name, lambda done, total: progress.update(done))
+            found.append(evaluation)
+    return found

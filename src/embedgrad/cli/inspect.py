@@ -1,0 +1,65 @@
+"""`embedgrad inspect FILE`: what a prompt file holds, without its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+from embedgrad.cli.console import Terminal
+from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt.file import PromptFile
+from embedgrad.template.template import FixedText
+
+
+def inspect(
+    file: Annotated[Path, Parameter(help="Prompt file (*.safetensors).")],
+    /,
+    *,
+    json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Only check the file.", negative=())] = False,
+) -> None:
+    """Show what a prompt file holds, after checking it. Needs no model.
+
+    Example:
+        embedgrad inspect emotion.safetensors
+    """
+    terminal = Terminal(json, quiet)
+    data = prompt_file.read_bytes(file)
+    content = prompt_file.decode(data, str(file))
+    facts = _facts(content, len(data), prompt_file.content_sha256(data))
+    terminal.result(facts)
+    for name, value in facts.items():
+        if value not in (None, {}, []):
+            terminal.say(f"{name.replace('_', ' '):<16} {_words(value)}")
+
+
+def _facts(content: PromptFile, size: int, sha256: str) -> dict[str, Any]:
+    record, rows = content.record, content.embeddings
+    base = record.base
+    return {
+        "text": record.text,
+        "tokens": rows.shape[0],
+        "width": rows.shape[1],
+        "row_norm_mean": float(np.linalg.norm(rows, axis=1).mean()),
+        "frozen_tokens": [i for i, moves in enumerate(record.trainable or ()) if not moves],
+        "template": None
+        if record.template is None
+        else "".join(s.text if isinstance(s, FixedText) else f"{{{s.name}}}" for s in record.template.segments),
+        "base": None if base is None else base.model_dump(mode="json"),
+        "created": record.created,
+        "metrics": record.metrics,
+        "settings": record.settings,
+        "bytes": size,
+        "content_sha256": sha256,
+    }
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items() if inner is not None)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return repr(value) if isinstance(value, str) and ("\n" in value or not value.isprintable()) else str(value)

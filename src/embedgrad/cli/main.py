@@ -1,0 +1,81 @@
+"""The command line: knows the verbs by name, tells errors without tracebacks, sets the exit code.
+
+0 fine, 1 failed, 2 bad usage. `--debug` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from embedgrad.errors import EmbedgradError
+
+_HELP = """Tune the token embeddings of the prompt you already have, the model frozen.
+
+Start with:
+    embedgrad tune --model MODEL --prompt "..." --train train.jsonl --test test.jsonl
+"""
+_EPILOGUE = "Every verb has --help with an example, --json and --quiet. --debug shows tracebacks."
+
+# Verb -> one line of help. The module of the same name is imported when the verb is used.
+_VERBS = {
+    "tune": "Tune a prompt on labeled rows, and measure the gain on rows it has not seen.",
+    "evaluate": "Score prompts (texts and files, side by side) on labeled rows.",
+    "generate": "Answer inputs under a prompt: from arguments, or JSONL through stdin and stdout.",
+    "inspect": "Show what a prompt file holds. Needs no model.",
+}
+
+
+def app() -> App:
+    """The command line as a cyclopts App."""
+    found = App(
+        name="embedgrad",
+        help=_HELP,
+        help_format="plaintext",
+        help_epilogue=_EPILOGUE,
+        version=_version,
+        result_action="return_value",
+    )
+    for verb, line in _VERBS.items():
+        found.command(f"embedgrad.cli.{verb}:{verb}", name=verb, help=line)
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code."""
+    debug = "--debug" in arguments
+    try:
+        app()([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has enough (`| head`): nothing is wrong, and nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (EmbedgradError, CycloptsError, KeyboardInterrupt, OSError) as error:
+        if debug:
+            raise
+        print(f"embedgrad: {_words(error)}", file=sys.stderr)
+        return 2 if isinstance(error, CycloptsError) else getattr(error, "exit_code", 1)
+    return 0
+
+
+def run() -> None:
+    """Entry point of the `embedgrad` script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "Stopped."
+    if isinstance(error, CycloptsError):
+        return f"{error} See --help."
+    return str(error)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("embedgrad")

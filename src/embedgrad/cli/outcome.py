@@ -1,0 +1,88 @@
+"""What a tuning came to: written into the run folder, shown to the person."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from embedgrad.cli.console import Terminal
+from embedgrad.cli.records import predictions_side_by_side, versions
+from embedgrad.data.splits import Parts
+from embedgrad.evaluation.result import Evaluation, compare_accuracy, compare_loss
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.memory import peak_bytes
+from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.report.page import write_report
+from embedgrad.report.run_folder import Result, RowCounts
+from embedgrad.report.tables import TABLE_NOTE, score_table
+from embedgrad.report.words import bytes_words, duration_words, loss_difference_words, verdict
+from embedgrad.runs import PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
+from embedgrad.tuning.tune import Run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run and both prompts on the test rows."""
+
+    run: Run
+    before: Evaluation
+    after: Evaluation
+    model: FrozenModel
+    baseline: SoftPrompt
+    parts: Parts
+
+
+def write(outcome: Outcome, folder: RunFolder) -> Result:
+    """Prompt file, predictions, result and report; the result comes last but one, so its presence means finished."""
+    run, parts = outcome.run, outcome.parts
+    result = Result(
+        before=outcome.before.score,
+        after=outcome.after.score,
+        comparison=compare_accuracy(outcome.before, outcome.after),
+        loss_comparison=compare_loss(outcome.before, outcome.after),
+        prompt_file=PROMPT,
+        steps=run.steps,
+        seconds=run.seconds,
+        peak_bytes=peak_bytes(outcome.model.device),
+        versions=versions(),
+        rows=RowCounts(
+            train=len(parts.train),
+            validation=len(parts.validation),
+            test=outcome.after.score.total,
+            removed_duplicates=parts.removed_train + parts.removed_validation,
+        ),
+        model=outcome.model.identity.name,
+        prompt_text=run.prompt.text or outcome.baseline.text,
+        best_step=run.best_step,
+        stopped=run.stopped,
+    )
+    metrics = {**run.prompt.metrics, "test": outcome.after.score.model_dump(mode="json")}
+    run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT))
+    folder.write_lines(PREDICTIONS, predictions_side_by_side(outcome.before, outcome.after))
+    folder.write_json(RESULT, result.model_dump(mode="json"))
+    write_report(folder.path)
+    return result
+
+
+def show(result: Result, outcome: Outcome, folder: RunFolder, model: str, terminal: Terminal) -> None:
+    """The before/after table, the verdict, what it cost, and the next command to try."""
+    comparison = result.comparison
+    terminal.result(result.model_dump(mode="json") | {"folder": str(folder.path)})
+    terminal.table(score_table([result.before, result.after], [comparison] if comparison else ()))
+    terminal.say(TABLE_NOTE)
+    if comparison:
+        terminal.say(f"loss difference {loss_difference_words(result.loss_comparison)}")
+    terminal.say(f"\n{verdict(result)}\n")
+    terminal.say(
+        f"{result.steps} steps ({result.stopped}; best after step {result.best_step}), "
+        f"{duration_words(result.seconds)} of tuning, peak memory {bytes_words(result.peak_bytes)}"
+    )
+    terminal.say(f"prompt  {folder.file(PROMPT)}\nreport  {folder.file(REPORT)}\n\nUse it:")
+    example = shlex.quote(_short(outcome.parts.test[0].input))
+    prompt = shlex.quote(str(folder.file(PROMPT)))
+    terminal.say(f"  embedgrad generate --model {shlex.quote(model)} --prompt {prompt} {example}")
+
+
+def _short(text: str, limit: int = 80) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= limit else words[:limit].rsplit(" ", 1)[0]

@@ -1,0 +1,41 @@
+"""Predictions as lines for files, and the versions behind a result."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+from embedgrad.evaluation.result import Evaluation, Prediction
+
+
+def answer(prediction: Prediction) -> dict[str, Any]:
+    """What one prompt made of one row."""
+    return {
+        "output": prediction.output or "",
+        "prediction": prediction.prediction,
+        "correct": prediction.correct,
+        "meant": prediction.meant,
+        "likeliest": prediction.likeliest,
+        "truncated": prediction.truncated,
+        "loss": prediction.loss,
+    }
+
+
+def predictions_side_by_side(before: Evaluation, after: Evaluation) -> Iterator[dict[str, Any]]:
+    """The lines of `predictions.jsonl`."""
+    for first, second in zip(before.predictions, after.predictions, strict=True):
+        yield {
+            "line": first.line,
+            "input": first.input,
+            "target": first.target,
+            "before": answer(first),
+            "after": answer(second),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    names = ("embedgrad", "torch", "transformers", "tokenizers", "safetensors")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -1,0 +1,136 @@
+"""Flags that several verbs share, as settings: a flag is a field, a settings file has the same keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from cyclopts import Parameter, Token
+from pydantic import Field
+
+from embedgrad.data.example import Example
+from embedgrad.data.sources import load_examples
+from embedgrad.errors import SettingsError
+from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.settings import Settings, checked, read_toml
+from embedgrad.template.template import Message, Template
+
+
+def _split_at_commas(kind: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
+    return tuple(part.strip() for token in tokens for part in token.value.split(",") if part.strip())
+
+
+def _with_newlines(kind: Any, tokens: Sequence[Token]) -> str:
+    r"""A template typed in a shell: `\n` and `\t` there mean newline and tab."""
+    return tokens[0].value.replace("\\n", "\n").replace("\\t", "\t")
+
+
+CommaSeparated = Parameter(converter=_split_at_commas, n_tokens=1, negative=())
+Typed = Parameter(converter=_with_newlines, n_tokens=1)
+
+
+class ModelSettings(Settings):
+    model: str | None = Field(None, description="Base model: a folder, or a name on the Hugging Face Hub.")
+    revision: str | None = Field(None, description="Commit, branch or tag of the model on the Hub.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto is bfloat16 on a GPU, float32 on a CPU."
+    )
+    device: str = Field("auto", description="cpu, cuda, cuda:1; auto is the first GPU, else the CPU.")
+
+
+class TemplateSettings(Settings):
+    template: Annotated[str | None, Typed] = Field(
+        None,
+        description=r'Where the prompt and the input stand, for example "{prompt}\n\n{input}" (\n is a newline).',
+    )
+    system: Annotated[str | None, Typed] = Field(
+        None, description="System message in front of the template; it may hold {prompt} instead."
+    )
+    layout: Literal["auto", "chat", "text"] = Field(
+        "auto", description="Chat message or plain text; auto is chat where the model has a chat template."
+    )
+    messages: Annotated[tuple[Message, ...] | None, Parameter(parse=False)] = Field(
+        None, description="Chat messages instead of --template (settings file only)."
+    )
+    allow_mismatch: bool = Field(False, description="Use a prompt file on another base model than its own.")
+
+    def named_template(self, has_chat_template: bool) -> Template | None:
+        """The template these settings name; None where they leave it to the prompt or the model."""
+        if self.messages is not None:
+            if self.template or self.system:
+                raise SettingsError("messages and template/system exclude each other: both place the prompt.")
+            return Template.messages([m.model_dump() for m in self.messages])
+        if self.template is None and self.system is None and self.layout == "auto":
+            return None
+        is_chat = has_chat_template or self.system is not None if self.layout == "auto" else self.layout == "chat"
+        content = self.template or self._default_content(is_chat)
+        if not is_chat:
+            if self.system is not None:
+                raise SettingsError("--system needs --layout chat: plain text has no system message.")
+            return Template.text(content)
+        if self.system is None:
+            return Template.chat(content)
+        return Template.messages([{"role": "system", "content": self.system}, {"role": "user", "content": content}])
+
+    def _default_content(self, is_chat: bool) -> str:
+        if self.system is not None and "{prompt}" in self.system:
+            return "{input}"
+        return "{prompt}\n\n{input}" if is_chat else "{prompt}\n{input}\n"
+
+    def columns(self) -> tuple[str, ...]:
+        """Columns that every row must have, known before any model is loaded."""
+        named = self.named_template(has_chat_template=True)
+        return named.columns[1:] if named else ()
+
+
+class RowSettings(Settings):
+    input_field: str | None = Field(None, description="Column that holds the input, where it is not recognised.")
+    target_field: str | None = Field(None, description="Column that holds the wanted answer.")
+
+
+def load_rows(
+    source: str,
+    rows: RowSettings,
+    columns: Sequence[str],
+    labels: Sequence[str] | None,
+    needs_target: bool = True,
+) -> list[Example]:
+    """The rows of a file (or `-`), as the flags describe them."""
+    return load_examples(
+        source,
+        input_field=rows.input_field,
+        target_field=rows.target_field,
+        labels=labels,
+        columns=columns,
+        needs_target=needs_target,
+    )
+
+
+class JudgingSettings(EvaluationSettings):
+    labels: Annotated[tuple[str, ...] | None, CommaSeparated] = Field(
+        None, description="The labels, comma-separated; rows with others are errors."
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def merged(flags: S | None, file: Path | None, kind: type[S]) -> S:
+    """Flag over file over default. Raises SettingsError, FileMissing."""
+    from_file = read_toml(file) if file else {}
+    from_flags = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
+    checked(kind, from_file, str(file))
+    return checked(kind, {**from_file, **from_flags}, "command line")
+
+
+def required(settings: Settings, *names: str) -> None:
+    """Raises SettingsError for a setting that has no default and was not given."""
+    missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(settings, name)]
+    if missing:
+        raise SettingsError(f"{' and '.join(missing)} must be given, as a flag or in a --settings file. See --help.")
+
+
+def absolute(path: str) -> str:
+    """A path as it will still be found from elsewhere; stdin stays `-`."""
+    return path if path == "-" else str(Path(path).expanduser().absolute())

@@ -1,0 +1,40 @@
+"""Which rows an optimizer step sees, and how they are cut into pieces that fit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from functools import lru_cache
+
+
+def batch_rows(rows: int, batch: int, seed: int, step: int) -> tuple[int, ...]:
+    """Row numbers of optimizer step `step` (from 0): the `step`-th piece of `batch` rows of an endless line
+    of shuffles of `range(rows)`.
+
+    A pure function of its arguments, so a resumed run needs no sampler state. Every batch is full and may
+    span two shuffles; each shuffle (epoch) has each row once. Raises ValueError for sizes below 1.
+    """
+    if rows < 1 or batch < 1 or step < 0:
+        raise ValueError(f"expected rows >= 1, batch >= 1, step >= 0; got {rows}, {batch}, {step}")
+    places = (divmod(place, rows) for place in range(step * batch, (step + 1) * batch))
+    return tuple(_shuffle(rows, seed, epoch)[row] for epoch, row in places)
+
+
+def micro_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Indices of `lengths` (tokens per row), shortest first, in pieces whose padded size, longest row x rows,
+    is at most `batch_tokens`. A row longer than that has a piece of its own. Equal lengths keep their order.
+    """
+    pieces: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if pieces and lengths[index] * (len(pieces[-1]) + 1) <= batch_tokens:
+            pieces[-1].append(index)
+        else:
+            pieces.append([index])
+    return pieces
+
+
+@lru_cache(maxsize=4)
+def _shuffle(rows: int, seed: int, epoch: int) -> tuple[int, ...]:
+    order = list(range(rows))
+    random.Random(f"batches:{seed}:{epoch}").shuffle(order)
+    return tuple(order)

@@ -1,0 +1,24 @@
+"""One labeled row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row as the user wrote it.
+
+    input    what fills the `{input}` slot
+    target   the wanted answer; None where only an answer is asked for
+    columns  further columns by name, as texts, for `{name}` slots
+    history  earlier chat turns as (role, content), kept in front of the input
+    line     line in its file, counting from 1 as an editor does; 0 for rows made in Python
+    """
+
+    input: str
+    target: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    history: tuple[tuple[str, str], ...] = ()
+    line: int = 0

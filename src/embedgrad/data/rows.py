@@ -1,0 +1,150 @@
+"""One row of a file becomes one Example, or a RowError says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from embedgrad.data.example import Example
+from embedgrad.data.fields import MESSAGES, Fields
+from embedgrad.data.records import Row
+
+_ROLES = ("system", "user", "assistant")
+
+
+class RowError(ValueError):
+    """Why a row cannot be used: `problem` in words; `word` is perhaps a slip for one of `known`."""
+
+    def __init__(self, problem: str, word: str = "", known: Sequence[str] = ()) -> None:
+        super().__init__(problem)
+        self.problem, self.word, self.known = problem, word, known
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """How the rows of one file are read: its fields, the labels allowed, the columns a template needs."""
+
+    fields: Fields
+    labels: frozenset[str] | None
+    needs_target: bool
+    columns: tuple[str, ...]
+
+    def example(self, line: int, row: Row) -> Example:
+        """Strings as they are, numbers as their JSON text. Raises RowError."""
+        if self.fields.input == MESSAGES:
+            turns = _turns(_present(row, MESSAGES))
+            input_text, target, history = self._last_exchange(turns)
+        else:
+            input_text, target, history = _filled(row, self.fields.input), self._target(row), ()
+        if target is not None and self.labels is not None and target not in self.labels:
+            problem = f"{_quoted(target)} is none of the {len(self.labels)} labels"
+            raise RowError(problem, target, sorted(self.labels))
+        own = (self.fields.input, self.fields.target)
+        columns = {key: _text(key, value) for key, value in row.items() if type(value) is str and key not in own}
+        for name in self.columns:
+            if name not in columns:
+                columns[name] = _text(name, _present(row, name))
+        return Example(input_text, target, columns, history, line)
+
+    def _target(self, row: Row) -> str | None:
+        field = self.fields.target
+        if field is None:
+            return None
+        if not self.needs_target and (row.get(field) is None or row[field] == ""):
+            return None
+        return _filled(row, field)
+
+    def _last_exchange(self, turns: list[tuple[str, str]]) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
+        target = turns.pop()[1] if turns[-1][0] == "assistant" else None
+        if target is None and self.needs_target:
+            raise RowError(f"the last message is the {turns[-1][0]}'s; expected the assistant's, the target")
+        if not turns or turns[-1][0] != "user":
+            raise RowError("there is no user message, the input")
+        return turns[-1][1], target, tuple(turns[:-1])
+
+
+def _turns(messages: object) -> list[tuple[str, str]]:
+    """An optional system message, then user and assistant by turns."""
+    if not isinstance(messages, list) or not messages:
+        raise RowError(f'"{MESSAGES}" is {_kind(messages)}; expected a list of {{"role", "content"}}')
+    turns: list[tuple[str, str]] = []
+    for number, message in enumerate(messages, start=1):
+        role, content = _message(f"message {number}", message)
+        before = turns[-1][0] if turns else None
+        if role == "system" and turns:
+            raise RowError(f"message {number} is a system message; only the first may be one")
+        if role == before:
+            raise RowError(f"messages {number - 1} and {number} are both the {role}'s; expected them by turns")
+        if role == "assistant" and before != "user":
+            raise RowError(f"message {number} is the assistant's; expected the user's first")
+        turns.append((role, content))
+    return turns
+
+
+def _message(where: str, message: object) -> tuple[str, str]:
+    if not isinstance(message, dict):
+        raise RowError(f'{where} is {_kind(message)}; expected {{"role", "content"}}')
+    for key in ("role", "content"):
+        if key not in message:
+            raise RowError(f'{where} has no "{key}"')
+    further = [key for key in message if key not in ("role", "content") and message[key] is not None]
+    if further:
+        raise RowError(f'{where} has a "{further[0]}"; only role and content are read')
+    role = message["role"]
+    if role not in _ROLES:
+        shown = _quoted(role) if isinstance(role, str) else _kind(role)
+        raise RowError(f"the role of {where} is {shown}; expected {', '.join(_ROLES[:2])} or {_ROLES[2]}")
+    return role, _not_blank(f"the content of {where}", message["content"])
+
+
+def _present(row: Row, field: str) -> object:
+    if field not in row:
+        raise RowError(f'no field "{field}"', field, list(row))
+    return row[field]
+
+
+def _filled(row: Row, field: str) -> str:
+    return _not_blank(f'"{field}"', _present(row, field))
+
+
+def _text(field: str, value: object) -> str:
+    return _checked(f'"{field}"', value)
+
+
+def _not_blank(what: str, value: object) -> str:
+    text = _checked(what, value)
+    if not text or text.isspace():
+        raise RowError(f"{what} is {'only whitespace' if text else 'empty'}")
+    return text
+
+
+def _checked(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise RowError(f"{what} is {_kind(value)}; expected a text or a number")
+    if "\0" in value:
+        raise RowError(f"{what} holds a NUL character")
+    if not value.isascii() and not _encodable(value):
+        raise RowError(f"{what} holds half of a surrogate pair, which is no character")
+    return value
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    return "an object" if isinstance(value, dict) else json.dumps(value)
+
+
+def _quoted(text: str, most: int = 40) -> str:
+    short = text if len(text) <= most else text[: most - 1] + "…"
+    return json.dumps(short, ensure_ascii=not short.isprintable())

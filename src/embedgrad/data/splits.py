@@ -1,0 +1,121 @@
+"""Rows for tuning, for validation and for the final test, with none of them on two sides."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import random
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from embedgrad.data.example import Example
+from embedgrad.errors import DataError
+
+LEAST_TRAIN = 8
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three parts in file order, and how many rows were removed because a later part has them too."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    removed_train: int
+    removed_validation: int
+
+
+def split(
+    rows: Sequence[Example],
+    *,
+    validation: Sequence[Example] | None = None,
+    test: Sequence[Example] | None = None,
+    seed: int,
+) -> Parts:
+    """`rows` split by `seed` into whatever part is not given; the same rows and seed give the same parts.
+
+    Test first: 20 % of the rows, 50 to 1000 of them, at most a third. Then validation: 20 % of what is left,
+    50 to 500, at most half. Then duplicates: a train row that is also in validation or test leaves train, a
+    validation row that is also in test leaves validation. Two rows are the same if input and history agree
+    after NFKC, casefold and folding of whitespace; the target is not looked at, since a contradicting label
+    leaks as much. Test rows are never touched, duplicates within a part stay.
+
+    `test=()` means that there is no test part. Raises DataError where another part would be empty or train
+    would have fewer than 8 rows.
+    """
+    if validation is not None and not validation:
+        raise DataError("The validation part has no rows. Give it some, or leave it out to have it split off.")
+    draws_test, draws_validation = test is None, validation is None
+    test_size, validation_size = _sizes(len(rows), draws_test, draws_validation)
+    if len(rows) - test_size - validation_size < LEAST_TRAIN:
+        raise DataError(_too_few(len(rows), draws_test, draws_validation))
+    order = list(range(len(rows)))
+    random.Random(f"split:{seed}").shuffle(order)
+    drawn_test = order[:test_size]
+    drawn_validation = order[test_size : test_size + validation_size]
+    drawn_train = order[test_size + validation_size :]
+    test = _picked(rows, drawn_test) if test is None else tuple(test)
+    validation = _picked(rows, drawn_validation) if validation is None else tuple(validation)
+    train = _picked(rows, drawn_train)
+
+    test_keys = {_key(row) for row in test}
+    kept_validation = tuple(row for row in validation if _key(row) not in test_keys)
+    if not kept_validation:
+        raise DataError(
+            f"All {len(validation)} validation rows have inputs that are in the test rows too. "
+            "Give validation other rows, or take the repeated inputs out."
+        )
+    held_out = test_keys | {_key(row) for row in validation}
+    kept_train = tuple(row for row in train if _key(row) not in held_out)
+    if len(kept_train) < LEAST_TRAIN:
+        raise DataError(
+            f"Of {len(train)} training rows {len(kept_train)} are left without those whose inputs are in the "
+            f"validation or test rows too; at least {LEAST_TRAIN} are needed. Give other validation and test "
+            "rows, or more training rows."
+        )
+    return Parts(
+        kept_train,
+        kept_validation,
+        test,
+        removed_train=len(train) - len(kept_train),
+        removed_validation=len(validation) - len(kept_validation),
+    )
+
+
+def data_sha256(rows: Iterable[Example]) -> str:
+    """64 hex digits over the content of the rows in order: input, target, columns, history; not the lines."""
+    digest = hashlib.sha256()
+    for row in rows:
+        content = [row.input, row.target, sorted(row.columns.items()), row.history]
+        digest.update(json.dumps(content).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _sizes(rows: int, draws_test: bool, draws_validation: bool) -> tuple[int, int]:
+    test = min(max(rows // 5, 50), 1000, rows // 3) if draws_test else 0
+    left = rows - test
+    return test, min(max(left // 5, 50), 500, left // 2) if draws_validation else 0
+
+
+def _too_few(rows: int, draws_test: bool, draws_validation: bool) -> str:
+    needed = next(
+        n for n in itertools.count(rows + 1) if n - sum(_sizes(n, draws_test, draws_validation)) >= LEAST_TRAIN
+    )
+    drawn = [name for name, draws in (("test", draws_test), ("validation", draws_validation)) if draws]
+    *most, last = *drawn, "training"
+    purpose = f"{', '.join(most)} and {last}" if most else last
+    return f"Too few rows for {purpose}: {rows}; at least {needed} are needed, {LEAST_TRAIN} of them to train on."
+
+
+def _picked(rows: Sequence[Example], numbers: Iterable[int]) -> tuple[Example, ...]:
+    return tuple(rows[number] for number in sorted(numbers))
+
+
+def _key(row: Example) -> tuple[str, ...]:
+    return (_folded(row.input), *(_folded(text) for turn in row.history for text in turn))
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

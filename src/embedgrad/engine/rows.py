@@ -1,0 +1,93 @@
+"""Several layouts as padded tensors, and the loss that both paths share.
+
+Rows are padded on the right and no mask is given: causal order keeps every real token from seeing the padding, so
+this is exact, and it keeps the fast attention path. Lengths are rounded up to a multiple of 16, because on a CPU
+each new shape costs time once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.template.layout import Layout
+
+_ROUND_TO = 16
+
+
+@dataclass(frozen=True)
+class LossAndGradient:
+    """What one optimizer step needs.
+
+    loss      nats per target token, mean over all targets of the global batch (the paper's Eq. 6 is their sum: the
+              same direction, but a step size that does not grow with the batch)
+    gradient  [P, D] float32 of that loss
+    row_nats  [rows] float64, summed over each row's targets, in the order of the layouts
+    tokens    target tokens in all rows
+    """
+
+    loss: float
+    gradient: Tensor
+    row_nats: Tensor
+    tokens: int
+
+
+@dataclass(frozen=True)
+class PaddedRows:
+    """B rows from position `offset` on, as tensors.
+
+    ids        [B, T]; 0 where the prompt stands and in the padding
+    predicts   [B, T] True where the next token is a target
+    targets    [N] the target ids, row by row
+    row_of     [N] which row each target belongs to
+    """
+
+    ids: Tensor
+    predicts: Tensor
+    targets: Tensor
+    row_of: Tensor
+
+
+def pad_rows(layouts: Sequence[Layout], offset: int, device: torch.device, context_tokens: int) -> PaddedRows:
+    """`layouts` from position `offset` on. Targets must start after `offset`."""
+    longest = max(len(layout) for layout in layouts) - offset
+    width = min(-(-longest // _ROUND_TO) * _ROUND_TO, max(longest, context_tokens - offset))
+    ids = torch.zeros(len(layouts), width, dtype=torch.long)
+    predicts = torch.zeros(len(layouts), width, dtype=torch.bool)
+    targets: list[int] = []
+    row_of: list[int] = []
+    for row, layout in enumerate(layouts):
+        ids[row, : len(layout) - offset] = torch.tensor(layout.ids[offset:], dtype=torch.long)
+        span = layout.target
+        predicts[row, span.start - offset - 1 : span.stop - offset - 1] = True
+        targets.extend(layout.ids[span.start : span.stop])
+        row_of.extend([row] * len(span))
+    tensors = (ids, predicts, torch.tensor(targets, dtype=torch.long), torch.tensor(row_of, dtype=torch.long))
+    return PaddedRows(*(tensor.to(device) for tensor in tensors))
+
+
+def target_logits(model: FrozenModel, rows: PaddedRows, **inputs: object) -> Tensor:
+    """[N, V] logits at the positions that predict a target, in the model's own forward.
+
+    Trap: the head on a 3-D slice copies the [V, D] weight once per row; gathered to 2-D it does not.
+    """
+    if "logits_to_keep" in model.forward_arguments:
+        logits: Tensor = model.lm(**inputs, logits_to_keep=rows.predicts).logits
+        return logits.reshape(-1, logits.shape[-1])
+    all_logits: Tensor = model.lm(**inputs).logits
+    return all_logits[rows.predicts]
+
+
+def sum_nats(logits: Tensor, rows: PaddedRows) -> Tensor:
+    """[B] cross-entropy in nats, summed over each row's targets, in float32."""
+    nats = F.cross_entropy(logits.float(), rows.targets, reduction="none")
+    return torch.zeros(len(rows.ids), device=nats.device).index_add(0, rows.row_of, nats)
+
+
+def target_tokens(layouts: Sequence[Layout]) -> int:
+    return sum(len(layout.target) for layout in layouts)

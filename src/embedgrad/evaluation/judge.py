@@ -1,0 +1,153 @@
+"""Rows laid out once, on which any embeddings of one placed prompt can then be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from embedgrad.data.example import Example
+from embedgrad.engine.generate import generate_ids
+from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose
+from embedgrad.engine.score import answer_nats
+from embedgrad.errors import DataError, UsageError
+from embedgrad.evaluation.result import Evaluation, Prediction, score_of
+from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.placement import Overlong, lay_out_rows, stop_ids, target_ids
+from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.tasks.extract import read_by_meaning, read_strict
+from embedgrad.tasks.grade import is_correct
+from embedgrad.tasks.task import Task, infer_task
+from embedgrad.template.layout import Layout
+
+Progress = Callable[[int, int], None]  # rows done, rows in all
+ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Labeled rows behind one placed prompt, ready to be answered.
+
+    examples and rows are parallel, rows that do not fit the model's context left out (`skipped` of them).
+    `rows` have no target yet, `targets` are the same rows with it.
+    """
+
+    model: FrozenModel
+    engine: Engine
+    task: Task
+    score_by: ScoreBy
+    max_new_tokens: int
+    stop_ids: frozenset[int]
+    label_ids: tuple[tuple[int, ...], ...]
+    examples: tuple[Example, ...]
+    rows: tuple[Layout, ...]
+    targets: tuple[Layout, ...]
+    skipped: int
+
+    @classmethod
+    def prepare(
+        cls,
+        model: FrozenModel,
+        placed: SoftPrompt,
+        examples: Sequence[Example],
+        task: Task | None = None,
+        *,
+        score_by: ScoreBy = "generation",
+        max_new_tokens: int | None = None,
+        overlong: Overlong = "error",
+        batch_tokens: int = BATCH_TOKENS,
+        say: Callable[[str], None] = lambda message: None,
+    ) -> Judge:
+        """Lay out `examples` behind `placed`. Raises DataError, UsageError, OverlongRows, TemplateError."""
+        wanted = [example.target for example in examples if example.target is not None]
+        if not examples or len(wanted) < len(examples):
+            raise DataError("Evaluation needs at least one row, and a target in every row.")
+        task = task or infer_task(wanted)
+        if score_by != "generation" and task.kind != "label":
+            raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
+        longest = max(len(target_ids(model, placed, target)) for target in wanted)
+        limit = max_new_tokens or longest + ROOM_FOR_WORDS
+        generates = _generates(task, score_by)
+        room = max(limit, longest) if generates else longest
+        laid = lay_out_rows(model, placed, examples, with_target=False, answer_tokens=room, overlong=overlong)
+        kept = [(example, row) for example, row in zip(examples, laid, strict=True) if row is not None]
+        if not kept:
+            raise DataError("Every row is longer than the model's context: there is nothing to evaluate.")
+        targets = tuple(row.with_target(target_ids(model, placed, example.target or "")) for example, row in kept)
+        return cls(
+            model=model,
+            engine=choose(model, placed.embeddings.to(model.device), targets, batch_tokens, say),
+            task=task,
+            score_by=score_by,
+            max_new_tokens=limit,
+            stop_ids=stop_ids(model, placed),
+            label_ids=tuple(target_ids(model, placed, label) for label in task.labels),
+            examples=tuple(example for example, _ in kept),
+            rows=tuple(row for _, row in kept),
+            targets=targets,
+            skipped=len(examples) - len(kept),
+        )
+
+    def judge(self, embeddings: Tensor, name: str, progress: Progress = lambda done, total: None) -> Evaluation:
+        """Answers, losses and Score of `embeddings` [P, D] on all rows."""
+        prompt = embeddings.to(self.model.device)
+        nats = self.engine.row_nats(prompt, self.targets).tolist()
+        answers = self._answers(prompt, progress)
+        likeliest = self._likeliest(prompt)
+        predictions = [self._prediction(i, nats[i], answers.get(i), likeliest.get(i)) for i in range(len(nats))]
+        return Evaluation(score_of(name, self.task, predictions), tuple(predictions), self.skipped)
+
+    def _answers(self, prompt: Tensor, progress: Progress) -> dict[int, tuple[str, bool]]:
+        """By row number: generated text without special tokens, and whether it was cut at the limit."""
+        found: dict[int, tuple[str, bool]] = {}
+        if _generates(self.task, self.score_by):
+            budget = self.engine.batch_tokens
+            for number, answer in generate_ids(
+                self.model, prompt, self.rows, self.max_new_tokens, self.stop_ids, batch_tokens=budget
+            ):
+                found[number] = (decode(self.model, answer.ids), answer.truncated)
+                progress(len(found), len(self.rows))
+        return found
+
+    def _likeliest(self, prompt: Tensor) -> dict[int, str]:
+        """By row number: the label of highest likelihood, where labels are scored."""
+        if self.score_by == "generation":
+            return {}
+        best = answer_nats(self.engine, prompt, self.rows, self.label_ids).argmin(1).tolist()
+        return {number: self.task.labels[index] for number, index in enumerate(best)}
+
+    def _prediction(
+        self, number: int, nats: float, answer: tuple[str, bool] | None, likeliest: str | None
+    ) -> Prediction:
+        task, example = self.task, self.examples[number]
+        target = example.target or ""
+        output, truncated = answer or (likeliest, False)
+        read = None if output is None else read_strict(task, output)
+        has_meaning = task.has_meaning and answer is not None
+        meant = read_by_meaning(task, output) if has_meaning and output is not None else None
+        return Prediction(
+            line=example.line,
+            input=example.input,
+            target=target,
+            output=output,
+            prediction=read,
+            correct=is_correct(task, read, target) if task.has_metric else None,
+            meant=meant,
+            meant_correct=is_correct(task, meant, target) if has_meaning else None,
+            likeliest=likeliest,
+            truncated=truncated,
+            nats=nats,
+            tokens=len(self.targets[number].target),
+        )
+
+
+def decode(model: FrozenModel, ids: Sequence[int]) -> str:
+    """Generated ids as text, special tokens left out."""
+    return str(model.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def _generates(task: Task, score_by: ScoreBy) -> bool:
+    """Free text has no metric to read from an answer, so none is generated."""
+    return task.has_metric and score_by != "likelihood"

@@ -1,0 +1,41 @@
+"""How to judge a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from embedgrad.settings import Settings
+from embedgrad.tasks.task import Task, infer_task
+
+ScoreBy = Literal["generation", "likelihood", "both"]
+Overlong = Literal["error", "skip", "truncate-input"]
+
+
+class EvaluationSettings(Settings):
+    task: Literal["auto", "label", "number", "exact", "regex", "text"] = Field(
+        "auto", description="What a right answer is; auto tells it from the targets."
+    )
+    labels: tuple[str, ...] | None = Field(
+        None, description="The labels, comma-separated; rows with others are errors."
+    )
+    pattern: str | None = Field(None, description="Regular expression whose last match is the answer (--task regex).")
+    score_by: ScoreBy = Field(
+        "generation", description="Generate answers, or choose the label of highest likelihood, or both."
+    )
+    max_new_tokens: PositiveInt | None = Field(
+        None, description="Longest answer in tokens, before and after; default the longest target + 16."
+    )
+    overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
+
+    def resolved_task(self, targets: Sequence[str]) -> Task:
+        """The task these settings name, told from `targets` where they leave it open."""
+        if self.task == "auto":
+            if self.labels:
+                return Task("label", labels=self.labels)
+            return Task("regex", pattern=self.pattern) if self.pattern else infer_task(targets)
+        if self.task == "label" and not self.labels:
+            return Task("label", labels=tuple(sorted({target.strip() for target in targets})))
+        return Task(self.task, labels=self.labels or (), pattern=self.pattern)

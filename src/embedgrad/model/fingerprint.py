@@ -1,0 +1,124 @@
+"""Which base model is this: separate digests of its stored weights, architecture, tokenizer, chat template.
+
+A fine-tuned sibling of the base differs in `weights`; the same base loaded in another dtype, quantised while
+loading, or stored in other shards does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from embedgrad.shapes import BaseIdentity
+
+_CHUNK_BYTES = 4096
+
+# What changes the function the model computes, by transformers' common names (configs map their own onto them).
+_ARCHITECTURE_KEYS = (
+    "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+    "intermediate_size", "vocab_size", "tie_word_embeddings", "hidden_act", "hidden_activation",
+    "activation_function", "rope_parameters", "sliding_window", "layer_types", "rms_norm_eps", "layer_norm_eps",
+    "layer_norm_epsilon", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping",
+    "embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling", "logit_scale",
+    "num_experts", "num_local_experts", "num_experts_per_tok", "moe_intermediate_size", "alibi",
+    "parallel_attn", "use_parallel_residual", "partial_rotary_factor", "no_rope_layers",
+)  # fmt: skip
+
+_PROBE = (
+    "The 3 quick foxes' jump-over 1,234.5 lazy dogs!\n\n\tdef f(x):\n    return x ** 2  # naïve café\r\n"
+    "Ünïcödé ß Ωμέγα привет שלום مرحبا 你好，世界。 こんにちは 안녕 🙂👩‍👩‍👧 <s></s><|im_end|> aaaaaaaa  .\n\n"
+)
+
+
+def identify(folder: Path, name: str, revision: str | None, config: Any, tokenizer: Any) -> BaseIdentity:
+    """The identity of the checkpoint in `folder`, loaded as `config` and `tokenizer`."""
+    chat_template = getattr(tokenizer, "chat_template", None)
+    return BaseIdentity(
+        name=name,
+        revision=revision,
+        weights=weights_digest(folder),
+        config=config_digest(config),
+        tokenizer=tokenizer_digest(tokenizer),
+        chat_template=_sha256(chat_template) if chat_template else None,
+    )
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 over the stored tensors in sorted order: name, shape, stored dtype and the first, middle and last
+    4 KiB of each one's bytes. Reads a few MB whatever the model's size; the shard layout does not matter."""
+    digest = hashlib.sha256()
+    for name, shape, dtype, chunks in sorted(_tensors(folder)):
+        digest.update(json.dumps([name, shape, dtype]).encode())
+        for chunk in chunks:
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files that hold the checkpoint, by its index where it has one; empty where none are."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+    single = folder / "model.safetensors"
+    return [single] if single.is_file() else []
+
+
+def stored_elements(folder: Path) -> int:
+    """Number of parameters in the checkpoint, read from the headers alone."""
+    headers = (_header(path)[0] for path in weight_files(folder))
+    shapes = (entry["shape"] for header in headers for entry in header.values())
+    return sum(_product(shape) for shape in shapes)
+
+
+def config_digest(config: Any) -> str:
+    """SHA-256 over the architecture keys of a loaded config; not its dtype, name or library version."""
+    found = {key: getattr(config, key, None) for key in _ARCHITECTURE_KEYS}
+    return _sha256(json.dumps({k: v for k, v in found.items() if v is not None}, sort_keys=True, default=str))
+
+
+def tokenizer_digest(tokenizer: Any) -> str:
+    """SHA-256 over the vocabulary with its ids, the added tokens, and the ids of a probe text in many scripts.
+
+    By behaviour rather than by file, because saving a tokenizer again rewrites its file.
+    """
+    added = {str(i): str(token) for i, token in tokenizer.added_tokens_decoder.items()}
+    behaviour = [sorted(tokenizer.get_vocab().items()), sorted(added.items()), tokenizer(_PROBE)["input_ids"]]
+    return _sha256(json.dumps(behaviour))
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, list[int], str, list[bytes]]]:
+    for path in weight_files(folder):
+        header, data_start = _header(path)
+        with path.open("rb") as file:
+            for name, entry in header.items():
+                begin, end = entry["data_offsets"]
+                size = min(_CHUNK_BYTES, end - begin)
+                chunks = []
+                for start in (begin, begin + (end - begin - size) // 2, end - size):
+                    file.seek(data_start + start)
+                    chunks.append(file.read(size))
+                yield name, entry["shape"], entry["dtype"], chunks
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """Header of a safetensors file without its metadata, and where the data start."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    return header, 8 + length
+
+
+def _product(shape: list[int]) -> int:
+    result = 1
+    for side in shape:
+        result *= side
+    return result
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,84 @@
+"""The base model as the rest of the project sees it: frozen, with its tokenizer and its identity."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from embedgrad.shapes import BaseIdentity
+
+_ROWS_PER_CHUNK = 16384
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenModel:
+    """A causal language model none of whose weights will ever change, in eval mode.
+
+    lm              the transformers model
+    tokenizer       its fast tokenizer
+    identity        which base this is, as stored with every prompt
+    context_tokens  longest row it takes, prompt, input and answer together
+    """
+
+    lm: Any
+    tokenizer: Any
+    identity: BaseIdentity
+    context_tokens: int
+
+    @property
+    def device(self) -> torch.device:
+        return self.lm.get_input_embeddings().weight.device  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.lm.get_input_embeddings().weight.dtype  # type: ignore[no-any-return]
+
+    @property
+    def width(self) -> int:
+        """D, the length of one embedding row."""
+        return int(self.lm.get_input_embeddings().weight.shape[1])
+
+    @property
+    def vocabulary(self) -> int:
+        """V, the rows of the embedding table that the tokenizer can name."""
+        return min(len(self.tokenizer), int(self.lm.get_input_embeddings().weight.shape[0]))
+
+    @cached_property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.lm.parameters())
+
+    def embed(self, ids: Sequence[int] | Tensor) -> Tensor:
+        """[..., D] rows that the model takes as `inputs_embeds` for these ids: its input embedding's output,
+        scaling included (Gemma multiplies by sqrt(D) in that module), in the model's dtype."""
+        tensor = torch.as_tensor(ids, dtype=torch.long, device=self.device)
+        with torch.no_grad():
+            return self.lm.get_input_embeddings()(tensor)  # type: ignore[no-any-return]
+
+    @cached_property
+    def table(self) -> Tensor:
+        """[V, D] float32 on the CPU: every row the tokenizer can name, as `embed` gives it."""
+        chunks = torch.split(torch.arange(self.vocabulary), _ROWS_PER_CHUNK)
+        return torch.cat([self.embed(chunk).float().cpu() for chunk in chunks])
+
+    @cached_property
+    def table_rms(self) -> float:
+        """Root mean square of the table's entries, the unit of relative learning rates."""
+        return float(self.table.double().square().mean().sqrt())
+
+    @cached_property
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end an answer: the EOS of the generation settings and of the tokenizer."""
+        stored = getattr(self.lm.generation_config, "eos_token_id", None)
+        found = stored if isinstance(stored, list) else [stored]
+        return frozenset(i for i in [*found, self.tokenizer.eos_token_id] if i is not None)
+
+    @cached_property
+    def forward_arguments(self) -> frozenset[str]:
+        """Names that the model's forward accepts; families differ (BLOOM takes no `position_ids`)."""
+        return frozenset(inspect.signature(self.lm.forward).parameters)

@@ -1,0 +1,138 @@
+"""The soft prompt: a [P, D] matrix and its story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor
+
+from embedgrad.errors import PromptError, WrongBase
+from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt.file import PromptFile, PromptRecord
+from embedgrad.shapes import BaseIdentity
+from embedgrad.template.layout import RenderedTemplate
+
+_PARTS = {"weights": "weights", "config": "architecture (config)", "tokenizer": "tokenizer"}
+
+
+@dataclass(frozen=True, eq=False)
+class SoftPrompt:
+    """Embeddings that stand in for a prompt's text.
+
+    embeddings   [P, D] float32 on the CPU, what the model takes as `inputs_embeds`
+    text         the words it started from; None for a random start
+    initial_ids  the tokens it started from [P]; None for a random start
+    template     where it stands, rendered; None before it is placed (a PEFT folder)
+    base         the base model it belongs to; None where its origin does not say
+    trainable    [P] which rows tuning may move; None = all
+    metrics, settings   what tuning measured, and with which settings
+    """
+
+    embeddings: Tensor
+    text: str | None = None
+    initial_ids: tuple[int, ...] | None = None
+    template: RenderedTemplate | None = None
+    base: BaseIdentity | None = None
+    trainable: tuple[bool, ...] | None = None
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    metrics: Mapping[str, JsonValue] = field(default_factory=dict)
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.trainable is not None and len(self.trainable) != len(self):
+            raise PromptError(f"The mask names {len(self.trainable)} tokens, the prompt has {len(self)}.")
+        if self.trainable is not None and not any(self.trainable):
+            raise PromptError("The mask freezes every token of the prompt; leave at least one to tune.")
+
+    def __len__(self) -> int:
+        """P, its length in tokens."""
+        return int(self.embeddings.shape[0])
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self.embeddings.shape[1])
+
+    @property
+    def name(self) -> str:
+        """How tables call it: its text, shortened, or its length."""
+        words = " ".join((self.text or f"{len(self)} tuned tokens").split())
+        return words if len(words) <= 60 else words[:57] + "..."
+
+    def moved(
+        self, embeddings: Tensor, metrics: Mapping[str, JsonValue], settings: Mapping[str, JsonValue]
+    ) -> SoftPrompt:
+        """The same prompt with other embeddings and what is known of them, its creation dated now."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        moved = embeddings.detach().float().cpu().clone()
+        return replace(self, embeddings=moved, created=now, metrics=metrics, settings=settings)
+
+    def content(self) -> PromptFile:
+        """As the file format holds it."""
+        record = PromptRecord(
+            text=self.text,
+            template=self.template,
+            base=self.base,
+            trainable=self.trainable,
+            created=self.created,
+            metrics=dict(self.metrics),
+            settings=dict(self.settings),
+        )
+        return PromptFile(self.embeddings.detach().float().cpu().numpy(), self.initial_ids, record)
+
+    def save(self, path: str | Path) -> str:
+        """Write the prompt file, atomically; returns its content SHA-256. Raises OutputError."""
+        return prompt_file.write(Path(path), self.content())
+
+    @classmethod
+    def load(cls, path: str | Path) -> SoftPrompt:
+        """Read a prompt file. Raises FileMissing, BadPromptFile, UnknownVersion."""
+        return cls.from_content(prompt_file.read(Path(path)))
+
+    @classmethod
+    def from_content(cls, content: PromptFile) -> SoftPrompt:
+        record = content.record
+        return cls(
+            embeddings=torch.from_numpy(content.embeddings.copy()),
+            text=record.text,
+            initial_ids=content.initial_ids,
+            template=record.template,
+            base=record.base,
+            trainable=record.trainable,
+            created=record.created,
+            metrics=record.metrics,
+            settings=record.settings,
+        )
+
+
+def check_base(prompt: SoftPrompt, base: BaseIdentity, allow_mismatch: bool = False) -> list[str]:
+    """Warnings about using `prompt` on `base`. Raises WrongBase where weights, architecture or tokenizer differ,
+    unless `allow_mismatch`; the chat template only warns, since its rendering is stored with the prompt."""
+    if prompt.base is None:
+        return ["The prompt does not say which base model it belongs to; nothing was checked."]
+    differing = [words for part, words in _PARTS.items() if getattr(prompt.base, part) != getattr(base, part)]
+    warnings = []
+    if differing:
+        message = (
+            f"This prompt was tuned on {_named(prompt.base)}, the model given is {_named(base)}: "
+            f"{' and '.join(differing)} differ{'s' if len(differing) == 1 else ''}."
+        )
+        if not allow_mismatch:
+            raise WrongBase(message + " Give the model it was tuned on, or pass --allow-mismatch to try it anyway.")
+        warnings.append(message)
+    if prompt.base.chat_template != base.chat_template:
+        warnings.append(
+            "The model's chat template has changed since this prompt was tuned; the rendering stored with the "
+            "prompt is used."
+        )
+    return warnings
+
+
+def _named(base: BaseIdentity) -> str:
+    revision = f" at {base.revision[:8]}" if base.revision else ""
+    return f"{base.name}{revision} (weights {base.weights[:8]})"

@@ -1,0 +1,205 @@
+"""A finished run folder, read and checked: what was written there, as frozen objects.
+
+Knows the files of a run and their keys; knows nothing of models, figures or pages.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
+from embedgrad.shapes import Comparison, Score, Shape
+
+
+class StepMetrics(Shape):
+    """One optimizer step, counted from 1. `loss` in nats per target token."""
+
+    event: Literal["step"]
+    step: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    seconds: float
+    tokens: int
+
+
+class ValidationMetrics(Shape):
+    """The prompt after `step` steps (0: the start) on the validation rows; `best`: best so far."""
+
+    event: Literal["validation"]
+    step: int
+    loss: float
+    accuracy: float | None
+    best: bool
+
+
+class Answer(Shape):
+    """What one prompt made of one test row: `prediction` and `correct` (strict) are None without a metric, `meant`
+    is the label a person would read, `likeliest` the label of highest likelihood where labels were scored."""
+
+    output: str
+    prediction: str | None
+    correct: bool | None
+    meant: str | None = None
+    likeliest: str | None = None
+    truncated: bool
+    loss: float
+
+
+class PredictedRow(Shape):
+    """One test row under the prompt text (`before`) and the tuned prompt (`after`)."""
+
+    line: int
+    input: str
+    target: str
+    before: Answer
+    after: Answer
+
+
+class RowCounts(Shape):
+    """How many rows went where; test rows that also were training rows had been removed."""
+
+    train: int
+    validation: int
+    test: int
+    removed_duplicates: int
+
+
+class Result(Shape):
+    """`result.json`: what a run gained, on rows it never saw, and what it cost.
+
+    `comparison` is in accuracy (fractions), None where the task has no metric; `loss_comparison` in nats per
+    target token. Both are after minus before.
+    """
+
+    before: Score
+    after: Score
+    comparison: Comparison | None
+    loss_comparison: Comparison
+    prompt_file: str
+    steps: int
+    seconds: float
+    peak_bytes: int
+    versions: dict[str, str]
+    rows: RowCounts
+    model: str
+    prompt_text: str | None
+    best_step: int
+    stopped: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as its folder tells it. Steps and validations are in order, each step once."""
+
+    folder: Path
+    settings: str  # settings.toml, word for word
+    steps: tuple[StepMetrics, ...]
+    validations: tuple[ValidationMetrics, ...]
+    predictions: tuple[PredictedRow, ...]
+    result: Result
+
+
+Parsed = TypeVar("Parsed")
+
+_EVENT: TypeAdapter[StepMetrics | ValidationMetrics] = TypeAdapter(
+    Annotated[StepMetrics | ValidationMetrics, Field(discriminator="event")]
+)
+_ROW = TypeAdapter(PredictedRow)
+_RESULT = TypeAdapter(Result)
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Everything the report needs from a finished run.
+
+    A half-written last line of `metrics.jsonl` (a crash) is passed over; where a resumed run did a step
+    again, the later line counts. Raises FileMissing if there is no such folder, EmbedgradError if one of its
+    files is missing or is not what embedgrad writes.
+    """
+    if not folder.is_dir():
+        raise FileMissing(f"There is no run folder {folder}.{_nearest_folder(folder)}")
+    result = _parsed(folder / "result.json", _read(folder, "result.json"), _RESULT)
+    steps: dict[int, StepMetrics] = {}
+    validations: dict[int, ValidationMetrics] = {}
+    for event in _events(folder):
+        if isinstance(event, StepMetrics):
+            steps[event.step] = event
+        else:
+            validations[event.step] = event
+    return RunRecord(
+        folder=folder,
+        settings=_settings(folder),
+        steps=tuple(steps[step] for step in sorted(steps)),
+        validations=tuple(validations[step] for step in sorted(validations)),
+        predictions=tuple(
+            _parsed(folder / "predictions.jsonl", line, _ROW, number)
+            for number, line in _lines(_read(folder, "predictions.jsonl"))
+        ),
+        result=result,
+    )
+
+
+def _events(folder: Path) -> Iterator[StepMetrics | ValidationMetrics]:
+    content = _read(folder, "metrics.jsonl")
+    whole, _, rest = content.rpartition(b"\n")
+    for number, line in _lines(whole):
+        yield _parsed(folder / "metrics.jsonl", line, _EVENT, number)
+    if rest.strip():
+        try:
+            yield _EVENT.validate_json(rest)
+        except ValidationError:
+            return  # the line that was being written when the run was killed
+
+
+def _settings(folder: Path) -> str:
+    try:
+        text = _read(folder, "settings.toml").decode("utf-8")
+        tomllib.loads(text)
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise _broken(str(folder / "settings.toml"), str(error)) from error
+    return text
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())
+
+
+def _parsed(path: Path, content: bytes, kind: TypeAdapter[Parsed], line: int | None = None) -> Parsed:
+    try:
+        return kind.validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        where = f"{path}, line {line}" if line else str(path)
+        raise _broken(where, f"{key}: {first['msg']}" if key else first["msg"]) from error
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError as error:
+        if name == "result.json":
+            problem = "has no result.json: the run has not finished. Continue it with --resume first."
+        else:
+            problem = f"has no {name}. Put it back if it was moved, else repeat the run."
+        raise EmbedgradError(f"The run folder {folder} {problem}") from error
+    except OSError as error:
+        raise EmbedgradError(f"Could not read {folder / name}: {error.strerror or error}.") from error
+
+
+def _broken(where: str, problem: str) -> EmbedgradError:
+    return EmbedgradError(
+        f"{where} is not what embedgrad writes: {problem}. It was damaged or changed: restore it or repeat the run."
+    )
+
+
+def _nearest_folder(folder: Path) -> str:
+    parent = folder.parent
+    known = [entry.name for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
+    return did_you_mean(folder.name, known)

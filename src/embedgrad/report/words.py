@@ -1,0 +1,120 @@
+"""Numbers and verdicts in plain words, the same on the terminal and on the page.
+
+Fractions come in, per cent and points come out; nothing here knows of colours, tables or HTML.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from embedgrad.report.run_folder import Result
+from embedgrad.shapes import Comparison, Interval
+
+Outcome = Literal["better", "worse", "unclear"]
+
+_THRESHOLD = 0.05
+
+
+def verdict(result: Result) -> str:
+    """What the run gained, in one sentence: accuracy where the task has a metric, else the loss.
+
+    It only speaks of a gain or a loss where `outcome` does; else it says that these rows cannot show one.
+    """
+    rows = result.after.total
+    if result.comparison is None or result.before.accuracy is None or result.after.accuracy is None:
+        change = f"loss {result.before.loss:.3f} -> {result.after.loss:.3f} nats per target token"
+        difference = loss_difference_words(result.loss_comparison)
+    else:
+        change = f"{per_cent(result.before.accuracy)} -> {per_cent(result.after.accuracy)}"
+        difference = difference_words(result.comparison)
+    sentence = f"{change} on {rows:,} unseen {'row' if rows == 1 else 'rows'}, {difference}"
+    if outcome(result) == "unclear":
+        these = "this 1 row" if rows == 1 else f"these {rows:,} rows"
+        return f"no difference that {these} can show: {sentence}"
+    return f"worse: {sentence}" if outcome(result) == "worse" else sentence
+
+
+def outcome(result: Result) -> Outcome:
+    """Better or worse only where the interval leaves out 0 and p is below 0.05: the two need not agree."""
+    comparison = result.comparison or result.loss_comparison
+    low, high = comparison.interval
+    if low <= 0 <= high or comparison.p_value >= _THRESHOLD:
+        return "unclear"
+    rises = comparison.difference > 0
+    return "better" if rises == (result.comparison is not None) else "worse"  # a loss should fall
+
+
+def difference_words(comparison: Comparison) -> str:
+    """A difference of two fractions: `+29.2 points, 95 % interval 26.4 to 32.0, p < 0.001`."""
+    low, high = (number(100 * bound) for bound in comparison.interval)
+    change = number(100 * comparison.difference, sign=True)
+    return f"{change} points, 95 % interval {low} to {high}, {p_words(comparison.p_value)}"
+
+
+def loss_difference_words(comparison: Comparison) -> str:
+    """A difference of two losses: `-0.247, 95 % interval -0.300 to -0.190, p < 0.001`."""
+    low, high = (number(bound, digits=3) for bound in comparison.interval)
+    change = number(comparison.difference, digits=3, sign=True)
+    return f"{change}, 95 % interval {low} to {high}, {p_words(comparison.p_value)}"
+
+
+def p_words(p: float) -> str:
+    """`p < 0.001`, `p = 0.012`, `p = 0.41`."""
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
+
+
+def per_cent(fraction: float) -> str:
+    """A fraction as `71.3 %`."""
+    return f"{number(100 * fraction)} %"
+
+
+def per_cent_interval(interval: Interval) -> str:
+    """An interval of fractions, without the sign: `68.7 to 73.8`."""
+    low, high = interval
+    return f"{number(100 * low)} to {number(100 * high)}"
+
+
+def number(value: float, *, digits: int = 1, sign: bool = False) -> str:
+    """`value` rounded, thousands separated, never `-0.0`; with `sign`, a plus before what is above zero."""
+    rounded = round(value, digits)
+    if rounded == 0:
+        return f"{0:.{digits}f}"
+    return f"{rounded:+,.{digits}f}" if sign else f"{rounded:,.{digits}f}"
+
+
+def duration_words(seconds: float) -> str:
+    """`0.4 s`, `42 s`, `3 min 5 s`, `2 h 7 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def bytes_words(count: int) -> str:
+    """Decimal units: `512 bytes`, `48.2 kB`, `3.1 GB`."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 999.95:
+            return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} TB"
+
+
+def cut(text: str, limit: int) -> str:
+    """`text`, or its first `limit` characters and a mark that says how many were cut.
+
+    Control characters other than tab and line feed are shown as their pictures, U+2400 and following.
+    """
+    shown = text[:limit].translate(_PICTURES)
+    left = len(text) - limit
+    return f"{shown} … [{left:,} more {'character' if left == 1 else 'characters'}]" if left > 0 else shown
+
+
+_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}

@@ -1,0 +1,64 @@
+"""Settings: strict models beside the code they steer, read from TOML, flag over file over default.
+
+A settings file is data: it never imports code, and an unknown key is an error.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from embedgrad.durable import write_file
+from embedgrad.errors import FileMissing, SettingsError, did_you_mean
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are refused, values are checked."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def checked(kind: type[S], values: Mapping[str, Any], where: str) -> S:
+    """`values` as settings of `kind`. Raises SettingsError naming each wrong key, `where` it stands and a near one."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: " + describe(error, list(kind.model_fields))) from error
+
+
+def describe(error: ValidationError, known: list[str]) -> str:
+    """Each problem of a failed validation as one sentence."""
+    sentences = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            sentences.append(f"there is no setting {key!r}.{did_you_mean(key, known)}")
+        else:
+            detail = problem["msg"].removeprefix("Value error, ")
+            what = detail[0].lower() + detail[1:]
+            sentences.append(f"{key.replace('_', '-') or 'settings'} is {problem['input']!r}: {what}.")
+    return " ".join(sentences)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The file's values. Raises FileMissing or SettingsError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileMissing(f"The settings file {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}.") from error
+
+
+def write_toml(path: Path, settings: Settings) -> None:
+    """All resolved values but the unset ones (TOML has no null), atomically."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    write_file(path, tomli_w.dumps(values, multiline_strings=False).encode())

@@ -1,0 +1,234 @@
+"""From template and row to token ids with named spans.
+
+`fit` decides once, together with the prompt's text, which tokens are fixed and which are the prompt's; `lay_out`
+then builds each row. This module knows a prompt by its length only.
+
+Seams: all constant text up to the next varying slot is tokenized as one string. A token that straddles the
+prompt's edge belongs to the prompt (`.\\n\\n` is one token for Qwen), and its extra characters leave the fixed
+text. Varying slots are tokenized by themselves, for a text prompt too, so that text and soft prompt meet equal
+ids; `seam_difference` tells where that differs from tokenizing the whole string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from embedgrad.data.example import Example
+from embedgrad.errors import TemplateError
+from embedgrad.shapes import Shape
+from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template
+
+Tokenizer = Any  # a transformers fast tokenizer; only called, never imported here
+
+
+class RenderedTemplate(Shape):
+    """A template as the model reads it: the source, its segments with ids, and what ends every target.
+
+    Stored with the prompt, so that a later change of the chat template (or today's date in it) changes nothing.
+    """
+
+    source: Template
+    segments: tuple[Segment, ...]
+    target_end_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A template's segments as text, before tokens; `has_bos` says whether the text already holds the BOS."""
+
+    segments: tuple[Segment, ...]
+    target_end_ids: tuple[int, ...]
+    has_bos: bool
+
+
+@dataclass(frozen=True)
+class Span:
+    """Positions start <= i < stop of a row."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One row as ids with named spans; the prompt's positions hold 0 and are replaced by its embeddings.
+
+    `target` includes the end token(s) and ends the row; it is empty where an answer is to be generated.
+    """
+
+    ids: tuple[int, ...]
+    prompt: Span
+    input: Span
+    target: Span
+    line: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def head_ids(self) -> tuple[int, ...]:
+        """Everything before the prompt."""
+        return self.ids[: self.prompt.start]
+
+    def with_target(self, target_ids: Sequence[int]) -> Layout:
+        """The same row with this target (its end included) instead of the one it has."""
+        row = self.ids[: self.target.start]
+        return replace(self, ids=(*row, *target_ids), target=Span(len(row), len(row) + len(target_ids)))
+
+
+def fit(
+    rendering: Rendering, prompt_text: str | None, tokenizer: Tokenizer
+) -> tuple[tuple[int, ...], tuple[Segment, ...]]:
+    """The prompt's ids (none without a text) and the segments with their ids. Raises TemplateError."""
+    prompt_ids: tuple[int, ...] = ()
+    bos = () if rendering.has_bos else bos_ids(tokenizer)
+    segments: list[Segment] = [FixedText(text="", ids=bos)] if bos else []
+    for run in _constant_runs(rendering.segments):
+        if isinstance(run, Slot):
+            segments.append(run)
+            continue
+        found, pieces = _fit_run(run, prompt_text, tokenizer)
+        prompt_ids = found or prompt_ids
+        segments.extend(pieces)
+    if prompt_text is not None and not prompt_ids:
+        raise TemplateError(f"The prompt {prompt_text!r} has no tokens: write at least one word.")
+    return prompt_ids, tuple(segments)
+
+
+def lay_out(
+    segments: Sequence[Segment],
+    prompt_tokens: int,
+    example: Example,
+    tokenizer: Tokenizer,
+    target_ids: Sequence[int] = (),
+) -> Layout:
+    """One row: `segments` filled with `example`, the prompt's place held open, `target_ids` at the end."""
+    ids: list[int] = []
+    spans: dict[str, Span] = {}
+    for segment in segments:
+        start = len(ids)
+        if isinstance(segment, FixedText):
+            ids.extend(segment.ids)
+        elif segment.name == PROMPT:
+            ids.extend([0] * prompt_tokens)
+        else:
+            ids.extend(token_ids(_value(example, segment.name), tokenizer))
+        if isinstance(segment, Slot):
+            spans[segment.name] = Span(start, len(ids))
+    target = Span(len(ids), len(ids) + len(target_ids))
+    return Layout((*ids, *target_ids), spans[PROMPT], spans[INPUT], target, example.line)
+
+
+def token_ids(text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """`text` tokenized by itself: no BOS, no EOS."""
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def bos_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What the tokenizer puts in front of a plain text by itself: its BOS, or nothing."""
+    probe = "a"
+    plain, full = token_ids(probe, tokenizer), tuple(tokenizer(probe)["input_ids"])
+    for start in range(len(full) - len(plain) + 1):
+        if full[start : start + len(plain)] == plain:
+            return full[:start]
+    return ()
+
+
+def seam_difference(
+    segments: Sequence[Segment],
+    prompt_text: str,
+    prompt_ids: Sequence[int],
+    example: Example,
+    tokenizer: Tokenizer,
+) -> str | None:
+    """Where the row's joined ids differ from tokenizing its whole string, as a sentence; None if nowhere.
+
+    The two are compared from the first slot on, target included, special tokens in front left out.
+    """
+    text = ""
+    ids: list[int] = []
+    for segment in segments:
+        if isinstance(segment, FixedText):
+            piece, piece_ids = segment.text, segment.ids if segment.text else ()
+        elif segment.name == PROMPT:
+            piece, piece_ids = prompt_text, tuple(prompt_ids)
+        else:
+            piece = _value(example, segment.name)
+            piece_ids = token_ids(piece, tokenizer)
+        text += piece
+        ids.extend(piece_ids)
+    if example.target is not None:
+        text += example.target
+        ids.extend(token_ids(example.target, tokenizer))
+    whole = token_ids(text, tokenizer)
+    if whole == tuple(ids):
+        return None
+    start = next((i for i, (a, b) in enumerate(zip(whole, ids, strict=False)) if a != b), 0)
+    ours = tokenizer.convert_ids_to_tokens(ids[start : start + 4])
+    theirs = tokenizer.convert_ids_to_tokens(list(whole[start : start + 4]))
+    return f"here {ours}, in one string {theirs}"
+
+
+def _value(example: Example, name: str) -> str:
+    if name == INPUT:
+        return example.input
+    try:
+        return example.columns[name]
+    except KeyError:
+        where = f"Line {example.line}" if example.line else "A row"
+        raise TemplateError(
+            f"{where} has no column {name!r}, which the template asks for; its columns are "
+            f"{', '.join(sorted(example.columns)) or 'none besides the input'}."
+        ) from None
+
+
+def _constant_runs(segments: Sequence[Segment]) -> Iterator[Slot | list[Segment]]:
+    """Varying slots one by one; everything between them (fixed text and the prompt) together."""
+    run: list[Segment] = []
+    for segment in segments:
+        if isinstance(segment, Slot) and segment.name != PROMPT:
+            if run:
+                yield run
+            run = []
+            yield segment
+        else:
+            run.append(segment)
+    if run:
+        yield run
+
+
+def _fit_run(
+    run: list[Segment], prompt_text: str | None, tokenizer: Tokenizer
+) -> tuple[tuple[int, ...], list[Segment]]:
+    """Tokenize one constant run as one string and cut it at the prompt; a straddling token is the prompt's."""
+    place = next((i for i, segment in enumerate(run) if isinstance(segment, Slot)), None)
+    if place is None or prompt_text is None:  # no text to share a token with: each fixed text by itself
+        return (), [
+            segment
+            if isinstance(segment, Slot)
+            else FixedText(text=segment.text, ids=token_ids(segment.text, tokenizer))
+            for segment in run
+        ]
+    before = "".join(s.text for s in run[:place] if isinstance(s, FixedText))
+    after = "".join(s.text for s in run[place + 1 :] if isinstance(s, FixedText))
+    text = before + prompt_text + after
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = list(encoded["input_ids"]), list(encoded["offset_mapping"])
+    edge = (len(before), len(before) + len(prompt_text))
+    inside = [i for i, (low, high) in enumerate(offsets) if low < edge[1] and high > edge[0] and high > low]
+    if not inside:
+        return (), []
+    first, last = inside[0], inside[-1]
+    low, high = min(edge[0], offsets[first][0]), max(edge[1], offsets[last][1])
+    pieces: list[Segment] = [
+        FixedText(text=text[:low], ids=tuple(ids[:first])),
+        Slot(name=PROMPT),
+        FixedText(text=text[high:], ids=tuple(ids[last + 1 :])),
+    ]
+    kept = [piece for piece in pieces if isinstance(piece, Slot) or piece.ids or piece.text]
+    return tuple(ids[first : last + 1]), kept

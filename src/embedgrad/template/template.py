@@ -1,0 +1,145 @@
+"""Where the prompt, the input and further columns stand, before any tokenizer has seen it.
+
+A template is a list of chat messages or one plain text, with slots in braces: `{prompt}`, `{input}` and any
+column of the data by its name; `{{` and `}}` stand for braces. The target always follows the end.
+Tokens are decided in layout.py, chat templates are rendered in chat.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from embedgrad.errors import TemplateError
+from embedgrad.shapes import Shape
+
+PROMPT, INPUT = "prompt", "input"
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+class Message(Shape):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class FixedText(Shape):
+    """Constant text; `ids` are its token ids once layout.py has decided them (empty before)."""
+
+    kind: Literal["fixed"] = "fixed"
+    text: str
+    ids: tuple[int, ...] = ()
+
+
+class Slot(Shape):
+    """A place filled per prompt (`prompt`) or per row (`input`, a column)."""
+
+    kind: Literal["slot"] = "slot"
+    name: str
+
+
+Segment = Annotated[FixedText | Slot, Field(discriminator="kind")]
+
+
+class Template(Shape):
+    """Chat messages (`turns`) or plain text (`plain`) with slots.
+
+    Make one with `Template.chat("{prompt}\\n\\n{input}")` (one user message), `Template.messages([...])` or
+    `Template.text("{prompt}\\n{input}\\n")`. Raises TemplateError unless `{prompt}` and `{input}` occur
+    exactly once each and every brace is part of a slot or doubled.
+    """
+
+    turns: tuple[Message, ...] = ()
+    plain: str | None = None
+
+    @classmethod
+    def chat(cls, content: str) -> Template:
+        """One user message."""
+        return cls.messages([{"role": "user", "content": content}])
+
+    @classmethod
+    def messages(cls, messages: Sequence[Mapping[str, str]]) -> Template:
+        """Several chat messages; the last one must be the user's, the target is the assistant's answer."""
+        try:
+            turns = tuple(Message.model_validate(dict(message)) for message in messages)
+        except (ValidationError, TypeError) as error:
+            raise TemplateError(
+                "A template message needs exactly a role (system, user or assistant) and a content, "
+                f"both texts; got {list(messages)!r}."
+            ) from error
+        if not turns or turns[-1].role != "user":
+            raise TemplateError("The last message of a chat template must be the user's: the answer follows it.")
+        return cls(turns=turns)._checked()
+
+    @classmethod
+    def text(cls, text: str) -> Template:
+        """Plain text for models without a chat template."""
+        return cls(plain=text)._checked()
+
+    @property
+    def is_chat(self) -> bool:
+        return self.plain is None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the slots that every row must fill, `input` first."""
+        names = [segment.name for segment in self._segments() if isinstance(segment, Slot)]
+        return (INPUT, *(name for name in dict.fromkeys(names) if name not in (PROMPT, INPUT)))
+
+    @property
+    def prompt_role(self) -> str | None:
+        """Role of the message that holds the prompt; None in plain text."""
+        for turn in self.turns:
+            if Slot(name=PROMPT) in parse_slots(turn.content):
+                return turn.role
+        return None
+
+    def _segments(self) -> list[Segment]:
+        contents = [self.plain] if self.plain is not None else [turn.content for turn in self.turns]
+        return [segment for content in contents for segment in parse_slots(content)]
+
+    def _checked(self) -> Template:
+        names = [segment.name for segment in self._segments() if isinstance(segment, Slot)]
+        for name in (PROMPT, INPUT):
+            if names.count(name) != 1:
+                raise TemplateError(
+                    f"A template needs exactly one {{{name}}}; this one has {names.count(name)}: "
+                    f"{self.plain or [turn.content for turn in self.turns]!r}"
+                )
+        return self
+
+
+def parse_slots(content: str) -> list[Segment]:
+    """The fixed texts and slots of one string, empty texts left out. Raises TemplateError on a lone brace."""
+    return list(_parsed(content))
+
+
+def _parsed(content: str) -> Iterator[Segment]:
+    text, end = "", 0
+    for match in _BRACES.finditer(content):
+        text += content[end : match.start()]
+        end = match.end()
+        name = match.group(1)
+        if match.group() in ("{{", "}}"):
+            text += match.group()[0]
+        elif name is not None and name.isidentifier():
+            if text:
+                yield FixedText(text=text)
+            text = ""
+            yield Slot(name=name)
+        else:
+            raise TemplateError(
+                f"{match.group()!r} in the template {content!r} is no slot: a slot is a name in braces, like "
+                "{input}; write {{ and }} for braces that are part of the text."
+            )
+    text += content[end:]
+    if text:
+        yield FixedText(text=text)
+
+
+CHAT_DEFAULT = Template.chat("{prompt}\n\n{input}")
+TEXT_DEFAULT = Template.text("{prompt}\n{input}\n")

@@ -1,0 +1,43 @@
+"""What happens while tuning, told to whoever listens: the progress bar, `metrics.jsonl`, a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimizer step. `step` counts from 1; loss in nats per target token; gradient norm before clipping."""
+
+    step: int
+    total_steps: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The prompt after `step` steps on the validation rows; `best` where it is the best so far."""
+
+    step: int
+    loss: float
+    accuracy: float | None
+    best: bool
+
+
+Event = StepDone | Validated
+Listener = Callable[[Event], None]
+
+_NAMES = {StepDone: "step", Validated: "validation"}
+
+
+def as_metrics(event: Event) -> dict[str, Any]:
+    """The event's line in `metrics.jsonl`."""
+    fields = asdict(event)
+    fields.pop("total_steps", None)
+    return {"event": _NAMES[type(event)], **fields}

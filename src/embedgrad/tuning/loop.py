@@ -1,0 +1,155 @@
+"""The tuning loop: a batch, its loss and gradient, a step of the prompt, now and then a validation.
+
+It knows rows as layouts and the prompt as [P, D]; texts, files and flags are others' business.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from embedgrad.data.batches import batch_rows
+from embedgrad.engine.plan import Engine
+from embedgrad.errors import Interrupted, NonFiniteLoss
+from embedgrad.template.layout import Layout
+from embedgrad.tuning.events import Event, Listener, StepDone, Validated
+from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.state import State
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation found: nats per target token, and the task's metric where it has one."""
+
+    loss: float
+    accuracy: float | None
+
+
+Validate = Callable[[Tensor], Validation]
+Save = Callable[[State], None]
+
+
+def tune_prompt(
+    engine: Engine,
+    layouts: Sequence[Layout],
+    validate: Validate,
+    state: State,
+    settings: TuningSettings,
+    learning_rate: float,
+    *,
+    trainable: Tensor | None = None,
+    listen: Listener = lambda event: None,
+    save: Save = lambda state: None,
+) -> State:
+    """Tune from `state` to the end; returns the last State, whose `best` is the prompt to keep.
+
+    layouts    the tuning rows, each with a target
+    validate   [P, D] -> Validation; also asked about the start, which is a candidate like any other
+    trainable  [P] True where a row may move
+    save       called with every State worth resuming from, and always with the last one
+
+    Batch order is a function of seed and step, and a State is never changed in place: a resumed run continues bit
+    for bit on a CPU. Raises NonFiniteLoss, and Interrupted after Ctrl-C, when the State at hand is saved.
+    """
+    total, every = settings.total_steps(len(layouts)), settings.steps_between_validations(len(layouts))
+    saved_at = time.monotonic()
+    try:
+        if state.best is None:
+            state = _validated(state, validate, listen)
+            save(state)
+        while state.finished is None:
+            state = _step(engine, layouts, state, settings, learning_rate, trainable, total, listen)
+            if state.step % every == 0 or state.step >= total:
+                state = _validated(state, validate, listen)
+            state = _ended(state, settings, total)
+            if state.finished or time.monotonic() - saved_at >= settings.checkpoint_seconds:
+                save(state)
+                saved_at = time.monotonic()
+    except KeyboardInterrupt:
+        save(state)
+        raise Interrupted(f"Stopped after step {state.step} of {total}; everything so far is saved.") from None
+    return state
+
+
+def _step(
+    engine: Engine,
+    layouts: Sequence[Layout],
+    state: State,
+    settings: TuningSettings,
+    learning_rate: float,
+    trainable: Tensor | None,
+    total: int,
+    listen: Listener,
+) -> State:
+    started = time.monotonic()
+    numbers = batch_rows(len(layouts), settings.batch_size, settings.seed, state.step)
+    rows = [layouts[number] for number in numbers]
+    found = engine.loss_and_gradient(state.embeddings, rows)
+    _check_finite(found.row_nats, found.gradient, rows, state.step + 1)
+    gradient = found.gradient
+    if trainable is not None:
+        gradient = torch.where(trainable[:, None], gradient, 0.0)
+    norm = float(gradient.norm())
+    if norm > settings.clip_norm:
+        gradient = gradient * (settings.clip_norm / norm)
+    seconds = time.monotonic() - started
+    moved = adam_step(state, gradient, learning_rate)
+    listen(StepDone(moved.step, total, found.loss, learning_rate, norm, found.tokens, round(seconds, 6)))
+    return replace(moved, seconds=state.seconds + seconds)
+
+
+def adam_step(state: State, gradient: Tensor, learning_rate: float) -> State:
+    """The State after one step of torch's AdamW without weight decay (decay would pull towards zero, not towards
+    the text). Rows with a gradient of zero from the start do not move at all."""
+    parameter = state.embeddings.clone().requires_grad_()
+    parameter.grad = gradient
+    optimizer = torch.optim.AdamW([parameter], lr=learning_rate, weight_decay=0.0)
+    optimizer.state[parameter] = {
+        "step": torch.tensor(float(state.step)),
+        "exp_avg": state.mean.clone(),
+        "exp_avg_sq": state.mean_square.clone(),
+    }
+    optimizer.step()
+    moments = optimizer.state[parameter]
+    return replace(
+        state,
+        step=state.step + 1,
+        embeddings=parameter.detach(),
+        mean=moments["exp_avg"],
+        mean_square=moments["exp_avg_sq"],
+    )
+
+
+def _validated(state: State, validate: Validate, listen: Listener) -> State:
+    started = time.monotonic()
+    found = validate(state.embeddings)
+    judged = state.judged(found.accuracy, found.loss)
+    listen(Validated(state.step, found.loss, found.accuracy, judged.stale == 0))
+    return replace(judged, seconds=judged.seconds + time.monotonic() - started)
+
+
+def _ended(state: State, settings: TuningSettings, total: int) -> State:
+    if state.stale >= settings.patience:
+        return replace(state, finished=f"no better prompt in {state.stale} validations")
+    if state.step >= total:
+        return replace(state, finished="all steps done")
+    return state
+
+
+def _check_finite(row_nats: Tensor, gradient: Tensor, rows: Sequence[Layout], step: int) -> None:
+    if bool(row_nats.isfinite().all()) and bool(gradient.isfinite().all()):
+        return
+    lines = [row.line for row, nats in zip(rows, row_nats.tolist(), strict=True) if not math.isfinite(nats)]
+    where = f"rows at lines {', '.join(map(str, lines))}" if lines else "the gradient, not in any single row's loss"
+    raise NonFiniteLoss(
+        f"The loss became NaN or infinite at step {step}, in {where}. Nothing of that step was kept. "
+        "Try a smaller --learning-rate or --dtype float32, and look at these rows."
+    )
+
+
+__all__ = ["Event", "Validate", "Validation", "adam_step", "tune_prompt"]

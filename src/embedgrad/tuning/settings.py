@@ -1,0 +1,50 @@
+"""How to tune."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+
+from embedgrad.settings import Settings
+from embedgrad.tuning.learning_rate import parse_learning_rate
+
+
+def _checked_rate(text: str | None) -> str | None:
+    if text is not None:
+        parse_learning_rate(text)
+    return text
+
+
+def _as_text(value: object) -> object:
+    return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+LearningRate = Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_rate)]
+
+
+class TuningSettings(Settings):
+    """The published method's settings where the paper names them (arXiv 2508.03533, 4.1 and 5.4)."""
+
+    learning_rate: LearningRate = Field(
+        None,
+        description='Step size: "0.5rms" (times the embedding table\'s RMS) or a number; default by model size.',
+    )
+    epochs: float = Field(10.0, gt=0, description="Passes over the tuning rows.")
+    min_steps: int = Field(200, ge=0, description="At least this many steps, however few rows there are.")
+    batch_size: PositiveInt = Field(16, description="Rows per step.")
+    batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
+    clip_norm: float = Field(1.0, gt=0, description="Largest norm of the prompt's gradient.")
+    evaluate_every: PositiveInt | None = Field(
+        None, description="Steps between validations; default an epoch, but at least 20."
+    )
+    patience: PositiveInt = Field(5, description="Stop after this many validations without a better prompt.")
+    seed: int = Field(0, ge=0, description="Seed of splits, batch order and random starts.")
+    checkpoint_seconds: float = Field(5.0, ge=0, description="Seconds between checkpoints.")
+
+    def total_steps(self, rows: int) -> int:
+        """Optimizer steps for `rows` tuning rows."""
+        return max(round(self.epochs * rows / self.batch_size), self.min_steps, 1)
+
+    def steps_between_validations(self, rows: int) -> int:
+        return self.evaluate_every or max(-(-rows // self.batch_size), 20)

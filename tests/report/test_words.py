@@ -1,0 +1,162 @@
+"""Whole sentences, as a user reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from made_up_run import result, score
+
+from embedgrad.report.run_folder import Result
+from embedgrad.report.tables import score_table
+from embedgrad.report.words import bytes_words, cut, duration_words, number, outcome, p_words, verdict
+from embedgrad.shapes import Comparison, Score
+
+
+def of(**changes: Any) -> Result:
+    return Result.model_validate_json(json.dumps(result() | changes))
+
+
+def compared(difference: float, low: float, high: float, p: float) -> dict[str, Any]:
+    return {"difference": difference, "interval": [low, high], "p_value": p}
+
+
+def test_a_gain() -> None:
+    assert verdict(of()) == (
+        "42.1 % -> 71.3 % on 1,240 unseen rows, +29.2 points, 95 % interval 26.4 to 32.0, p < 0.001"
+    )
+
+
+def test_a_loss_of_accuracy_is_called_worse() -> None:
+    run = of(
+        before=score("a", 884, 1240, 1.0),
+        after=score("b", 522, 1240, 1.0),
+        comparison=compared(-0.292, -0.32, -0.264, 0.0123),
+    )
+    assert verdict(run) == (
+        "worse: 71.3 % -> 42.1 % on 1,240 unseen rows, -29.2 points, 95 % interval -32.0 to -26.4, p = 0.012"
+    )
+    assert outcome(run) == "worse"
+
+
+def test_an_interval_around_zero_is_no_difference() -> None:
+    run = of(
+        before=score("a", 40, 95, 1.0),
+        after=score("b", 42, 95, 1.0),
+        comparison=compared(2 / 95, -0.03, 0.072, 0.41),
+    )
+    assert verdict(run) == (
+        "no difference that these 95 rows can show: "
+        "42.1 % -> 44.2 % on 95 unseen rows, +2.1 points, 95 % interval -3.0 to 7.2, p = 0.41"
+    )
+
+
+def test_interval_and_p_must_agree() -> None:
+    assert outcome(of(comparison=compared(0.05, 0.001, 0.1, 0.06))) == "unclear"
+    assert outcome(of(comparison=compared(0.05, -0.001, 0.1, 0.04))) == "unclear"
+    assert outcome(of(comparison=compared(0.05, 0.001, 0.1, 0.04))) == "better"
+
+
+def test_one_row_and_no_change() -> None:
+    run = of(before=score("a", 1, 1, 1.0), after=score("b", 1, 1, 1.0), comparison=compared(-0.0, -0.0, 0.0, 1.0))
+    assert verdict(run) == (
+        "no difference that this 1 row can show: "
+        "100.0 % -> 100.0 % on 1 unseen row, 0.0 points, 95 % interval 0.0 to 0.0, p = 1.00"
+    )
+
+
+def test_without_a_metric_the_loss_speaks() -> None:
+    run = of(comparison=None)
+    assert verdict(run) == (
+        "loss 1.791 -> 0.512 nats per target token on 1,240 unseen rows, "
+        "-1.279, 95 % interval -1.400 to -1.100, p < 0.001"
+    )
+    assert outcome(run) == "better"
+    risen = of(comparison=None, loss_comparison=compared(0.2, 0.1, 0.3, 0.01))
+    assert verdict(risen) == (
+        "worse: loss 1.791 -> 0.512 nats per target token on 1,240 unseen rows, "
+        "+0.200, 95 % interval 0.100 to 0.300, p = 0.010"
+    )
+
+
+def test_score_table_leaves_out_what_no_prompt_has() -> None:
+    run = of()
+    assert score_table([run.before, run.after], [run.comparison]) == [
+        ["prompt", "strict accuracy", "loss", "truncated", "difference"],
+        ["Name the emotion.", "42.1 % (40.1 to 45.1)", "1.791", "0", "-"],
+        ["prompt.safetensors", "71.3 % (69.3 to 74.3)", "0.512", "0", "+29.2 (26.4 to 32.0), p < 0.001"],
+    ]
+
+
+def test_score_table_with_all_columns() -> None:
+    proportion = {"correct": 900, "total": 1240, "interval": [0.70, 0.75]}
+    full = score("words\n  on two lines and more " + "x" * 60, 884, 1240, 0.5) | {
+        "truncated": 1200,
+        "macro_f1": {"value": 0.7, "interval": [0.68, 0.72]},
+        "by_meaning": proportion,
+        "by_likelihood": proportion,
+    }
+    bare = score("bare", 1, 2, 1.0) | {"accuracy": None, "correct": None, "interval": None}
+    scores = [Score.model_validate_json(json.dumps(one)) for one in (full, bare)]
+    assert score_table(scores) == [
+        ["prompt", "strict accuracy", "by meaning", "macro-F1", "by likelihood", "loss", "truncated"],
+        [
+            "words on two lines and more " + "x" * 32 + " … [28 more characters]",
+            "71.3 % (69.3 to 74.3)",
+            "72.6 % (70.0 to 75.0)",
+            "0.700 (0.680 to 0.720)",
+            "72.6 % (70.0 to 75.0)",
+            "0.500",
+            "1,200",
+        ],
+        ["bare", "-", "-", "-", "-", "1.000", "0"],
+    ]
+
+
+def test_score_table_wants_one_comparison_per_further_score() -> None:
+    run = of()
+    with pytest.raises(ValueError, match=r"^2 scores need 1 comparisons, got 2$"):
+        score_table([run.before, run.after], [None, Comparison(difference=0, interval=(0, 0), p_value=1)])
+
+
+def test_numbers() -> None:
+    assert [p_words(p) for p in (0.0, 0.0009, 0.001, 0.0496, 0.0997, 0.412, 1.0)] == [
+        "p < 0.001",
+        "p < 0.001",
+        "p = 0.001",
+        "p = 0.050",
+        "p = 0.10",
+        "p = 0.41",
+        "p = 1.00",
+    ]
+    assert [number(-0.04, sign=True), number(12345.67), number(0.04, digits=2, sign=True)] == [
+        "0.0",
+        "12,345.7",
+        "+0.04",
+    ]
+    assert [duration_words(s) for s in (0.41, 9.96, 59.6, 185, 3599.7, 7620)] == [
+        "0.4 s",
+        "10.0 s",
+        "1 min 0 s",
+        "3 min 5 s",
+        "1 h 0 min",
+        "2 h 7 min",
+    ]
+    assert [bytes_words(n) for n in (0, 512, 999, 1000, 48_200, 999_960_000, 3_123_456_789, 2 * 10**12)] == [
+        "0 bytes",
+        "512 bytes",
+        "999 bytes",
+        "1.0 kB",
+        "48.2 kB",
+        "1.0 GB",
+        "3.1 GB",
+        "2.0 TB",
+    ]
+
+
+def test_cut_says_how_much_and_shows_control_characters() -> None:
+    assert cut("short", 5) == "short"
+    assert cut("longer", 5) == "longe … [1 more character]"
+    assert cut("x" * 2345, 5) == "xxxxx … [2,340 more characters]"
+    assert cut("a\x00b\x1b[1mc\n\td\x7f", 20) == "a␀b␛[1mc\n\td␡"

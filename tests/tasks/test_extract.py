@@ -1,0 +1,213 @@
+import random
+import time
+from fractions import Fraction
+
+import pytest
+
+from embedgrad.tasks.extract import read_by_meaning, read_strict
+from embedgrad.tasks.grade import is_correct
+from embedgrad.tasks.numbers import last_number, number_value
+from embedgrad.tasks.task import Task
+
+EMOTION = Task("label", labels=("joy", "anger", "fear", "sadness"))
+SPAM = Task("label", labels=("spam", "not spam"))
+CHINESE = Task("label", labels=("积极", "消极", "中性"))
+NUMBER = Task("number")
+
+
+@pytest.mark.parametrize(
+    ("output", "label"),
+    [
+        ("joy", "joy"),
+        (" joy\n", "joy"),
+        ("Joy", None),
+        ("joy.", None),
+        ("The answer is joy", None),
+        ("", None),
+    ],
+)
+def test_strict_label(output, label):
+    assert read_strict(EMOTION, output) == label
+
+
+@pytest.mark.parametrize(
+    ("task", "output", "label"),
+    [
+        (EMOTION, "Joy!", "joy"),
+        (EMOTION, "The main emotion is **joy**.", "joy"),
+        (EMOTION, '{"emotion": "anger"}', "anger"),
+        (EMOTION, "_fear_", "fear"),
+        (EMOTION, "JOY\n\nThe writer is happy, joy all over.", "joy"),
+        (EMOTION, "Could be fear or anger. The answer is: fear.", "fear"),
+        (EMOTION, "Answer: joy. Wait. **Answer**: anger", "anger"),
+        (EMOTION, "fear? No.\n\nFinal Answer\n\\boxed{\\text{sadness}}. Not joy.", "sadness"),
+        (EMOTION, "<think>joy or fear? The answer is joy</think>\n\nfear", "fear"),
+        (EMOTION, "I feel joy. Answer:", "joy"),
+        (EMOTION, "ｊｏｙ。", "joy"),
+        (EMOTION, "情绪是joy。", "joy"),
+        (EMOTION, "joyful", None),
+        (EMOTION, "fearless-anger-free", None),
+        (EMOTION, "joy and fear", None),
+        (EMOTION, "The answer is joy, not fear.", None),
+        (EMOTION, "happiness", None),
+        (EMOTION, "", None),
+        (SPAM, "This is not spam.", "not spam"),
+        (SPAM, "Not_Spam", "not spam"),
+        (SPAM, "not\n  spam", "not spam"),
+        (SPAM, "spam", "spam"),
+        (SPAM, "non-spam", None),
+        (SPAM, "spam or not spam", None),
+        (CHINESE, "这句话是积极的。", "积极"),
+        (CHINESE, "可能是消极，但最终答案：中性。", "中性"),
+        (CHINESE, "答案应该是“积极”", "积极"),
+        (CHINESE, "积极、消极", None),
+        (Task("label", labels=("C", "C++", "C#")), "I think C++.", "C++"),
+        (Task("label", labels=("C", "C++", "C#")), "c#", "C#"),
+        (Task("label", labels=("Sci/Tech", "World")), "**sci/tech**", "Sci/Tech"),
+        (Task("label", labels=("card_arrival", "card_linking")), "Card arrival", "card_arrival"),
+        (Task("label", labels=("1", "-1", "0")), "The answer is -1.", "-1"),
+        (Task("label", labels=("1", "-1", "0")), "Rating: 1", "1"),
+        (Task("label", labels=("1", "2", "5")), "1.5", None),
+        (Task("label", labels=("1", "2", "5")), "12", None),
+        (Task("label", labels=("Ｙes", "no")), "yes", "Ｙes"),
+        (Task("label", labels=("us", "US")), "us", None),
+        (Task("label", labels=("긍정", "부정")), "긍정입니다.", "긍정"),
+    ],
+)
+def test_label_by_meaning(task, output, label):
+    assert read_by_meaning(task, output) == label
+
+
+def test_meaning_is_for_labels_only():
+    for task in (NUMBER, Task("exact"), Task("text"), Task("regex", pattern="x")):
+        assert not task.has_meaning
+        assert read_by_meaning(task, "joy") is None
+
+
+@pytest.mark.parametrize(
+    ("output", "number"),
+    [
+        ("72", "72"),
+        ("The total is $1,234.50.", "1234.50"),
+        ("12 + 60 = 72 dollars.", "72"),
+        ("#### 72", "72"),
+        ("so 5 #### 1,000 apples in 3 days", "1000"),
+        (r"\boxed{x = \frac{3}{4}} in 5 steps", "3/4"),
+        (r"\boxed{1{,}234 \text{ m}^2}", "1234"),
+        ("\\boxed{none} but 7", "7"),
+        ("#### \nwas 7", "7"),
+        ("-5", "-5"),
+        ("(−5)", "-5"),
+        ("-$5", "-5"),
+        ("$-5", "-5"),
+        ("10-5", "5"),
+        ("GPT-4", "4"),
+        ("- 5 apples", "5"),
+        ("答案是-5。", "-5"),
+        ("１２３", "123"),
+        ("50 %", "50"),
+        ("3 / 4", "3/4"),
+        ("12/25/2024", "2024"),
+        (".5", "0.5"),
+        ("-.5", "-0.5"),
+        ("1.2e3", "1.2e3"),
+        ("1,2,3", "3"),
+        ("1,111,1111", "1111"),
+        ("007", "007"),
+        ("3/0", None),
+        ("m²", None),
+        ("none", None),
+        ("", None),
+        ("9" * 1001, None),
+        ("__import__('os').system('exit')", None),
+    ],
+)
+def test_number(output, number):
+    assert read_strict(NUMBER, output) == number
+    if number is not None:
+        assert isinstance(number_value(number), Fraction)
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "right"),
+    [
+        ("it is 72.0", "She sold 48/2 = 24 clips.\n#### 72", True),
+        ("0.75", "3/4", True),
+        ("1e3", "1,000", True),
+        ("0.1", "0.10000000000000000001", False),
+        ("nothing", "72", False),
+        ("72", "no number", False),
+    ],
+)
+def test_numbers_are_compared_exactly(output, target, right):
+    assert is_correct(NUMBER, read_strict(NUMBER, output), target) is right
+
+
+def test_exact_and_regex():
+    exact = Task("exact")
+    assert is_correct(exact, read_strict(exact, " Paris\n"), "Paris ")
+    assert not is_correct(exact, read_strict(exact, "paris"), "Paris")
+    assert read_strict(exact, "  ") is None
+    group = Task("regex", pattern=r"Answer: (\w+)|none")
+    assert is_correct(group, read_strict(group, "Answer: A Answer: B"), "B")
+    assert read_strict(group, "Answer: A, none") is None
+    assert read_strict(group, "-") is None
+    assert read_strict(Task("regex", pattern=r"[A-D]"), "A or B" + "." * 19_990) == "B"
+    assert read_strict(Task("regex", pattern=r"[A-D]"), "A or B" + "." * 20_000) is None
+
+
+def test_text_has_no_metric():
+    assert read_strict(Task("text"), "x") is None
+    with pytest.raises(ValueError, match="no right and wrong"):
+        is_correct(Task("text"), "x", "x")
+
+
+HOSTILE = [
+    "1,111" * 20_000,
+    "1,111," * 17_000 + "1111",
+    "-" * 100_000,
+    "$ " * 50_000,
+    "1/" * 50_000,
+    "9" * 100_000,
+    "1.1." * 25_000,
+    "1e1" * 33_000,
+    "####" * 25_000,
+    "\\boxed{" * 14_000,
+    "\\boxed{" + "{" * 100_000,
+    "\\frac{1" * 14_000,
+    "answer" + " " * 100_000 + ":",
+    "answer is " * 10_000,
+    "not " * 25_000,
+    "not-spam" * 12_500,
+    "a" + "\u0315\u0316" * 50_000,
+    "\u0315\u0316" * 50_000,
+    "积" * 100_000,
+    "ﷺ" * 100_000,
+    "".join(random.Random(0).choices("spamnot -_.,:1/\\{}#$\u0301答案是ſ", k=100_000)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("output", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_outputs_are_read_without_an_error(output):
+    for read in (read_strict, read_by_meaning):
+        for task in (SPAM, CHINESE, NUMBER):
+            answer = read(task, output)
+            assert answer is None or isinstance(answer, str)
+    assert last_number(output) is None or number_value(last_number(output)) is not None
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("output", HOSTILE, ids=range(len(HOSTILE)))
+def test_reading_takes_linear_time(output):
+    def best_seconds(text):
+        seconds = []
+        for _ in range(5):
+            start = time.perf_counter()
+            for task in (SPAM, NUMBER):
+                read_strict(task, text)
+                read_by_meaning(task, text)
+            seconds.append(time.perf_counter() - start)
+        return min(seconds)
+
+    best_seconds(output[:100])
+    assert best_seconds(output) <= 15 * best_seconds(output[:10_000]) * len(output) / 100_000 + 0.002

@@ -1,0 +1,88 @@
+import pytest
+
+from embedgrad.errors import SettingsError
+from embedgrad.tasks.metrics import macro_f1
+from embedgrad.tasks.task import Task, infer_task
+
+
+def numbers(first, end, words=""):
+    return [f"{number}{words}" for number in range(first, end)]
+
+
+TWENTY = tuple(sorted(numbers(0, 20, " stars")))
+
+
+@pytest.mark.parametrize(
+    ("targets", "task"),
+    [
+        (["b", "a "] * 5, Task("label", labels=("a", "b"))),
+        (["0", "1"] * 5, Task("label", labels=("0", "1"))),
+        (["a", "b"] * 4, Task("exact")),
+        (["only"] * 100, Task("exact")),
+        (TWENTY * 5, Task("label", labels=TWENTY)),
+        (numbers(0, 21, " stars") * 50, Task("exact")),
+        (["x" * 41, "y"] * 10, Task("text")),
+        (numbers(1, 90, ",555"), Task("number")),
+        (numbers(0, 30, " clips and some more.\n#### 72"), Task("number")),
+        ([*numbers(0, 95), *numbers(0, 5, " apples")], Task("number")),
+        ([*numbers(0, 94), *numbers(0, 6, " apples")], Task("exact")),
+        ([*numbers(0, 99), "none"], Task("exact")),
+        (["A long free text without any number at its end, again."] * 2, Task("text")),
+        (["a"], Task("exact")),
+    ],
+)
+def test_infer_task(targets, task):
+    assert infer_task(targets) == task
+
+
+def test_no_targets():
+    with pytest.raises(ValueError, match="no targets"):
+        infer_task([])
+
+
+BELONGS = 'A task of kind "label" needs labels, one of kind "regex" a pattern, others neither; got kind '
+CANNOT = "cannot be used: labels must be distinct, not empty and without whitespace around them."
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kind": "label"}, f"{BELONGS}'label', 0 labels, pattern None."),
+        ({"kind": "number", "labels": ("a",)}, f"{BELONGS}'number', 1 labels, pattern None."),
+        ({"kind": "exact", "pattern": "a"}, f"{BELONGS}'exact', 0 labels, pattern 'a'."),
+        ({"kind": "label", "labels": ("a ", "b")}, f"The label 'a ' {CANNOT}"),
+        ({"kind": "label", "labels": ("a", "a")}, f"The label 'a' {CANNOT}"),
+        ({"kind": "label", "labels": ("a", "")}, f"The label '' {CANNOT}"),
+        (
+            {"kind": "regex", "pattern": "("},
+            "The pattern '(' is no regular expression: missing ), unterminated subpattern at position 0.",
+        ),
+    ],
+)
+def test_impossible_tasks(settings, message):
+    with pytest.raises(SettingsError) as caught:
+        Task(**settings)
+    assert str(caught.value) == message
+
+
+def test_macro_f1_by_hand():
+    targets = ["a", "a", "a", "b", "b", "c"]
+    predictions = ["a", "a", "b", "b", None, "a"]
+    # a: 2 TP, 1 FP, 1 FN; b: 1 TP, 1 FP, 1 FN; c: 1 FN; d occurs nowhere
+    assert macro_f1(predictions, targets, ["a", "b", "c", "d"]) == pytest.approx((4 / 6 + 2 / 4 + 0) / 3)
+    assert macro_f1(targets, targets, ["a", "b", "c"]) == 1.0
+    assert macro_f1([None], ["a"], ["a"]) == 0.0
+    assert macro_f1(["b"], ["a"], ["a", "b"]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("predictions", "targets", "message"),
+    [
+        (["a"], ["a", "b"], "1 predictions for 2 targets"),
+        ([], [], "no rows to measure"),
+        (["x"], ["a"], "'x' is none of the 2 labels"),
+    ],
+)
+def test_macro_f1_refuses(predictions, targets, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        macro_f1(predictions, targets, ["a", "b"])

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Makes .venv: torch first, then embedgrad, editable, with its dev extra. `make setup` runs it when needed.
+#
+#   PYTHON=python3.12           the interpreter, 3.11 or later
+#   EMBEDGRAD_TORCH="torch==2.13.0 --index-url ..."   what pip shall install as torch
+#   tools/setup.sh --dry-run    say what would be done; change nothing
+#
+# May be interrupted: the next run makes a half-made .venv anew (pip keeps what it has downloaded).
+set -eu
+cd "$(dirname "$0")/.."
+unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_USER PIP_PREFIX || true
+
+python=${PYTHON:-python3}
+own=.venv/bin/python
+half_made=.venv/half-made
+pinned=torch==2.13.0
+cpu_index=https://download.pytorch.org/whl/cpu
+
+say() { printf 'set-up: %s\n' "$*"; }
+fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+
+found=$(version_of "$python") ||
+  fail "$python does not start. Install Python 3.11 or later, or name one: PYTHON=python3.12 make test"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  fail "$python is Python $found; embedgrad needs 3.11 or later. Name one: PYTHON=python3.12 make test"
+"$python" -c 'import venv, ensurepip' 2>/dev/null ||
+  fail "$python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"
+
+# True if the URL answers within three seconds; a child does it, since name resolution obeys no timeout.
+answers() {
+  "$python" -c '
+import subprocess, sys
+ask = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=3)"
+try:
+    child = subprocess.run([sys.executable, "-c", ask, sys.argv[1]], stderr=subprocess.DEVNULL, timeout=3)
+except subprocess.TimeoutExpired:
+    sys.exit(1)
+sys.exit(child.returncode)' "$1"
+}
+
+fallback=
+if [ -n "${EMBEDGRAD_TORCH:-}" ]; then
+  torch=$EMBEDGRAD_TORCH why="EMBEDGRAD_TORCH says so"
+elif [ "$(uname)" = Darwin ]; then
+  torch=torch why="macOS"
+elif nvidia-smi -L >/dev/null 2>&1; then
+  torch=torch why="there is an NVIDIA GPU"
+elif answers "$cpu_index/torch/"; then
+  torch="$pinned --index-url $cpu_index" fallback=$pinned why="no GPU here, so PyTorch's CPU build"
+else
+  torch=$pinned why="no GPU here, and PyTorch's CPU index does not answer"
+fi
+say "Python $found ($python); pip install $torch ($why)"
+[ "${1:-}" != --dry-run ] || exit 0
+
+# Of no use: a .venv of another Python, of another place (its scripts hold its path), or left half-made (pip
+# takes a package that it was writing when it was killed for installed).
+if [ "$(version_of $own)" != "$found" ] || [ -e $half_made ] || ! grep -qsF "$(pwd -P)/.venv" .venv/bin/activate; then
+  rm -rf .venv
+  mkdir .venv
+  : >$half_made
+  "$python" -m venv .venv
+fi
+: >$half_made
+
+pip_install() { $own -m pip install --quiet --disable-pip-version-check "$@"; }
+
+# shellcheck disable=SC2086  # $torch may hold options
+pip_install $torch || { [ -n "$fallback" ] && say "that failed; pip install $fallback" && pip_install $fallback; }
+pip_install --editable '.[dev]'
+rm $half_made
+say "ready: .venv/bin/embedgrad"
