@@ -6,21 +6,30 @@ from functools import cache
 from pathlib import Path
 
 import torch
+import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    BloomConfig,
     Gemma2Config,
     GPT2Config,
     LlamaConfig,
+    MambaConfig,
+    MixtralConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen3MoeConfig,
+    RecurrentGemmaConfig,
 )
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 SHARED = Path(__file__).parents[2] / "shared"
 STORIES = SHARED / "models" / "stories260K"
-FAMILIES = ("qwen2", "llama", "gemma2", "gpt2")
+FAMILIES = ("qwen2", "llama", "gemma2", "gpt2")  # the promised ones
+OTHERS = ("bloom", "mixtral", "qwen3_moe", "mamba", "recurrent_gemma")  # ALiBi, experts, a state, a hybrid
+
+transformers.utils.logging.disable_progress_bar()
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -64,8 +73,8 @@ def make_tokenizer(*, bos: bool, chat_template: str | None = None) -> PreTrained
     return tokenizer
 
 
-def config(family: str, vocabulary: int):
-    common = {"vocab_size": vocabulary, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+def config(family: str, vocabulary: int, **changed: object):
+    common = {"vocab_size": vocabulary, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, **changed}
     body = {
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -74,24 +83,42 @@ def config(family: str, vocabulary: int):
         "num_key_value_heads": 2,
         "max_position_embeddings": 512,
     }
+    untied = {"tie_word_embeddings": False}  # where a tied head would only repeat the last token
     match family:
         case "qwen2":
             return Qwen2Config(**common, **body, tie_word_embeddings=True)
         case "llama":
             return LlamaConfig(**common, **body)
         case "gemma2":
-            return Gemma2Config(**common, **body, head_dim=8, sliding_window=24, query_pre_attn_scalar=8)
+            return Gemma2Config(**common, **body, **untied, head_dim=8, sliding_window=24, query_pre_attn_scalar=8)
         case "gpt2":
             return GPT2Config(**common, n_embd=32, n_layer=3, n_head=4, n_positions=512)
+        case "bloom":
+            return BloomConfig(**common, **untied, hidden_size=32, n_layer=3, n_head=4)
+        case "mixtral":
+            return MixtralConfig(**common, **body, num_local_experts=4, num_experts_per_tok=2)
+        case "qwen3_moe":
+            experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+            return Qwen3MoeConfig(**common, **body, **experts, head_dim=8, norm_topk_prob=True)
+        case "mamba":
+            return MambaConfig(**common, hidden_size=32, state_size=8, num_hidden_layers=3)
+        case "recurrent_gemma":
+            window = {"attention_window_size": 64, "lru_width": 32}
+            return RecurrentGemmaConfig(**common, **body | {"num_key_value_heads": 1}, **untied, **window)
     raise ValueError(family)
 
 
-def make_model_folder(folder: Path, family: str, *, chat: bool = True, seed: int = 0, bos: bool | None = None) -> Path:
-    """A checkpoint with random weights, wide enough (standard deviation 0.2) that tokens matter."""
+def make_model_folder(
+    folder: Path, family: str, *, chat: bool | str = True, seed: int = 0, bos: bool | None = None, **changed: object
+) -> Path:
+    """A checkpoint with random weights, wide enough (standard deviation 0.2) that tokens matter.
+
+    `chat` is a chat template, True for ChatML, False for none; `changed` are further fields of the config.
+    """
     bos = family in ("llama", "gemma2") if bos is None else bos
-    tokenizer = make_tokenizer(bos=bos, chat_template=CHATML if chat else None)
+    tokenizer = make_tokenizer(bos=bos, chat_template=CHATML if chat is True else chat or None)
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(config(family, len(tokenizer)))
+    model = AutoModelForCausalLM.from_config(config(family, len(tokenizer), **changed))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from embedgrad.errors import OutputError
 
+PART = ".part"  # ends the name of a file that is being written
+
 
 def write_file(path: Path, data: bytes) -> None:
     """Put `data` at `path`, atomically and durably. Raises OutputError; the old file then stays as it was."""
     target = Path(os.path.realpath(path))  # through a link: replace what it names, not the link
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PART}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,13 +10,23 @@ from typing import Literal
 import torch
 
 from embedgrad.data.example import Example
-from embedgrad.errors import FileMissing, OverlongRows, PromptError, TemplateError, UsageError
+from embedgrad.errors import OverlongRows, PromptError, TemplateError, UsageError
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.exchange import read_peft, write_peft
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, text_rows, vocabulary_ids
 from embedgrad.template.chat import render
-from embedgrad.template.layout import Layout, RenderedTemplate, Span, fit, lay_out, seam_difference, token_ids
+from embedgrad.template.layout import (
+    Layout,
+    RenderedTemplate,
+    Span,
+    bos_ids,
+    fit,
+    lay_out,
+    seam_difference,
+    token_ids,
+    written_out,
+)
 from embedgrad.template.template import CHAT_DEFAULT, TEXT_DEFAULT, FixedText, Segment, Template
 
 PromptLike = str | Path | SoftPrompt
@@ -27,7 +37,7 @@ Say = Callable[[str], None]
 
 def default_template(model: FrozenModel) -> Template:
     """`{prompt}`, a blank line and `{input}` in one user message; in plain text where there is no chat template."""
-    return CHAT_DEFAULT if getattr(model.tokenizer, "chat_template", None) else TEXT_DEFAULT
+    return CHAT_DEFAULT if model.has_chat_template else TEXT_DEFAULT
 
 
 def start(
@@ -44,7 +54,7 @@ def start(
 ) -> SoftPrompt:
     """The soft prompt that `prompt` stands for on `model`, placed and ready, without tuning.
 
-    prompt    a text, `@FILE` with a text, a prompt file (`*.safetensors`), a PEFT folder, or a SoftPrompt
+    prompt    a text, a prompt file (`*.safetensors`), a PEFT folder, or a SoftPrompt
     template  where it stands; default: the prompt's own, else `default_template`
     kind      for a text: its own rows (exact), random rows, or sampled vocabulary rows of the same length
     tokens    length for the random and vocabulary kinds, if not the text's
@@ -110,6 +120,19 @@ def lay_out_rows(
     return layouts
 
 
+def check_lengths(
+    model: FrozenModel, prompt: SoftPrompt, parts: Mapping[str, Sequence[Example]], answer_tokens: int
+) -> None:
+    """Raises OverlongRows, naming part and rows, unless every row fits with its target and with an answer of
+    `answer_tokens`."""
+    for name, examples in parts.items():
+        try:
+            lay_out_rows(model, prompt, examples)
+            lay_out_rows(model, prompt, examples, with_target=False, answer_tokens=answer_tokens)
+        except OverlongRows as error:
+            raise OverlongRows(f"Among the {name} rows, {error}") from error
+
+
 def target_ids(model: FrozenModel, prompt: SoftPrompt, target: str) -> tuple[int, ...]:
     """The answer's tokens and what ends it: the end-of-turn token in a chat, the EOS in plain text."""
     return (*token_ids(target, model.tokenizer), *_template(prompt).target_end_ids)
@@ -124,22 +147,27 @@ def seam_report(model: FrozenModel, prompt: SoftPrompt, examples: Sequence[Examp
     """One sentence where rows are not the ids of their whole string (see template/layout.py); None if all are."""
     if prompt.text is None or prompt.initial_ids is None or prompt.template is None:
         return None
+    rendering = render(prompt.template.source, model.tokenizer)
+    fitted = fit(rendering, prompt.text, model.tokenizer)
+    if fitted != (prompt.initial_ids, prompt.template.segments):
+        return None  # rendered by a chat template that has changed since: the text between the slots is not known
+    skipped = 0 if rendering.has_bos else len(bos_ids(model.tokenizer))
     looked_at = [example for example in examples[:sample] if not example.history]
-    differing = [
-        (example, difference)
-        for example in looked_at
-        if (
-            difference := seam_difference(
-                prompt.template.segments, prompt.text, prompt.initial_ids, example, model.tokenizer
-            )
-        )
-    ]
+    differing = []
+    for number, example in enumerate(looked_at, start=1):
+        target = token_ids(example.target or "", model.tokenizer)
+        layout = lay_out(prompt.template.segments, len(prompt), example, model.tokenizer, target)
+        ids = [*layout.ids[: layout.prompt.start], *prompt.initial_ids, *layout.ids[layout.prompt.stop :]]
+        text = written_out(rendering.segments, prompt.text, example)
+        difference = seam_difference(text, ids[skipped:], model.tokenizer)
+        if difference:
+            differing.append((example.line or number, difference))
     if not differing:
         return None
-    example, difference = differing[0]
+    line, difference = differing[0]
     return (
         f"{len(differing)} of {len(looked_at)} rows are tokenized otherwise than as one string, because each slot is "
-        f"tokenized by itself (text and tuned prompt alike); for example line {example.line}: {difference}."
+        f"tokenized by itself (text and tuned prompt alike); for example line {line}: {difference}."
     )
 
 
@@ -149,12 +177,6 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
     if isinstance(prompt, Path) or prompt.endswith(".safetensors"):
         path = Path(prompt)
         return SoftPrompt.from_content(read_peft(path)) if path.is_dir() else SoftPrompt.load(path)
-    if prompt.startswith("@"):
-        path = Path(prompt[1:])
-        try:
-            return path.read_text(encoding="utf-8").rstrip("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise FileMissing(f"The prompt text {path} cannot be read: {error}.") from error
     if len(prompt) < 1024 and "\n" not in prompt and (Path(prompt) / "adapter_config.json").is_file():
         return SoftPrompt.from_content(read_peft(Path(prompt)))
     return prompt

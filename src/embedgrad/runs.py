@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedgrad.durable import make_folder, output_error, write_file
+from embedgrad.durable import PART, make_folder, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, OutputError
 
 SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
+ROWS = "train.jsonl"  # rows that came through stdin
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
 CHECKPOINT = Path("checkpoint") / "state.safetensors"
 
@@ -60,6 +61,8 @@ class RunFolder:
         """An existing run's folder, to continue it. Raises CannotResume."""
         if not (path / SETTINGS).is_file():
             raise CannotResume(f"{path} is no run folder: it has no {SETTINGS}. Give the folder that tune wrote.")
+        for half_written in path.rglob(f"*{PART}"):
+            half_written.unlink(missing_ok=True)  # of a write that was killed; its whole predecessor is in place
         return cls(path)
 
     def discard(self) -> None:
@@ -99,7 +102,10 @@ class MetricsFile:
         self._guarded(self._file.flush)
         self._guarded(lambda: os.fsync(self._file.fileno()))
 
-    def close(self) -> None:
+    def __enter__(self) -> MetricsFile:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
         self._guarded(self._file.close)
 
     def _guarded(self, write: Any) -> None:

@@ -17,6 +17,7 @@ from embedgrad.cli.settings import (
     TemplateSettings,
     load_rows,
     merged,
+    prompt_from_flag,
     required,
 )
 from embedgrad.data.example import Example
@@ -68,9 +69,10 @@ def evaluate(
     from embedgrad.report.words import loss_difference_words
 
     model = load_model(job.model or "", job.dtype, job.device, job.revision)
-    template = job.named_template(bool(getattr(model.tokenizer, "chat_template", None)))
+    template = job.named_template(model.has_chat_template)
     prompts = [
-        start(model, prompt, template, allow_mismatch=job.allow_mismatch, say=terminal.note) for prompt in job.prompt
+        start(model, prompt_from_flag(prompt), template, allow_mismatch=job.allow_mismatch, say=terminal.note)
+        for prompt in job.prompt
     ]
     names = [
         Path(given).name if given.endswith(".safetensors") else p.name

@@ -12,7 +12,15 @@ from cyclopts import Parameter
 from pydantic import Field, PositiveInt
 
 from embedgrad.cli.console import Terminal
-from embedgrad.cli.settings import ModelSettings, RowSettings, TemplateSettings, load_rows, merged, required
+from embedgrad.cli.settings import (
+    ModelSettings,
+    RowSettings,
+    TemplateSettings,
+    load_rows,
+    merged,
+    prompt_from_flag,
+    required,
+)
 from embedgrad.data.example import Example
 from embedgrad.evaluation.settings import Overlong
 
@@ -49,8 +57,10 @@ def generate(
     from embedgrad.placement import start
 
     model = load_model(job.model or "", job.dtype, job.device, job.revision)
-    template = job.named_template(bool(getattr(model.tokenizer, "chat_template", None)))
-    prompt = start(model, job.prompt or "", template, allow_mismatch=job.allow_mismatch, say=terminal.note)
+    template = job.named_template(model.has_chat_template)
+    prompt = start(
+        model, prompt_from_flag(job.prompt or ""), template, allow_mismatch=job.allow_mismatch, say=terminal.note
+    )
     for piece in _pieces(rows):
         answers = answers_to(model, prompt, piece, max_new_tokens=job.max_new_tokens, overlong=job.overlong)
         for row, answer in zip(piece, answers, strict=True):

@@ -64,7 +64,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
     return result
 
 
-def show(result: Result, outcome: Outcome, folder: RunFolder, model: str, terminal: Terminal) -> None:
+def show(result: Result, folder: RunFolder, model: str, example: str, terminal: Terminal) -> None:
     """The before/after table, the verdict, what it cost, and the next command to try."""
     comparison = result.comparison
     terminal.result(result.model_dump(mode="json") | {"folder": str(folder.path)})
@@ -78,9 +78,8 @@ def show(result: Result, outcome: Outcome, folder: RunFolder, model: str, termin
         f"{duration_words(result.seconds)} of tuning, peak memory {bytes_words(result.peak_bytes)}"
     )
     terminal.say(f"prompt  {folder.file(PROMPT)}\nreport  {folder.file(REPORT)}\n\nUse it:")
-    example = shlex.quote(_short(outcome.parts.test[0].input))
     prompt = shlex.quote(str(folder.file(PROMPT)))
-    terminal.say(f"  embedgrad generate --model {shlex.quote(model)} --prompt {prompt} {example}")
+    terminal.say(f"  embedgrad generate --model {shlex.quote(model)} --prompt {prompt} {shlex.quote(_short(example))}")
 
 
 def _short(text: str, limit: int = 80) -> str:

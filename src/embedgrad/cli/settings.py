@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 from pydantic import Field
 
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
-from embedgrad.errors import SettingsError
+from embedgrad.errors import FileMissing, SettingsError
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.template.template import Message, Template
 
 
-def _split_at_commas(kind: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
-    return tuple(part.strip() for token in tokens for part in token.value.split(",") if part.strip())
+@dataclass(frozen=True)
+class Typed:
+    """Marks a setting that is written differently in a shell than in a file: `read` gives the setting's value."""
+
+    read: Callable[[Any], Any]
 
 
-def _with_newlines(kind: Any, tokens: Sequence[Token]) -> str:
-    r"""A template typed in a shell: `\n` and `\t` there mean newline and tab."""
-    return tokens[0].value.replace("\\n", "\n").replace("\\t", "\t")
-
-
-CommaSeparated = Parameter(converter=_split_at_commas, n_tokens=1, negative=())
-Typed = Parameter(converter=_with_newlines, n_tokens=1)
+COMMA_SEPARATED = Typed(lambda texts: tuple(part.strip() for text in texts for part in text.split(",") if part.strip()))
+WITH_ESCAPES = Typed(lambda text: text.replace("\\n", "\n").replace("\\t", "\t"))  # a shell types no newline
 
 
 class ModelSettings(Settings):
@@ -40,11 +39,11 @@ class ModelSettings(Settings):
 
 
 class TemplateSettings(Settings):
-    template: Annotated[str | None, Typed] = Field(
+    template: Annotated[str | None, WITH_ESCAPES] = Field(
         None,
         description=r'Where the prompt and the input stand, for example "{prompt}\n\n{input}" (\n is a newline).',
     )
-    system: Annotated[str | None, Typed] = Field(
+    system: Annotated[str | None, WITH_ESCAPES] = Field(
         None, description="System message in front of the template; it may hold {prompt} instead."
     )
     layout: Literal["auto", "chat", "text"] = Field(
@@ -108,7 +107,7 @@ def load_rows(
 
 
 class JudgingSettings(EvaluationSettings):
-    labels: Annotated[tuple[str, ...] | None, CommaSeparated] = Field(
+    labels: Annotated[tuple[str, ...] | None, COMMA_SEPARATED, Parameter(negative=())] = Field(
         None, description="The labels, comma-separated; rows with others are errors."
     )
 
@@ -119,9 +118,17 @@ S = TypeVar("S", bound=Settings)
 def merged(flags: S | None, file: Path | None, kind: type[S]) -> S:
     """Flag over file over default. Raises SettingsError, FileMissing."""
     from_file = read_toml(file) if file else {}
-    from_flags = {} if flags is None else {name: getattr(flags, name) for name in flags.model_fields_set}
+    from_flags = {} if flags is None else {name: _typed(flags, name) for name in flags.model_fields_set}
     checked(kind, from_file, str(file))
     return checked(kind, {**from_file, **from_flags}, "command line")
+
+
+def _typed(flags: Settings, name: str) -> Any:
+    value = getattr(flags, name)
+    for mark in type(flags).model_fields[name].metadata:
+        if isinstance(mark, Typed) and value is not None:
+            value = mark.read(value)
+    return value
 
 
 def required(settings: Settings, *names: str) -> None:
@@ -129,6 +136,19 @@ def required(settings: Settings, *names: str) -> None:
     missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(settings, name)]
     if missing:
         raise SettingsError(f"{' and '.join(missing)} must be given, as a flag or in a --settings file. See --help.")
+
+
+def prompt_from_flag(given: str) -> str:
+    """A prompt as the flag gives it: `@FILE` is the file's text, paths become absolute, other texts stay."""
+    if given.startswith("@"):
+        path = Path(given[1:]).expanduser()
+        try:
+            return path.read_text(encoding="utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise FileMissing(
+                f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
+            ) from error
+    return absolute(given) if given.endswith(".safetensors") else given
 
 
 def absolute(path: str) -> str:

@@ -10,86 +10,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from pydantic import Field, PositiveInt
 
 from embedgrad.cli.console import Terminal
-from embedgrad.cli.settings import (
-    JudgingSettings,
-    ModelSettings,
-    RowSettings,
-    TemplateSettings,
-    absolute,
-    load_rows,
-    merged,
-    required,
-)
-from embedgrad.data.splits import Parts, data_sha256, split
+from embedgrad.cli.settings import absolute, merged
+from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss, OutputError, SettingsError
-from embedgrad.runs import CHECKPOINT, METRICS, SETTINGS, MetricsFile, RunFolder
-from embedgrad.settings import Settings, checked, read_toml, write_toml
+from embedgrad.runs import CHECKPOINT, METRICS, RESULT, ROWS, SETTINGS, MetricsFile, RunFolder
+from embedgrad.settings import checked, read_toml, write_toml
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.settings import TuningSettings
 
 if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to be right
-    from embedgrad.evaluation.result import Evaluation
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.prompt.soft_prompt import SoftPrompt
     from embedgrad.tuning.events import Event
     from embedgrad.tuning.tune import Run
-
-
-def _positions(kind: object, tokens: object) -> tuple[int, ...]:
-    return _parsed_positions(",".join(token.value for token in tokens))  # type: ignore[attr-defined]
-
-
-def _parsed_positions(text: str) -> tuple[int, ...]:
-    """ "0-3,7" -> (0, 1, 2, 3, 7). Raises SettingsError."""
-    found: list[int] = []
-    for piece in filter(None, (piece.strip() for piece in text.split(","))):
-        first, dash, last = piece.partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise SettingsError(f"--freeze takes token positions like 0-3,7 (from 0); got {text!r}.")
-        found.extend(range(int(first), int(last or first) + 1))
-    return tuple(found)
-
-
-class _JobSettings(Settings):
-    prompt: str | None = Field(None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder.")
-    train: str | None = Field(None, description="Labeled rows to tune on: JSONL, CSV, or - for JSONL on stdin.")
-    validation: str | None = Field(None, description="Rows that choose the best prompt; default 20 % of --train.")
-    test: str | None = Field(None, description="Rows for the final comparison; default split off --train.")
-    output: str | None = Field(None, description="Run folder to make; default runs/MODEL-DATE.")
-
-
-class _StartSettings(Settings):
-    start: Annotated[str, Parameter(name="--start")] = Field(
-        "text",
-        pattern="^(text|random|vocabulary)$",
-        description="Start from the text's rows, random or vocabulary rows.",
-    )
-    tokens: PositiveInt | None = Field(None, description="Length of a random or vocabulary start; default the text's.")
-    freeze: Annotated[tuple[int, ...], Parameter(converter=_positions, n_tokens=1, negative=())] = Field(
-        (), description="Token positions of the prompt that must not move, like 0-3,7."
-    )
-
-
-# Bases from last to first are the order of the flags.
-class TuneSettings(
-    TuningSettings,
-    _StartSettings,
-    TemplateSettings,
-    JudgingSettings,
-    RowSettings,
-    _JobSettings,
-    ModelSettings,
-):
-    """All settings of one run; `settings.toml` holds them resolved."""
 
 
 def tune(
@@ -98,7 +39,7 @@ def tune(
     settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
     resume: Annotated[Path | None, Parameter(help="Run folder to continue; takes no other settings.")] = None,
     json: Annotated[bool, Parameter(help="Print the result as one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="No progress, no notes.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
 ) -> None:
     """Tune a prompt on labeled rows, and measure the gain on rows it has not seen.
 
@@ -112,72 +53,72 @@ def tune(
             raise SettingsError("--resume continues a run with its own settings: give no others with it.")
         folder = RunFolder.open(resume)
         job = checked(TuneSettings, read_toml(folder.file(SETTINGS)), str(folder.file(SETTINGS)))
-        _run(job, _read_parts(job), folder, terminal)
+        if folder.file(RESULT).exists():
+            _show_again(folder, job, terminal)
+        else:
+            _run(job, job.read_parts(), folder, terminal)
         return
-    job = _resolved(merged(flags, settings, TuneSettings))
+    job = merged(flags, settings, TuneSettings).resolved()
     if job.train != "-":
-        _read_parts(job)  # bad rows are told before a folder is made
-    folder = RunFolder.create(Path(job.output or _default_folder(job)))
+        job.read_parts()  # what is wrong with the rows is told before a folder is made
+    folder = RunFolder.create(Path(job.output) if job.output else job.default_folder())
     with _discarding(folder):
         if job.train == "-":  # a run must be repeatable from its folder
-            write_file(folder.file("train.jsonl"), sys.stdin.buffer.read())
-            job = job.model_copy(update={"train": absolute(str(folder.file("train.jsonl")))})
-        parts = _read_parts(job)
+            write_file(folder.file(ROWS), sys.stdin.buffer.read())
+            job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
+        parts = job.read_parts()
         write_toml(folder.file(SETTINGS), job.model_copy(update={"output": None}))
-    _run(job, parts, folder, terminal)
+        _run(job, parts, folder, terminal)
 
 
 def _run(job: TuneSettings, parts: Parts, folder: RunFolder, terminal: Terminal) -> None:
-    """Tune, then read the test rows and write everything down."""
-    prepared = _prepare(job, parts, folder, terminal)
-    test_sha256 = data_sha256(parts.test)
-    run = _tuned(job, prepared, parts, folder, terminal)
-
-    # Only now are the test rows more than a list to keep duplicates out of.
-    test = _read_parts(job).test
-    if data_sha256(test) != test_sha256:
-        raise CannotResume("The test rows changed while tuning. Restore them, then continue with --resume.")
-    from embedgrad.cli.outcome import Outcome, show, write
-
+    """Tune on the tuning and validation rows, then compare on the test rows and write everything down."""
+    prepared = _prepare(job, parts, terminal)
     with _told_how_to_resume(folder):
-        before, after = _on_test_rows(job, prepared, run, parts, terminal)
-        outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts)
-        show(write(outcome, folder), outcome, folder, job.model or "", terminal)
+        run = _tuned(job, prepared, parts, folder, terminal)
+        _compare(job, prepared, run, data_sha256(parts.test), folder, terminal)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The model with the prompt as it starts, and the text prompt it will be compared with."""
+    """The model, the prompt as it starts, the text prompt it will be compared with, and what a right answer is."""
 
     model: FrozenModel
     start: SoftPrompt
     baseline: SoftPrompt
     task: Task
+    max_new_tokens: int
 
 
-def _prepare(job: TuneSettings, parts: Parts, folder: RunFolder, terminal: Terminal) -> Prepared:
+def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
+    """Load the model and place the prompt. Whatever could fail at the end is tried here: every row must fit."""
+    from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
     from embedgrad.model.load import load_model
-    from embedgrad.placement import start
+    from embedgrad.placement import check_lengths, start
 
-    with _discarding(folder, unless_resumed=True):
-        task = job.resolved_task([example.target or "" for example in (*parts.train, *parts.validation)])
-        model = load_model(job.model or "", job.dtype, job.device, job.revision)
-        template = job.named_template(bool(getattr(model.tokenizer, "chat_template", None)))
-        common = {"template": template, "allow_mismatch": job.allow_mismatch}
-        first = start(
-            model,
-            job.prompt or "",
-            kind=job.start,  # type: ignore[arg-type]
-            tokens=job.tokens,
-            seed=job.seed,
-            frozen=job.freeze,
-            say=terminal.note,
-            **common,  # type: ignore[arg-type]
-        )
-        baseline = first if job.start == "text" else start(model, job.prompt or "", **common)  # type: ignore[arg-type]
+    task = job.resolved_task([example.target or "" for example in (*parts.train, *parts.validation)])
+    model = load_model(job.model or "", job.dtype, job.device, job.revision)
+    template = job.named_template(model.has_chat_template)
+    first = start(
+        model,
+        job.prompt or "",
+        template,
+        kind=job.start,
+        tokens=job.tokens,
+        seed=job.seed,
+        frozen=job.frozen_positions(),
+        allow_mismatch=job.allow_mismatch,
+        say=terminal.note,
+    )
+    text = first if job.start == "text" else start(model, job.prompt or "", template)
+    limit = job.max_new_tokens or longest_target(model, first, (*parts.train, *parts.validation)) + ROOM_FOR_WORDS
     for sentence in _opening(job, parts, model, first, task):
         terminal.note(sentence)
-    return Prepared(model, first, baseline, task)
+    if job.overlong == "error":
+        for prompt in (text, first):
+            check_lengths(model, prompt, {"tuning": parts.train, "validation": parts.validation}, 0)
+            check_lengths(model, prompt, {"validation": parts.validation, "test": parts.test}, limit)
+    return Prepared(model, first, text, task, limit)
 
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
@@ -185,61 +126,58 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
     from embedgrad.tuning.state import saved_step
     from embedgrad.tuning.tune import tune as tune_rows
 
-    checkpoint = folder.file(CHECKPOINT)
-    first_step = saved_step(checkpoint)
-    options = {name: getattr(job, name) for name in TuningSettings.model_fields}
-    with _told_how_to_resume(folder):
-        metrics = MetricsFile(folder.file(METRICS), first_step)
-        total = job.total_steps(len(parts.train))
-        with terminal.progress("tuning", total, max(first_step, 0)) as progress:
-            validated = ""
+    first_step = saved_step(folder.file(CHECKPOINT))
+    total = job.total_steps(len(parts.train))
+    with (
+        MetricsFile(folder.file(METRICS), first_step) as metrics,
+        terminal.progress("tuning", total, max(first_step, 0)) as progress,
+    ):
+        validated = ""
 
-            def listen(event: Event) -> None:
-                nonlocal validated
-                metrics.append(as_metrics(event))
-                if isinstance(event, Validated):
-                    metric = f"loss {event.loss:.3f}"
-                    if event.accuracy is not None:
-                        metric = f"{100 * event.accuracy:.1f} %, {metric}"
-                    validated = f"validation {metric} at step {event.step}"
-                elif isinstance(event, StepDone):
-                    progress.update(event.step, validated or f"loss {event.loss:.3f}")
+        def listen(event: Event) -> None:
+            nonlocal validated
+            metrics.append(as_metrics(event))
+            if isinstance(event, Validated):
+                accuracy = "" if event.accuracy is None else f"{100 * event.accuracy:.1f} %, "
+                validated = f"validation {accuracy}loss {event.loss:.3f} at step {event.step}"
+            elif isinstance(event, StepDone):
+                progress.update(event.step, validated)
 
-            run = tune_rows(
-                prepared.model,
-                prepared.start,
-                parts.train,
-                validation=parts.validation,
-                task=prepared.task,
-                score_by=job.score_by,
-                max_new_tokens=job.max_new_tokens,
-                overlong=job.overlong,
-                checkpoint=checkpoint,
-                before_save=metrics.sync,
-                listen=listen,
-                say=terminal.note,
-                **options,
-            )
-        metrics.close()
-    return run
+        return tune_rows(
+            prepared.model,
+            prepared.start,
+            parts.train,
+            validation=parts.validation,
+            task=prepared.task,
+            score_by=job.score_by,
+            max_new_tokens=prepared.max_new_tokens,
+            overlong=job.overlong,
+            checkpoint=folder.file(CHECKPOINT),
+            before_save=metrics.sync,
+            listen=listen,
+            say=terminal.note,
+            **{name: getattr(job, name) for name in TuningSettings.model_fields},
+        )
 
 
-def _on_test_rows(
-    job: TuneSettings, prepared: Prepared, run: Run, parts: Parts, terminal: Terminal
-) -> tuple[Evaluation, Evaluation]:
-    """The text prompt and the tuned one on the same test rows, with the same settings."""
+def _compare(
+    job: TuneSettings, prepared: Prepared, run: Run, test_sha256: str, folder: RunFolder, terminal: Terminal
+) -> None:
+    """The text prompt and the tuned one on the test rows. Only now are those more than a list to keep duplicates
+    of out of the tuning rows: they are read again, and must be what they were."""
     from embedgrad.cli.evaluate import judged_side_by_side
+    from embedgrad.cli.outcome import Outcome, show, write
 
+    parts = job.read_parts()
+    if data_sha256(parts.test) != test_sha256:
+        raise CannotResume("The test rows changed while tuning. Restore them, then continue with --resume.")
+    prompts, names = [prepared.baseline, run.prompt], [prepared.baseline.name, "tuned"]
+    judging = job.model_copy(update={"max_new_tokens": prepared.max_new_tokens})
     before, after = judged_side_by_side(
-        prepared.model,
-        [prepared.baseline, run.prompt],
-        parts.test,
-        prepared.task,
-        job,
-        terminal,
-        names=[prepared.baseline.name, "tuned"],
+        prepared.model, prompts, parts.test, prepared.task, judging, terminal, names, job.batch_tokens
     )
-    return before, after
+    outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts)
+    show(write(outcome, folder), folder, job.model or "", parts.test[0].input, terminal)
 
 
 def _opening(job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPrompt, task: Task) -> Iterator[str]:
@@ -252,63 +190,43 @@ def _opening(job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPro
         + (f"; {removed} removed because a later part has their input too" if removed else "")
     )
     labels = f" ({', '.join(task.labels)})" if task.labels else ""
-    yield f"task: {task.kind}{labels}" + ("; no metric, so the loss alone chooses" if not task.has_metric else "")
+    yield f"task: {task.kind}{labels}" + ("" if task.has_metric else "; no metric, so the loss alone chooses")
     rate = resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms)
+    dtype = str(model.dtype).removeprefix("torch.")
     yield (
-        f"{model.identity.name}: {model.parameters:,} parameters, frozen, {model.dtype} on {model.device}; prompt of "
+        f"{model.identity.name}: {model.parameters:,} parameters, frozen, {dtype} on {model.device}; prompt of "
         f"{len(first)} tokens; learning rate {rate:.3g} ({rate / model.table_rms:.2g}rms)"
     )
 
 
-def _resolved(job: TuneSettings) -> TuneSettings:
-    """With paths that will be found from anywhere. Raises SettingsError for what is missing."""
-    required(job, "model", "prompt", "train")
-    changes: dict[str, object] = {}
-    for name in ("train", "validation", "test"):
-        if path := getattr(job, name):
-            changes[name] = absolute(path)
-    if Path(job.model or "").expanduser().is_dir():
-        changes["model"] = absolute(job.model or "")
-    prompt = job.prompt or ""
-    if prompt.startswith("@"):
-        changes["prompt"] = "@" + absolute(prompt[1:])
-    elif prompt.endswith(".safetensors"):
-        changes["prompt"] = absolute(prompt)
-    return job.model_copy(update=changes)
+def _show_again(folder: RunFolder, job: TuneSettings, terminal: Terminal) -> None:
+    from embedgrad.cli.outcome import show
+    from embedgrad.report.run_folder import read_run
 
-
-def _read_parts(job: TuneSettings) -> Parts:
-    """All rows, checked and split, before any model is loaded. Raises DataError and its kin."""
-
-    def rows(source: str | None) -> list[object] | None:
-        return None if source is None else load_rows(source, job, job.columns(), job.labels)  # type: ignore[return-value]
-
-    train = load_rows(job.train or "", job, job.columns(), job.labels)
-    return split(train, validation=rows(job.validation), test=rows(job.test), seed=job.seed)  # type: ignore[arg-type]
-
-
-def _default_folder(job: TuneSettings) -> Path:
-    name = Path(job.model or "").name.lower()
-    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    terminal.note(f"{folder.path} is finished; this is its result.")
+    record = read_run(folder.path)
+    show(record.result, folder, job.model or "", record.predictions[0].input, terminal)
 
 
 @contextmanager
-def _discarding(folder: RunFolder, unless_resumed: bool = False) -> Iterator[None]:
-    """Remove the new run folder again when something fails before the first step."""
+def _discarding(folder: RunFolder) -> Iterator[None]:
+    """Remove the new run folder again when something fails before there is anything to resume."""
     try:
         yield
     except BaseException:
-        if not (unless_resumed and folder.file(CHECKPOINT).exists()):
+        if not folder.file(CHECKPOINT).exists():
             folder.discard()
         raise
 
 
 @contextmanager
 def _told_how_to_resume(folder: RunFolder) -> Iterator[None]:
-    how = f"Continue with: embedgrad tune --resume {shlex.quote(str(folder.path))}"
     try:
         yield
-    except KeyboardInterrupt:
-        raise Interrupted(f"Stopped; the tuning so far is saved. {how}") from None
-    except (Interrupted, OutputError, NonFiniteLoss) as error:
+    except (KeyboardInterrupt, Interrupted, OutputError, NonFiniteLoss) as error:
+        if not folder.file(CHECKPOINT).exists():
+            raise
+        how = f"Continue with: embedgrad tune --resume {shlex.quote(str(folder.path))}"
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(f"Stopped; the tuning so far is saved. {how}") from None
         raise type(error)(f"{error} {how}") from error

@@ -17,9 +17,9 @@ from transformers import DynamicCache
 
 from embedgrad.data.batches import micro_batches
 from embedgrad.engine.plain import join
-from embedgrad.engine.plan import BATCH_TOKENS
+from embedgrad.engine.plan import BATCH_TOKENS, memory_told
 from embedgrad.errors import ModelError
-from embedgrad.model.families import has_sliding_window
+from embedgrad.model.families import cache_argument, has_sliding_window, keeps_a_state
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.template.layout import Layout, Span
 
@@ -48,13 +48,22 @@ def generate_ids(
     prompt   [P, D] float32
     padding  left: `[pad][prompt][input]` with positions that do not count the padding; right: the padding lies
              between row and answer and is masked (not with sliding windows, which count it); none: only rows of
-             equal length share a batch
+             equal length share a batch, as always in models that keep a state
+
+    Raises ModelError where the model has no cache, NotEnoughMemory.
     """
+    if cache_argument(model.forward_arguments) is None:
+        raise ModelError(
+            f"{model.identity.name} ({model.lm.config.model_type}) keeps no keys and values from token to token, which "
+            "generating needs. Use another model, or score labels by likelihood."
+        )
+    if keeps_a_state(model.lm.config):
+        padding = "none"  # the padding would run into the state
     if padding == "right" and has_sliding_window(model.lm.config):
         raise ModelError(f"{model.identity.name} has sliding windows, which right padding would use up; pad left.")
     for indices in _batches(layouts, max_new_tokens, padding, batch_tokens):
         rows = [layouts[i] for i in indices]
-        with torch.no_grad():
+        with torch.no_grad(), memory_told(batch_tokens):
             answers = _greedy(model, prompt, rows, max_new_tokens, stop_ids, padding)
         yield from zip(indices, answers, strict=True)
 
@@ -82,7 +91,7 @@ def _greedy(
     lengths = mask.sum(1)
     last = mask.shape[1] - 1 if padding != "right" else lengths - 1
     cache = DynamicCache(config=model.lm.config)
-    next_ids = _step(model, cache, mask, (mask.cumsum(1) - 1).clamp_min(0), last, inputs_embeds=embeds)
+    next_ids = _step(model, cache, mask, (mask.cumsum(1) - 1).clamp_min(0), last, embeds)
 
     answers: list[list[int]] = [[] for _ in layouts]
     stopped = [False] * len(layouts)
@@ -105,7 +114,7 @@ def _greedy(
             alive = [alive[position] for position in keep]
         mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
         positions = (lengths + produced - 1)[:, None]
-        next_ids = _step(model, cache, mask, positions, 0, input_ids=next_ids[:, None])
+        next_ids = _step(model, cache, mask, positions, 0, model.embed(next_ids)[:, None])
     return [GeneratedIds(tuple(ids), not stop) for ids, stop in zip(answers, stopped, strict=True)]
 
 
@@ -115,10 +124,10 @@ def _step(
     mask: Tensor,
     positions: Tensor,
     last: int | Tensor,
-    **inputs: Tensor,
+    embeds: Tensor,
 ) -> Tensor:
     """[B] the most likely next token after column `last` of each row. Extends `cache`."""
-    options: dict[str, object] = {}
+    options: dict[str, object] = {str(cache_argument(model.forward_arguments)): cache}
     # Trap: with a cache the mask must cover past and new; a shorter one is zero-padded in silence.
     if not bool(mask.all()):
         options["attention_mask"] = mask
@@ -126,7 +135,7 @@ def _step(
         options["position_ids"] = positions
     if "logits_to_keep" in model.forward_arguments and isinstance(last, int):
         options["logits_to_keep"], last = 1, 0
-    logits = model.lm(**inputs, **options, past_key_values=cache, use_cache=True).logits
+    logits = model.lm(inputs_embeds=embeds, **options, use_cache=True).logits
     rows = torch.arange(len(logits), device=logits.device)
     return logits[rows, last].float().argmax(-1)  # type: ignore[no-any-return]
 

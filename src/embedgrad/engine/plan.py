@@ -41,7 +41,7 @@ class Engine:
         """Over all `layouts`, in micro-batches of similar length; `row_nats` in the order of `layouts`."""
         order = self._micro_batches(layouts)
         batches = [[layouts[i] for i in indices] for indices in order]
-        with _memory_told(self.batch_tokens):
+        with memory_told(self.batch_tokens):
             path = plain if self._shared_head(layouts) is None else shared_prefix
             found = path.loss_and_gradient(self.model, prompt, batches)
         nats = torch.empty_like(found.row_nats)
@@ -51,7 +51,7 @@ class Engine:
     def row_nats(self, prompt: Tensor, layouts: Sequence[Layout]) -> Tensor:
         """[rows] float64 on the CPU: each row's loss in nats, summed over its targets, without gradient."""
         nats = torch.empty(len(layouts), dtype=torch.float64)
-        with torch.no_grad(), _memory_told(self.batch_tokens):
+        with torch.no_grad(), memory_told(self.batch_tokens):
             head = self._shared_head(layouts)
             prefix = None if head is None else shared_prefix.prefill(self.model, prompt, head)
             for indices in self._micro_batches(layouts):
@@ -82,13 +82,14 @@ def choose(
 ) -> Engine:
     """The engine for `layouts`: the shared prefix where the prompt comes before everything that varies and two
     rows give the plain path's loss and gradient; else the plain path. A model whose fast path fails is told to
-    `say`, once."""
+    `say`, once. Raises NotEnoughMemory."""
     try:
         shared_prefix.shared_head(layouts)
-        difference = _difference(model, prompt, _shortest_and_longest(layouts))
+        with memory_told(batch_tokens):
+            difference = _difference(model, prompt, _shortest_and_longest(layouts))
     except CannotShare as error:
         return Engine(model, False, f"plain path: {error}", batch_tokens)
-    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
         # Whatever a model's cache does when it is not made for this: the plain path stays right.
         problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
     else:
@@ -115,7 +116,8 @@ def _difference(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -
 
 
 @contextmanager
-def _memory_told(batch_tokens: int) -> Iterator[None]:
+def memory_told(batch_tokens: int) -> Iterator[None]:
+    """The GPU's out-of-memory error as a NotEnoughMemory that says what to change."""
     try:
         yield
     except torch.OutOfMemoryError as error:

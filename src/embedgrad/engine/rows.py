@@ -76,11 +76,16 @@ def target_logits(model: FrozenModel, rows: PaddedRows, **inputs: object) -> Ten
 
     Trap: the head on a 3-D slice copies the [V, D] weight once per row; gathered to 2-D it does not.
     """
-    if "logits_to_keep" in model.forward_arguments:
-        logits: Tensor = model.lm(**inputs, logits_to_keep=rows.predicts).logits
+    logits: Tensor
+    if "logits_to_keep" not in model.forward_arguments:
+        logits = model.lm(**inputs).logits
+        return logits[rows.predicts]
+    if model.takes_logit_mask:
+        logits = model.lm(**inputs, logits_to_keep=rows.predicts).logits
         return logits.reshape(-1, logits.shape[-1])
-    all_logits: Tensor = model.lm(**inputs).logits
-    return all_logits[rows.predicts]
+    columns = rows.predicts.any(0).nonzero()[:, 0]  # those that predict in any row
+    logits = model.lm(**inputs, logits_to_keep=columns).logits
+    return logits[rows.predicts[:, columns]]
 
 
 def sum_nats(logits: Tensor, rows: PaddedRows) -> Tensor:

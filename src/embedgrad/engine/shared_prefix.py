@@ -51,7 +51,7 @@ def row_nats(model: FrozenModel, prefix: KeysValues, layouts: Sequence[Layout]) 
     cache = DynamicCache(config=model.lm.config)
     for layer, (keys, values) in enumerate(prefix):
         cache.update(keys.expand(len(layouts), -1, -1, -1), values.expand(len(layouts), -1, -1, -1), layer)
-    logits = target_logits(model, rows, input_ids=rows.ids, past_key_values=cache, use_cache=True)
+    logits = target_logits(model, rows, inputs_embeds=model.embed(rows.ids), past_key_values=cache, use_cache=True)
     return sum_nats(logits, rows)
 
 

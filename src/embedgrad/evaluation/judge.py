@@ -65,9 +65,10 @@ class Judge:
         if not examples or len(wanted) < len(examples):
             raise DataError("Evaluation needs at least one row, and a target in every row.")
         task = task or infer_task(wanted)
+        _check_labels(task, examples)
         if score_by != "generation" and task.kind != "label":
             raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
-        longest = max(len(target_ids(model, placed, target)) for target in wanted)
+        longest = longest_target(model, placed, examples)
         limit = max_new_tokens or longest + ROOM_FOR_WORDS
         generates = _generates(task, score_by)
         room = max(limit, longest) if generates else longest
@@ -143,9 +144,28 @@ class Judge:
         )
 
 
+def longest_target(model: FrozenModel, placed: SoftPrompt, examples: Sequence[Example]) -> int:
+    """Tokens of the longest target of `examples`, what ends it included."""
+    return max(len(target_ids(model, placed, example.target or "")) for example in examples)
+
+
 def decode(model: FrozenModel, ids: Sequence[int]) -> str:
     """Generated ids as text, special tokens left out."""
     return str(model.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def _check_labels(task: Task, examples: Sequence[Example]) -> None:
+    if task.kind != "label":
+        return
+    strange = [example for example in examples if (example.target or "").strip() not in task.labels]
+    if strange:
+        first = strange[0]
+        raise DataError(
+            f"{len(strange)} of {len(examples)} rows have a target that is none of the labels "
+            f"{', '.join(task.labels)}; the first is {first.target!r}"
+            + (f" at line {first.line}" if first.line else "")
+            + ". Name all labels with --labels, or correct the rows."
+        )
 
 
 def _generates(task: Task, score_by: ScoreBy) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
@@ -36,3 +39,16 @@ def has_sliding_window(config: Any) -> bool:
     """Whether some layer attends only to a window of the last tokens."""
     text = config.get_text_config()
     return getattr(text, "sliding_window", None) is not None
+
+
+def keeps_a_state(config: Any) -> bool:
+    """Whether some layer keeps a running state instead of keys and values (Mamba, linear attention, hybrids)."""
+    return not all(isinstance(layer, DynamicLayer) for layer in DynamicCache(config=config).layers)
+
+
+def cache_argument(forward_arguments: Collection[str]) -> str | None:
+    """How the model's forward calls its cache; None where it keeps nothing from token to token (GPT-1).
+
+    Trap: a cache under another name is swallowed by `**kwargs`, and every token but the first is wrong in silence.
+    """
+    return next((name for name in ("past_key_values", "cache_params") if name in forward_arguments), None)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from embedgrad.errors import ModelError
 from embedgrad.shapes import BaseIdentity
 
 _CHUNK_BYTES = 4096
@@ -62,7 +63,10 @@ def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that hold the checkpoint, by its index where it has one; empty where none are."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+        try:
+            return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(f"{index} is not the index of a checkpoint. Copy or download it again.") from error
     single = folder / "model.safetensors"
     return [single] if single.is_file() else []
 
@@ -105,11 +109,18 @@ def _tensors(folder: Path) -> Iterator[tuple[str, list[int], str, list[bytes]]]:
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """Header of a safetensors file without its metadata, and where the data start."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
+    """Header of a safetensors file without its metadata, and where the data start. Raises ModelError."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(min(length, size)))
+        header.pop("__metadata__", None)
+        end = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    except (struct.error, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ModelError(f"{path} is not a safetensors file. Copy or download it again.") from error
+    if end != size:
+        raise ModelError(f"{path} should have {end} bytes and has {size}. Copy or download it again.")
     return header, 8 + length
 
 

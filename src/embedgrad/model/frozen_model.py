@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +50,10 @@ class FrozenModel:
         """V, the rows of the embedding table that the tokenizer can name."""
         return min(len(self.tokenizer), int(self.lm.get_input_embeddings().weight.shape[0]))
 
+    @property
+    def has_chat_template(self) -> bool:
+        return bool(getattr(self.tokenizer, "chat_template", None))
+
     @cached_property
     def parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.lm.parameters())
@@ -82,3 +87,8 @@ class FrozenModel:
     def forward_arguments(self) -> frozenset[str]:
         """Names that the model's forward accepts; families differ (BLOOM takes no `position_ids`)."""
         return frozenset(inspect.signature(self.lm.forward).parameters)
+
+    @cached_property
+    def takes_logit_mask(self) -> bool:
+        """Whether `logits_to_keep` may be a [B, T] mask: only in the newest transformers, family by family."""
+        return hasattr(sys.modules[type(self.lm).__module__], "slice_logits_to_keep")

@@ -139,37 +139,24 @@ def bos_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
     return ()
 
 
-def seam_difference(
-    segments: Sequence[Segment],
-    prompt_text: str,
-    prompt_ids: Sequence[int],
-    example: Example,
-    tokenizer: Tokenizer,
-) -> str | None:
-    """Where the row's joined ids differ from tokenizing its whole string, as a sentence; None if nowhere.
+def written_out(segments: Sequence[Segment], prompt_text: str, example: Example) -> str:
+    """The row as one string: unfitted `segments` (of a Rendering), every slot filled, the target at the end."""
+    values = {PROMPT: prompt_text}
+    pieces = [
+        segment.text if isinstance(segment, FixedText) else values.get(segment.name) or _value(example, segment.name)
+        for segment in segments
+    ]
+    return "".join(pieces) + (example.target or "")
 
-    The two are compared from the first slot on, target included, special tokens in front left out.
-    """
-    text = ""
-    ids: list[int] = []
-    for segment in segments:
-        if isinstance(segment, FixedText):
-            piece, piece_ids = segment.text, segment.ids if segment.text else ()
-        elif segment.name == PROMPT:
-            piece, piece_ids = prompt_text, tuple(prompt_ids)
-        else:
-            piece = _value(example, segment.name)
-            piece_ids = token_ids(piece, tokenizer)
-        text += piece
-        ids.extend(piece_ids)
-    if example.target is not None:
-        text += example.target
-        ids.extend(token_ids(example.target, tokenizer))
+
+def seam_difference(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> str | None:
+    """Where `ids`, joined from pieces, differ from `text` tokenized as one string, in words; None if nowhere."""
     whole = token_ids(text, tokenizer)
     if whole == tuple(ids):
         return None
-    start = next((i for i, (a, b) in enumerate(zip(whole, ids, strict=False)) if a != b), 0)
-    ours = tokenizer.convert_ids_to_tokens(ids[start : start + 4])
+    pairs = zip(whole, ids, strict=False)
+    start = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(whole), len(ids)))
+    ours = tokenizer.convert_ids_to_tokens(list(ids[start : start + 4]))
     theirs = tokenizer.convert_ids_to_tokens(list(whole[start : start + 4]))
     return f"here {ours}, in one string {theirs}"
 

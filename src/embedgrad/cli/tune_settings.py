@@ -1,0 +1,82 @@
+"""All settings of one tuning: what `settings.toml` of a run holds, and the flags of `embedgrad tune`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from embedgrad.cli.settings import (
+    JudgingSettings,
+    ModelSettings,
+    RowSettings,
+    TemplateSettings,
+    absolute,
+    load_rows,
+    prompt_from_flag,
+    required,
+)
+from embedgrad.data.splits import Parts, split
+from embedgrad.errors import SettingsError
+from embedgrad.settings import Settings
+from embedgrad.tuning.settings import TuningSettings
+
+
+class JobSettings(Settings):
+    prompt: str | None = Field(None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder.")
+    train: str | None = Field(None, description="Labeled rows to tune on: JSONL, CSV, or - for JSONL on stdin.")
+    validation: str | None = Field(None, description="Rows that choose the best prompt; default 20 % of --train.")
+    test: str | None = Field(None, description="Rows for the final comparison; default split off --train.")
+    output: str | None = Field(None, description="Run folder to make; default runs/MODEL-DATE.")
+
+
+class StartSettings(Settings):
+    start: Literal["text", "random", "vocabulary"] = Field(
+        "text", description="Start from the text's own rows, or as many random or sampled vocabulary rows."
+    )
+    tokens: PositiveInt | None = Field(None, description="Length of a random or vocabulary start; default the text's.")
+    freeze: str | None = Field(None, description="Token positions that must not move, from 0, like 0-3,7.")
+
+    def frozen_positions(self) -> tuple[int, ...]:
+        """ "0-3,7" -> (0, 1, 2, 3, 7). Raises SettingsError."""
+        found: list[int] = []
+        for piece in (self.freeze or "").replace(" ", "").split(","):
+            first, dash, last = piece.partition("-")
+            if first.isdigit() and (last.isdigit() or not dash):
+                found.extend(range(int(first), int(last or first) + 1))
+            elif piece:
+                raise SettingsError(f"--freeze takes token positions like 0-3,7, counted from 0; got {self.freeze!r}.")
+        return tuple(found)
+
+
+# The bases, from last to first, are the order of the flags.
+class TuneSettings(
+    TuningSettings, StartSettings, TemplateSettings, JudgingSettings, RowSettings, JobSettings, ModelSettings
+):
+    """Everything that a run depends on."""
+
+    def resolved(self) -> TuneSettings:
+        """With the prompt's text and with paths that will be found from anywhere. Raises SettingsError."""
+        required(self, "model", "prompt", "train")
+        self.frozen_positions()
+        changes: dict[str, object] = {"prompt": prompt_from_flag(self.prompt or "")}
+        for name in ("train", "validation", "test"):
+            if path := getattr(self, name):
+                changes[name] = absolute(path)
+        if Path(self.model or "").expanduser().is_dir():
+            changes["model"] = absolute(self.model or "")
+        return self.model_copy(update=changes)
+
+    def read_parts(self) -> Parts:
+        """All rows, checked and split, without a model. Raises DataError and its kin, FileMissing."""
+        train, validation, test = (
+            None if source is None else load_rows(source, self, self.columns(), self.labels)
+            for source in (self.train, self.validation, self.test)
+        )
+        return split(train or (), validation=validation, test=test, seed=self.seed)
+
+    def default_folder(self) -> Path:
+        name = Path(self.model or "").name.lower()
+        return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"

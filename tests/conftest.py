@@ -1,0 +1,55 @@
+"""What all tests share: no network, and each tiny model is made and loaded once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`tiny_folder("llama", bos=False)`: the checkpoint of `tiny.make_model_folder`, made once. Do not change it."""
+    import tiny
+
+    made: dict[object, Path] = {}
+
+    def folder(family: str, **options: object) -> Path:
+        key = (family, *sorted(options.items()))
+        if key not in made:
+            made[key] = tiny.make_model_folder(tmp_path_factory.mktemp(family), family, **options)
+        return made[key]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_folder: Callable[..., Path]):
+    """`tiny_model("llama", bos=False)`: the loaded FrozenModel, loaded once. Do not change it."""
+    from embedgrad.model.load import load_model
+
+    loaded: dict[object, object] = {}
+
+    def model(family: str, dtype: str = "float32", **options: object):
+        key = (family, dtype, *sorted(options.items()))
+        if key not in loaded:
+            loaded[key] = load_model(tiny_folder(family, **options), dtype)
+        return loaded[key]
+
+    return model
+
+
+@pytest.fixture(scope="session")
+def stories():
+    """The real 260K-parameter story model; the test is skipped where the shared folder is not there."""
+    import tiny
+
+    from embedgrad.model.load import load_model
+
+    if not tiny.STORIES.is_dir():
+        pytest.skip(f"{tiny.STORIES} is not here")
+    return load_model(tiny.STORIES)

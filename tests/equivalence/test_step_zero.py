@@ -1,0 +1,179 @@
+"""Before the first step the soft prompt is its text: the logits are those of Hugging Face on plain token ids.
+
+The ids are built here without embedgrad's template room: constant text in one string, varying slots by themselves.
+"""
+
+from __future__ import annotations
+
+import pytest
+import tiny
+import torch
+
+import embedgrad as eg
+from embedgrad.engine import plain, shared_prefix
+from embedgrad.placement import lay_out_rows
+
+PROMPTS = (
+    "Determine the main emotion. Answer with one word.",
+    "Name the emotion",
+    "  Positive or negative?  ",
+    "Wähle das Gefühl — 😀 oder 😢, naïve café.",
+)
+INPUT, CONTEXT, TARGET = "I can't believe it worked!", "Once upon a time", "surprised"
+SHORT = eg.Example("the dog", "sad", {"context": "one.\n\n"})
+ROW = eg.Example(INPUT, TARGET, {"context": CONTEXT})
+
+SYSTEM = [{"role": "system", "content": "{prompt}"}, {"role": "user", "content": "{input}"}]
+CHAT = {
+    "system": SYSTEM,
+    "system, among words": [{"role": "system", "content": "You are calm. {prompt}\nBe brief."}, SYSTEM[1]],
+    "user, before the input": [{"role": "user", "content": "{prompt}\n\n{input}"}],
+    "user, after the input": [{"role": "user", "content": "{input}\n\n{prompt}\n\n"}],
+    "user, after the input, at the end": [{"role": "user", "content": "{input} {prompt}"}],
+    "a column": [{"role": "user", "content": "{prompt}\n\n{context}: {input} ({{yes}} or no)"}],
+}
+PLAIN = {
+    "first": "{prompt}\n{input}\n",
+    "first, blank line": "{prompt}\n\n{input}\n\n",
+    "after words": "Task: {prompt}\n\n{input}\n",
+    "after the input": "{input}\n\n{prompt}\n\n",
+    "a column first": "{context}. {prompt} {input} ->",
+}
+
+
+def filled(text: str, prompt: str, row: eg.Example) -> list[str]:
+    """The text in pieces: constant, varying, constant, ..."""
+    for slot, value in (("{prompt}", prompt), ("{{", "{"), ("}}", "}")):
+        text = text.replace(slot, value)
+    text = text.replace("{input}", f"\0{row.input}\0").replace("{context}", f"\0{row.columns['context']}\0")
+    return text.split("\0")
+
+
+def by_hand(tokenizer, pieces: list[str], bos: bool) -> list[int]:
+    ids = [i for piece in pieces for i in tokenizer(piece, add_special_tokens=False)["input_ids"]]
+    return [tokenizer.bos_token_id, *ids] if bos else ids
+
+
+def plain_ids(tokenizer, text: str, prompt: str, row: eg.Example) -> list[int]:
+    adds_bos = tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id
+    target = [*tokenizer(row.target, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    return by_hand(tokenizer, filled(text, prompt, row), adds_bos) + target
+
+
+def chat_ids(tokenizer, messages: list[dict[str, str]], prompt: str, row: eg.Example) -> list[int]:
+    turns = [{**turn, "content": "\0".join(filled(turn["content"], prompt, row))} for turn in messages]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    answer = tokenizer(f"{row.target}<|im_end|>", add_special_tokens=False)["input_ids"]
+    return by_hand(tokenizer, text.split("\0"), False) + answer
+
+
+def hf_logits(model: eg.FrozenModel, ids: list[int]) -> torch.Tensor:
+    with torch.no_grad():
+        return model.lm(input_ids=torch.tensor([ids])).logits[0]
+
+
+def soft_logits(model: eg.FrozenModel, prompt: eg.SoftPrompt, layout) -> torch.Tensor:
+    with torch.no_grad():
+        embeds = plain.join(model, prompt.embeddings, torch.tensor([layout.ids]), [layout])
+        return model.lm(inputs_embeds=embeds).logits[0]
+
+
+def check(model: eg.FrozenModel, template: eg.Template, text: str, expected: list[list[int]], monkeypatch) -> None:
+    prompt = eg.start(model, text, template)
+    layouts = lay_out_rows(model, prompt, [ROW, SHORT])
+    wanted = [hf_logits(model, ids) for ids in expected]
+    for layout, ids, logits in zip(layouts, expected, wanted, strict=True):
+        assert len(layout) == len(ids)
+        assert (soft_logits(model, prompt, layout) - logits).abs().max() <= 1e-5
+    if layouts[0].head_ids != layouts[1].head_ids or layouts[0].target.start == layouts[0].prompt.stop:
+        return
+    seen = []
+    sum_nats = shared_prefix.sum_nats
+    monkeypatch.setattr(shared_prefix, "sum_nats", lambda logits, rows: (seen.append(logits), sum_nats(logits, rows))[1])
+    with torch.no_grad():
+        prefix = shared_prefix.prefill(model, prompt.embeddings, layouts[0].head_ids)
+        shared_prefix.row_nats(model, prefix, layouts)
+    targets = [
+        logits[layout.target.start - 1 : layout.target.stop - 1] for layout, logits in zip(layouts, wanted, strict=True)
+    ]
+    assert (seen[0] - torch.cat(targets)).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("text", PROMPTS)
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+class TestStepZero:
+    @pytest.mark.parametrize("place", CHAT)
+    def test_chat(self, family: str, text: str, place: str, tiny_model, monkeypatch) -> None:
+        model = tiny_model(family, **wide_window(family))
+        expected = [chat_ids(model.tokenizer, CHAT[place], text, row) for row in (ROW, SHORT)]
+        check(model, eg.Template.messages(CHAT[place]), text, expected, monkeypatch)
+
+    @pytest.mark.parametrize("place", PLAIN)
+    def test_plain_text(self, family: str, text: str, place: str, tiny_model, monkeypatch) -> None:
+        model = tiny_model(family, chat=False, **wide_window(family))
+        expected = [plain_ids(model.tokenizer, PLAIN[place], text, row) for row in (ROW, SHORT)]
+        check(model, eg.Template.text(PLAIN[place]), text, expected, monkeypatch)
+
+
+def wide_window(family: str) -> dict[str, int]:
+    """Windows of Gemma 2 longer than the prefix but shorter than the row, so that the shared prefix can be used."""
+    return {"sliding_window": 70} if family == "gemma2" else {}
+
+
+@pytest.mark.parametrize("text", PROMPTS)
+@pytest.mark.parametrize("place", PLAIN)
+def test_stories(stories, text: str, place: str, monkeypatch) -> None:
+    expected = [plain_ids(stories.tokenizer, PLAIN[place], text, row) for row in (ROW, SHORT)]
+    check(stories, eg.Template.text(PLAIN[place]), text, expected, monkeypatch)
+
+
+@pytest.mark.parametrize("place", CHAT)
+def test_stories_with_a_chat_template(stories, place: str, monkeypatch) -> None:
+    monkeypatch.setattr(stories.tokenizer, "chat_template", tiny.CHATML.replace("<|im_end|>", "</s>"), raising=False)
+    tokenizer = stories.tokenizer
+    for text in PROMPTS[:2]:
+        expected = [chat_ids(tokenizer, CHAT[place], text, row) for row in (ROW, SHORT)]
+        ends = len(tokenizer("<|im_end|>", add_special_tokens=False)["input_ids"])
+        expected = [[*ids[:-ends], tokenizer.eos_token_id] for ids in expected]
+        check(stories, eg.Template.messages(CHAT[place]), text, expected, monkeypatch)
+
+
+def test_a_window_shorter_than_the_row(tiny_model, monkeypatch) -> None:
+    model = tiny_model("gemma2")
+    expected = [chat_ids(model.tokenizer, CHAT["user, before the input"], PROMPTS[0], row) for row in (ROW, SHORT)]
+    assert min(map(len, expected)) > model.lm.config.sliding_window
+    prompt = eg.start(model, PROMPTS[0])
+    for layout, ids in zip(lay_out_rows(model, prompt, [ROW, SHORT]), expected, strict=True):
+        assert (soft_logits(model, prompt, layout) - hf_logits(model, ids)).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_straddling_token_is_the_prompts(family: str, tiny_model) -> None:
+    model = tiny_model(family)
+    prompt = eg.start(model, "Answer with one word.")
+    last = model.tokenizer.decode([prompt.initial_ids[-1]])
+    assert last.endswith(".\n\n")  # one token across the prompt's edge
+    alone = model.tokenizer("Answer with one word.", add_special_tokens=False)["input_ids"]
+    assert prompt.initial_ids[:-1] == tuple(alone[: len(prompt) - 1])
+    assert prompt.initial_ids[-1] not in alone
+
+
+@pytest.mark.parametrize("place", PLAIN)
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
+def test_bos_is_there_once(family: str, place: str, tiny_model) -> None:
+    model = tiny_model(family, chat=False)
+    prompt = eg.start(model, PROMPTS[0], eg.Template.text(PLAIN[place]))
+    (layout,) = lay_out_rows(model, prompt, [ROW])
+    assert layout.ids.count(model.tokenizer.bos_token_id) == 1
+    assert layout.ids[0] == model.tokenizer.bos_token_id
+
+
+def test_bos_of_a_chat_template_is_there_once(tiny_model) -> None:
+    model = tiny_model("llama", chat="{{ bos_token }}" + tiny.CHATML)
+    prompt = eg.start(model, PROMPTS[0])
+    (layout,) = lay_out_rows(model, prompt, [ROW])
+    assert layout.ids.count(1) == 1
+    assert layout.ids[0] == 1
+    assert not tiny_model("llama").tokenizer.bos_token_id in lay_out_rows(
+        tiny_model("llama"), eg.start(tiny_model("llama"), PROMPTS[0]), [ROW]
+    )[0].ids[1:]

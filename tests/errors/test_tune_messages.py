@@ -1,0 +1,235 @@
+"""Whatever goes wrong with `embedgrad tune`: one clear message, the right exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import rows
+import tiny
+
+from embedgrad.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    tiny.make_model_folder(folder / "tiny", "qwen2")
+    tiny.make_bert_folder(folder / "bert")
+    shutil.copytree(folder / "tiny", folder / "empty")
+    (folder / "empty" / "model.safetensors").unlink()
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """An empty working folder with 100 good rows."""
+    monkeypatch.chdir(tmp_path)
+    rows.write_jsonl(tmp_path / "train.jsonl", rows.sentiment(100))
+    return tmp_path
+
+
+def failure(capsys, models: Path, *arguments: str, model: str = "tiny", code: int) -> str:
+    """The message on stderr of a tuning that must fail, notes left out."""
+    command = ["tune", "--model", str(models / model), "--prompt", "Is it good?", "--min-steps", "4", "--epochs", "0.1"]
+    assert main([*command, *arguments]) == code
+    output = capsys.readouterr()
+    assert "Traceback" not in output.err
+    _, mark, message = output.err.rpartition("embedgrad: ")
+    assert mark
+    return message.strip()
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_missing_file(capsys, models, here):
+    message = failure(capsys, models, "--train", "trian.jsonl", code=2)
+    assert message == f'{here}/trian.jsonl is not there. Did you mean "train.jsonl"?'
+    assert left(here) == ["train.jsonl"]
+
+
+def test_bad_row_17(capsys, models, here):
+    broken = rows.sentiment(40)
+    broken[16] = {"text": "no label here"}
+    rows.write_jsonl(here / "bad.jsonl", broken)
+    message = failure(capsys, models, "--train", "bad.jsonl", code=1)
+    assert message == (
+        f"{here}/bad.jsonl: 1 row cannot be used.\n"
+        '  line 17: no field "label"\n'
+        "Correct these lines or take them out: a file is used whole or not at all."
+    )
+    assert left(here) == ["bad.jsonl", "train.jsonl"]
+
+
+def test_bad_rows_are_told_before_the_model_is_looked_for(capsys, models, here):
+    (here / "bad.jsonl").write_text("{}\n")
+    message = failure(capsys, models, "--train", "bad.jsonl", model="not-there", code=1)
+    assert "bad.jsonl" in message
+
+
+def test_label_outside_labels(capsys, models, here):
+    message = failure(capsys, models, "--train", "train.jsonl", "--labels", "positive,negativ", code=1)
+    first, *listed, more, advice = message.splitlines()
+    assert first == f"{here}/train.jsonl: 50 rows cannot be used."
+    assert listed[0] == '  line 2: "negative" is none of the 2 labels. Did you mean "negativ"?'
+    assert len(listed) == 10
+    assert more == "  and 40 more"
+    assert advice == "Correct these lines or take them out: a file is used whole or not at all."
+    assert left(here) == ["train.jsonl"]
+
+
+def test_row_longer_than_the_context(capsys, models, here):
+    long = rows.sentiment(100)
+    long[16]["text"] = "word " * 600
+    rows.write_jsonl(here / "long.jsonl", long)
+    rows.write_jsonl(here / "test.jsonl", rows.sentiment(20, first=300))
+    arguments = ("--train", "long.jsonl", "--validation", "train.jsonl", "--test", "test.jsonl")
+    rows.write_jsonl(here / "train.jsonl", rows.sentiment(20, first=200))
+    message = failure(capsys, models, *arguments, code=1)
+    assert message == (
+        "Among the tuning rows, 1 of 100 rows do not fit the 512 tokens that tiny takes, with the 11 tokens of the "
+        "prompt: lines 17. Shorten them, or pass --overlong skip or --overlong truncate-input."
+    )
+    assert left(here) == ["long.jsonl", "test.jsonl", "train.jsonl"]
+
+
+def test_an_overlong_test_row_is_told_before_tuning(capsys, models, here):
+    long = rows.sentiment(20, first=300)
+    long[4]["text"] = "word " * 600
+    rows.write_jsonl(here / "test.jsonl", long)
+    message = failure(capsys, models, "--train", "train.jsonl", "--test", "test.jsonl", code=1)
+    assert message.startswith("Among the test rows, 1 of 20 rows do not fit")
+    assert left(here) == ["test.jsonl", "train.jsonl"]
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_read_only_output_folder(capsys, models, here, monkeypatch, code):
+    def refuse(*arguments, **options):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # a mode does not stop root, who may run this test
+    message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=1)
+    assert message == f"Could not write run: {os.strerror(code)}. Choose a folder that you may write to."
+    assert left(here) == ["train.jsonl"]
+
+
+def test_existing_run_folder(capsys, models, here):
+    (here / "run").mkdir()
+    message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=2)
+    assert message == (
+        "The run folder run exists already. Choose another --output, or continue that run with "
+        "`embedgrad tune --resume run`."
+    )
+    assert left(here / "run") == []
+
+
+def test_model_folder_without_weights(capsys, models, here):
+    message = failure(capsys, models, "--train", "train.jsonl", model="empty", code=1)
+    assert message == ("The model folder of empty holds no weights. Put model.safetensors beside its config.json.")
+    assert left(here) == ["train.jsonl"]
+
+
+def test_encoder_only_model(capsys, models, here):
+    message = failure(capsys, models, "--train", "train.jsonl", model="bert", code=1)
+    assert message == (
+        "bert (bert) is an encoder-only model: it cannot continue a prompt. Use a decoder such as Qwen, Llama or GPT-2."
+    )
+    assert left(here) == ["train.jsonl"]
+
+
+@pytest.mark.parametrize("full_at", [1, 3, 5, 8])
+def test_full_disk(capsys, models, here, monkeypatch, full_at):
+    """The disk fills at the n-th sync: before the first checkpoint nothing is left, after it the run resumes."""
+    real, calls = os.fsync, 0
+
+    def fsync(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls >= full_at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    arguments = ("--train", "train.jsonl", "--output", "run", "--checkpoint-seconds", "0")
+    message = failure(capsys, models, *arguments, code=1)
+    assert message.startswith("Could not write run/")
+    assert "No space left on device. Make room on that disk and run the command again." in message
+    monkeypatch.setattr(os, "fsync", real)
+    if (here / "run").exists():
+        assert message.endswith("Continue with: embedgrad tune --resume run")
+        assert not list((here / "run").rglob("*.part"))
+        assert main(["tune", "--resume", "run", "--quiet"]) == 0
+        assert json.loads((here / "run" / "result.json").read_text())["steps"] == 4
+    else:
+        assert left(here) == ["train.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epoks", "3"], "Unknown option: --epoks. Did you mean --epochs? See --help."),
+        (["--freeze", "1-x"], "--freeze takes token positions like 0-3,7, counted from 0; got '1-x'."),
+        (["--freeze", "99"], "There is no token 99 to freeze: the prompt has 11, counted from 0."),
+        (["--layout", "text", "--system", "Be kind."], "--system needs --layout chat: plain text has no system message."),
+        (["--tokens", "5"], "A text start has the text's own length; --tokens goes with --start random or vocabulary."),
+        (["--device", "abacus"], "'abacus' is no device; write cpu, cuda or cuda:1."),
+        (["--score-by", "likelihood", "--task", "exact"],
+         "Scoring by likelihood chooses among labels: pass --labels, or --score-by generation."),
+    ],
+)  # fmt: skip
+def test_bad_usage(capsys, models, here, arguments, message):
+    assert failure(capsys, models, "--train", "train.jsonl", *arguments, code=2) == message
+    assert left(here) == ["train.jsonl"]
+
+
+def test_what_must_be_given(capsys):
+    assert main(["tune", "--model", "some"]) == 2
+    assert capsys.readouterr().err == (
+        "embedgrad: --prompt and --train must be given, as a flag or in a --settings file. See --help.\n"
+    )
+
+
+def test_settings_file(capsys, models, here):
+    (here / "s.toml").write_text('epoks = 3\nprompt = "Is it good?"\n')
+    assert failure(capsys, models, "--settings", "s.toml", "--train", "train.jsonl", code=2) == (
+        "s.toml: there is no setting 'epoks'. Did you mean \"epochs\"?"
+    )
+    (here / "s.toml").write_text("epochs = -1\n")
+    assert failure(capsys, models, "--settings", "s.toml", "--train", "train.jsonl", code=2) == (
+        "s.toml: epochs is -1: input should be greater than 0."
+    )
+    (here / "s.toml").write_text("epochs = = 1\n")
+    assert failure(capsys, models, "--settings", "s.toml", "--train", "train.jsonl", code=2) == (
+        "s.toml is not TOML: Invalid value (at line 1, column 10)."
+    )
+
+
+def test_resume(capsys, here):
+    assert main(["tune", "--resume", "nowhere"]) == 1
+    assert capsys.readouterr().err == (
+        "embedgrad: nowhere is no run folder: it has no settings.toml. Give the folder that tune wrote.\n"
+    )
+    assert main(["tune", "--resume", "nowhere", "--epochs", "3"]) == 2
+    assert capsys.readouterr().err == (
+        "embedgrad: --resume continues a run with its own settings: give no others with it.\n"
+    )
+
+
+def test_changed_rows_are_not_resumed(capsys, models, here):
+    from embedgrad.runs import CHECKPOINT
+
+    arguments = ["tune", "--model", str(models / "tiny"), "--prompt", "Is it good?", "--min-steps", "4"]
+    assert main([*arguments, "--epochs", "0.1", "--train", "train.jsonl", "--output", "run", "--quiet"]) == 0
+    (here / "run" / "result.json").unlink()
+    rows.write_jsonl(here / "train.jsonl", rows.sentiment(101))
+    assert main(["tune", "--resume", "run", "--quiet"]) == 1
+    assert capsys.readouterr().err == (
+        f"embedgrad: The checkpoint {Path('run') / CHECKPOINT} belongs to other rows, another model or other settings "
+        "than are here now. Restore them as they were, or start a new run.\n"
+    )

@@ -1,0 +1,24 @@
+"""Small made-up rows for tests that tune."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+_GOOD = ("I loved it", "a joy to watch", "what a happy day", "great fun", "it worked so well", "we laughed a lot")
+_BAD = ("I hated it", "a pain to watch", "what a sad day", "no fun", "it broke again", "we cried a lot")
+
+
+def sentiment(count: int, first: int = 0) -> list[dict[str, str]]:
+    """`count` rows with distinct inputs, labels in turn."""
+    rows = []
+    for number in range(first, first + count):
+        is_good = number % 2 == 0
+        words = (_GOOD if is_good else _BAD)[number // 2 % 6]
+        rows.append({"text": f"{words}, number {number}", "label": "positive" if is_good else "negative"})
+    return rows
+
+
+def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
