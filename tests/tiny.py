@@ -74,8 +74,8 @@ def make_tokenizer(*, bos: bool, chat_template: str | None = None) -> PreTrained
 
 
 def config(family: str, vocabulary: int, **changed: object):
-    common = {"vocab_size": vocabulary, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, **changed}
-    body = {
+    common = {"vocab_size": vocabulary, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    body = common | {
         "hidden_size": 32,
         "intermediate_size": 64,
         "num_hidden_layers": 3,
@@ -84,28 +84,22 @@ def config(family: str, vocabulary: int, **changed: object):
         "max_position_embeddings": 512,
     }
     untied = {"tie_word_embeddings": False}  # where a tied head would only repeat the last token
-    match family:
-        case "qwen2":
-            return Qwen2Config(**common, **body, tie_word_embeddings=True)
-        case "llama":
-            return LlamaConfig(**common, **body)
-        case "gemma2":
-            return Gemma2Config(**common, **body, **untied, head_dim=8, sliding_window=24, query_pre_attn_scalar=8)
-        case "gpt2":
-            return GPT2Config(**common, n_embd=32, n_layer=3, n_head=4, n_positions=512)
-        case "bloom":
-            return BloomConfig(**common, **untied, hidden_size=32, n_layer=3, n_head=4)
-        case "mixtral":
-            return MixtralConfig(**common, **body, num_local_experts=4, num_experts_per_tok=2)
-        case "qwen3_moe":
-            experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
-            return Qwen3MoeConfig(**common, **body, **experts, head_dim=8, norm_topk_prob=True)
-        case "mamba":
-            return MambaConfig(**common, hidden_size=32, state_size=8, num_hidden_layers=3)
-        case "recurrent_gemma":
-            window = {"attention_window_size": 64, "lru_width": 32}
-            return RecurrentGemmaConfig(**common, **body | {"num_key_value_heads": 1}, **untied, **window)
-    raise ValueError(family)
+    experts = {"num_experts_per_tok": 2, "moe_intermediate_size": 32, "head_dim": 8, "norm_topk_prob": True}
+    kind, fields = {
+        "qwen2": (Qwen2Config, body | {"tie_word_embeddings": True}),
+        "llama": (LlamaConfig, body),
+        "gemma2": (Gemma2Config, body | untied | {"head_dim": 8, "sliding_window": 24, "query_pre_attn_scalar": 8}),
+        "gpt2": (GPT2Config, common | {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512}),
+        "bloom": (BloomConfig, common | untied | {"hidden_size": 32, "n_layer": 3, "n_head": 4}),
+        "mixtral": (MixtralConfig, body | {"num_local_experts": 4, "num_experts_per_tok": 2}),
+        "qwen3_moe": (Qwen3MoeConfig, body | experts | {"num_experts": 4}),
+        "mamba": (MambaConfig, common | {"hidden_size": 32, "state_size": 8, "num_hidden_layers": 3}),
+        "recurrent_gemma": (
+            RecurrentGemmaConfig,
+            body | untied | {"num_key_value_heads": 1, "attention_window_size": 64, "lru_width": 32},
+        ),
+    }[family]
+    return kind(**fields | changed)
 
 
 def make_model_folder(

@@ -223,6 +223,7 @@ def _placed(
     if prompt.base != model.identity:
         for warning in check_base(prompt, model.identity, allow_mismatch):
             say(warning)
+        prompt = replace(prompt, base=model.identity)  # from here on it is used, and perhaps tuned, on this one
     if prompt.template is not None and template in (None, prompt.template.source):
         return prompt
     chosen = template or default_template(model)

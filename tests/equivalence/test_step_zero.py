@@ -20,14 +20,16 @@ PROMPTS = (
     "Wähle das Gefühl — 😀 oder 😢, naïve café.",
 )
 INPUT, CONTEXT, TARGET = "I can't believe it worked!", "Once upon a time", "surprised"
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 SHORT = eg.Example("the dog", "sad", {"context": "one.\n\n"})
 ROW = eg.Example(INPUT, TARGET, {"context": CONTEXT})
 
 SYSTEM = [{"role": "system", "content": "{prompt}"}, {"role": "user", "content": "{input}"}]
+BEFORE = [{"role": "user", "content": "{prompt}\n\n{input}"}]
 CHAT = {
     "system": SYSTEM,
     "system, among words": [{"role": "system", "content": "You are calm. {prompt}\nBe brief."}, SYSTEM[1]],
-    "user, before the input": [{"role": "user", "content": "{prompt}\n\n{input}"}],
+    "user, before the input": BEFORE,
     "user, after the input": [{"role": "user", "content": "{input}\n\n{prompt}\n\n"}],
     "user, after the input, at the end": [{"role": "user", "content": "{input} {prompt}"}],
     "a column": [{"role": "user", "content": "{prompt}\n\n{context}: {input} ({{yes}} or no)"}],
@@ -60,11 +62,11 @@ def plain_ids(tokenizer, text: str, prompt: str, row: eg.Example) -> list[int]:
     return by_hand(tokenizer, filled(text, prompt, row), adds_bos) + target
 
 
-def chat_ids(tokenizer, messages: list[dict[str, str]], prompt: str, row: eg.Example) -> list[int]:
+def chat_ids(tokenizer, messages: list[dict[str, str]], prompt: str, row: eg.Example, end: str) -> list[int]:
     turns = [{**turn, "content": "\0".join(filled(turn["content"], prompt, row))} for turn in messages]
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    answer = tokenizer(f"{row.target}<|im_end|>", add_special_tokens=False)["input_ids"]
-    return by_hand(tokenizer, text.split("\0"), False) + answer
+    answer = tokenizer(row.target, add_special_tokens=False)["input_ids"]
+    return by_hand(tokenizer, text.split("\0"), False) + [*answer, tokenizer.convert_tokens_to_ids(end)]
 
 
 def hf_logits(model: eg.FrozenModel, ids: list[int]) -> torch.Tensor:
@@ -78,13 +80,18 @@ def soft_logits(model: eg.FrozenModel, prompt: eg.SoftPrompt, layout) -> torch.T
         return model.lm(inputs_embeds=embeds).logits[0]
 
 
+def check_plain(model: eg.FrozenModel, template: eg.Template, text: str, expected: list[list[int]]) -> None:
+    prompt = eg.start(model, text, template)
+    for layout, ids in zip(lay_out_rows(model, prompt, [ROW, SHORT]), expected, strict=True):
+        assert len(layout) == len(ids)
+        assert (soft_logits(model, prompt, layout) - hf_logits(model, ids)).abs().max() <= 1e-5
+
+
 def check(model: eg.FrozenModel, template: eg.Template, text: str, expected: list[list[int]], monkeypatch) -> None:
+    """On the plain path, and on the shared prefix where these rows have one."""
+    check_plain(model, template, text, expected)
     prompt = eg.start(model, text, template)
     layouts = lay_out_rows(model, prompt, [ROW, SHORT])
-    wanted = [hf_logits(model, ids) for ids in expected]
-    for layout, ids, logits in zip(layouts, expected, wanted, strict=True):
-        assert len(layout) == len(ids)
-        assert (soft_logits(model, prompt, layout) - logits).abs().max() <= 1e-5
     if layouts[0].head_ids != layouts[1].head_ids or layouts[0].target.start == layouts[0].prompt.stop:
         return
     seen = []
@@ -93,10 +100,8 @@ def check(model: eg.FrozenModel, template: eg.Template, text: str, expected: lis
     with torch.no_grad():
         prefix = shared_prefix.prefill(model, prompt.embeddings, layouts[0].head_ids)
         shared_prefix.row_nats(model, prefix, layouts)
-    targets = [
-        logits[layout.target.start - 1 : layout.target.stop - 1] for layout, logits in zip(layouts, wanted, strict=True)
-    ]
-    assert (seen[0] - torch.cat(targets)).abs().max() <= 1e-5
+    wanted = [hf_logits(model, ids)[-len(layout.target) - 1 : -1] for layout, ids in zip(layouts, expected, strict=True)]
+    assert (seen[0] - torch.cat(wanted)).abs().max() <= TOLERANCE[model.dtype]
 
 
 @pytest.mark.parametrize("text", PROMPTS)
@@ -105,7 +110,7 @@ class TestStepZero:
     @pytest.mark.parametrize("place", CHAT)
     def test_chat(self, family: str, text: str, place: str, tiny_model, monkeypatch) -> None:
         model = tiny_model(family, **wide_window(family))
-        expected = [chat_ids(model.tokenizer, CHAT[place], text, row) for row in (ROW, SHORT)]
+        expected = [chat_ids(model.tokenizer, CHAT[place], text, row, "<|im_end|>") for row in (ROW, SHORT)]
         check(model, eg.Template.messages(CHAT[place]), text, expected, monkeypatch)
 
     @pytest.mark.parametrize("place", PLAIN)
@@ -122,9 +127,9 @@ def wide_window(family: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("text", PROMPTS)
 @pytest.mark.parametrize("place", PLAIN)
-def test_stories(stories, text: str, place: str, monkeypatch) -> None:
+def test_stories(stories, text: str, place: str) -> None:
     expected = [plain_ids(stories.tokenizer, PLAIN[place], text, row) for row in (ROW, SHORT)]
-    check(stories, eg.Template.text(PLAIN[place]), text, expected, monkeypatch)
+    check_plain(stories, eg.Template.text(PLAIN[place]), text, expected)
 
 
 @pytest.mark.parametrize("place", CHAT)
@@ -132,15 +137,24 @@ def test_stories_with_a_chat_template(stories, place: str, monkeypatch) -> None:
     monkeypatch.setattr(stories.tokenizer, "chat_template", tiny.CHATML.replace("<|im_end|>", "</s>"), raising=False)
     tokenizer = stories.tokenizer
     for text in PROMPTS[:2]:
-        expected = [chat_ids(tokenizer, CHAT[place], text, row) for row in (ROW, SHORT)]
-        ends = len(tokenizer("<|im_end|>", add_special_tokens=False)["input_ids"])
-        expected = [[*ids[:-ends], tokenizer.eos_token_id] for ids in expected]
-        check(stories, eg.Template.messages(CHAT[place]), text, expected, monkeypatch)
+        expected = [chat_ids(tokenizer, CHAT[place], text, row, "</s>") for row in (ROW, SHORT)]
+        check_plain(stories, eg.Template.messages(CHAT[place]), text, expected)
+
+
+def test_stories_through_the_shared_prefix(monkeypatch) -> None:
+    """In float64: this model's logits reach 20, so that float32 rounding alone comes near the bound."""
+    if not tiny.STORIES.is_dir():
+        pytest.skip(f"{tiny.STORIES} is not here")
+    model = eg.load_model(tiny.STORIES)
+    model.lm.double()
+    for place in ("first", "after words"):
+        expected = [plain_ids(model.tokenizer, PLAIN[place], PROMPTS[0], row) for row in (ROW, SHORT)]
+        check(model, eg.Template.text(PLAIN[place]), PROMPTS[0], expected, monkeypatch)
 
 
 def test_a_window_shorter_than_the_row(tiny_model, monkeypatch) -> None:
     model = tiny_model("gemma2")
-    expected = [chat_ids(model.tokenizer, CHAT["user, before the input"], PROMPTS[0], row) for row in (ROW, SHORT)]
+    expected = [chat_ids(model.tokenizer, BEFORE, PROMPTS[0], row, "<|im_end|>") for row in (ROW, SHORT)]
     assert min(map(len, expected)) > model.lm.config.sliding_window
     prompt = eg.start(model, PROMPTS[0])
     for layout, ids in zip(lay_out_rows(model, prompt, [ROW, SHORT]), expected, strict=True):
@@ -174,6 +188,3 @@ def test_bos_of_a_chat_template_is_there_once(tiny_model) -> None:
     (layout,) = lay_out_rows(model, prompt, [ROW])
     assert layout.ids.count(1) == 1
     assert layout.ids[0] == 1
-    assert not tiny_model("llama").tokenizer.bos_token_id in lay_out_rows(
-        tiny_model("llama"), eg.start(tiny_model("llama"), PROMPTS[0]), [ROW]
-    )[0].ids[1:]

@@ -14,6 +14,7 @@ from embedgrad.cli.settings import (
     JudgingSettings,
     ModelSettings,
     RowSettings,
+    RowsFile,
     TemplateSettings,
     load_rows,
     merged,
@@ -36,7 +37,7 @@ class EvaluateSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSett
         (),
         description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several.",
     )
-    data: str | None = Field(None, description="Labeled rows: JSONL, CSV, or - for JSONL on stdin.")
+    data: RowsFile = Field(None, description="Labeled rows: JSONL, CSV, or - for JSONL on stdin.")
     batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
     predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
 
@@ -48,12 +49,7 @@ def evaluate(
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
     quiet: Annotated[bool, Parameter(help="No progress, no notes.", negative=())] = False,
 ) -> None:
-    """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt.
-
-    Example:
-        embedgrad evaluate --model Qwen/Qwen2.5-0.5B-Instruct --prompt "Positive or negative?" \
-            --prompt runs/reviews/prompt.safetensors --data unseen.jsonl
-    """
+    """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, EvaluateSettings)
     required(job, "model", "prompt", "data")

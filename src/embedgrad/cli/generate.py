@@ -40,11 +40,7 @@ def generate(
     json: Annotated[bool, Parameter(help="Print one JSON object per answer.", negative=())] = False,
     quiet: Annotated[bool, Parameter(help="No notes.", negative=())] = False,
 ) -> None:
-    """Answer inputs under a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order.
-
-    Example:
-        embedgrad generate --model Qwen/Qwen2.5-0.5B-Instruct --prompt emotion.safetensors "It worked!"
-    """
+    """Answer inputs under a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order."""
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, GenerateSettings)
     required(job, "model", "prompt")

@@ -21,11 +21,7 @@ def inspect(
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
     quiet: Annotated[bool, Parameter(help="Only check the file.", negative=())] = False,
 ) -> None:
-    """Show what a prompt file holds, after checking it. Needs no model.
-
-    Example:
-        embedgrad inspect emotion.safetensors
-    """
+    """Show what a prompt file holds, after checking it. Needs no model."""
     terminal = Terminal(json, quiet)
     data = prompt_file.read_bytes(file)
     content = prompt_file.decode(data, str(file))

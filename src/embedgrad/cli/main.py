@@ -21,13 +21,32 @@ Start with:
 """
 _EPILOGUE = "Every verb has --help with an example, --json and --quiet. --debug shows tracebacks."
 
-# Verb -> one line of help. The module of the same name is imported when the verb is used.
+# Each verb is the function of its name in the module of its name, imported when it is used; its help stands here
+# so that `embedgrad --help` imports none of them.
 _VERBS = {
-    "tune": "Tune a prompt on labeled rows, and measure the gain on rows it has not seen.",
-    "evaluate": "Score prompts (texts and files, side by side) on labeled rows.",
-    "generate": "Answer inputs under a prompt: from arguments, or JSONL through stdin and stdout.",
-    "inspect": "Show what a prompt file holds. Needs no model.",
-}
+    "tune": """Tune a prompt on labeled rows, and measure the gain on rows it has not seen.
+
+For example:
+    embedgrad tune --model Qwen/Qwen2.5-0.5B-Instruct --prompt "Positive or negative?" --train reviews.jsonl
+""",
+    "evaluate": """Score prompts (texts and files, side by side) on labeled rows.
+
+Differences are against the first prompt.
+
+For example:
+    embedgrad evaluate --model Qwen/Qwen2.5-0.5B-Instruct --data new.jsonl --prompt "Good?" --prompt tuned.safetensors
+""",
+    "generate": """Answer inputs under a prompt: from arguments, or JSONL through stdin and stdout.
+
+For example:
+    embedgrad generate --model Qwen/Qwen2.5-0.5B-Instruct --prompt tuned.safetensors "It worked!"
+""",
+    "inspect": """Show what a prompt file holds, after checking it. Needs no model.
+
+For example:
+    embedgrad inspect tuned.safetensors
+""",
+}  # fmt: skip
 
 
 def app() -> App:
@@ -40,8 +59,8 @@ def app() -> App:
         version=_version,
         result_action="return_value",
     )
-    for verb, line in _VERBS.items():
-        found.command(f"embedgrad.cli.{verb}:{verb}", name=verb, help=line)
+    for verb, words in _VERBS.items():
+        found.command(f"embedgrad.cli.{verb}:{verb}", name=verb, help=words)
     return found
 
 

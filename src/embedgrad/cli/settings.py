@@ -29,6 +29,9 @@ COMMA_SEPARATED = Typed(lambda texts: tuple(part.strip() for text in texts for p
 WITH_ESCAPES = Typed(lambda text: text.replace("\\n", "\n").replace("\\t", "\t"))  # a shell types no newline
 
 
+RowsFile = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # `-` is stdin
+
+
 class ModelSettings(Settings):
     model: str | None = Field(None, description="Base model: a folder, or a name on the Hugging Face Hub.")
     revision: str | None = Field(None, description="Commit, branch or tag of the model on the Hub.")

@@ -41,12 +41,7 @@ def tune(
     json: Annotated[bool, Parameter(help="Print the result as one JSON object.", negative=())] = False,
     quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
 ) -> None:
-    """Tune a prompt on labeled rows, and measure the gain on rows it has not seen.
-
-    Example:
-        embedgrad tune --model Qwen/Qwen2.5-0.5B-Instruct --prompt "Is the review positive or negative?" \
-            --train reviews.jsonl
-    """
+    """Tune a prompt on labeled rows, and measure the gain on rows it has not seen."""
     terminal = Terminal(json, quiet)
     if resume is not None:
         if flags is not None or settings is not None:

@@ -12,6 +12,7 @@ from embedgrad.cli.settings import (
     JudgingSettings,
     ModelSettings,
     RowSettings,
+    RowsFile,
     TemplateSettings,
     absolute,
     load_rows,
@@ -26,7 +27,7 @@ from embedgrad.tuning.settings import TuningSettings
 
 class JobSettings(Settings):
     prompt: str | None = Field(None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder.")
-    train: str | None = Field(None, description="Labeled rows to tune on: JSONL, CSV, or - for JSONL on stdin.")
+    train: RowsFile = Field(None, description="Labeled rows to tune on: JSONL, CSV, or - for JSONL on stdin.")
     validation: str | None = Field(None, description="Rows that choose the best prompt; default 20 % of --train.")
     test: str | None = Field(None, description="Rows for the final comparison; default split off --train.")
     output: str | None = Field(None, description="Run folder to make; default runs/MODEL-DATE.")

@@ -120,7 +120,7 @@ def check_base(prompt: SoftPrompt, base: BaseIdentity, allow_mismatch: bool = Fa
     if differing:
         message = (
             f"This prompt was tuned on {_named(prompt.base)}, the model given is {_named(base)}: "
-            f"{' and '.join(differing)} differ{'s' if len(differing) == 1 else ''}."
+            f"they differ in {' and '.join(differing)}."
         )
         if not allow_mismatch:
             raise WrongBase(message + " Give the model it was tuned on, or pass --allow-mismatch to try it anyway.")

@@ -1,0 +1,29 @@
+"""5. Other starts than the text's own embeddings, and tokens that must not move."""
+
+import tiny_model
+
+import embedgrad as eg
+
+TEXT = "What does the customer think?"
+DATA = tiny_model.DATA
+
+model = eg.load_model(tiny_model.chosen())
+last = len(eg.start(model, TEXT)) - 1
+starts = {
+    "text": eg.start(model, TEXT),
+    "text, first and last token frozen": eg.start(model, TEXT, frozen=[0, last]),
+    "random, as long": eg.start(model, TEXT, kind="random", seed=1),
+    "vocabulary, 4 tokens": eg.start(model, TEXT, kind="vocabulary", tokens=4, seed=1),
+}
+test = eg.load_examples(DATA / "test.jsonl")
+print(f"{'start':<34} tokens  loss before  after  right of {len(test)}  moved")
+for name, prompt in starts.items():
+    run = eg.tune(
+        model, prompt, DATA / "train.jsonl", validation=DATA / "validation.jsonl", min_steps=60, evaluate_every=20
+    )
+    before, after = eg.evaluate(model, prompt, test).score, eg.evaluate(model, run.prompt, test).score
+    drift = (run.prompt.embeddings - prompt.embeddings).norm(dim=1) / prompt.embeddings.norm(dim=1)
+    print(
+        f"{name:<34} {len(prompt):>6}  {before.loss:>11.3f}  {after.loss:>5.3f}  {after.correct:>11}  "
+        f"{drift.min():.1f} to {drift.max():.1f} norms"
+    )

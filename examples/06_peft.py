@@ -1,0 +1,38 @@
+"""6. Hand the prompt to PEFT, and check that it answers the same there (needs `pip install peft`)."""
+
+import tempfile
+from pathlib import Path
+
+import tiny_model
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import embedgrad as eg
+
+MESSAGE = "The lamp came broken and late."
+
+name = tiny_model.chosen()
+model = eg.load_model(name, device="cpu", dtype="float32")
+run = eg.tune(
+    model, "What does the customer think?", tiny_model.DATA / "train.jsonl", min_steps=60, evaluate_every=20
+)
+ours = eg.generate(model, run.prompt, [MESSAGE], max_new_tokens=8)[0]
+
+with tempfile.TemporaryDirectory() as temporary:
+    folder = Path(temporary) / "customer-peft"
+    eg.save_peft(model, run.prompt, folder)
+    print("\n".join((folder / "README.md").read_text().splitlines()[2:20]), "\n...\n")
+
+    base, tokenizer = AutoModelForCausalLM.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+    with_prompt = PeftModel.from_pretrained(base, folder)
+
+# PEFT puts the prompt first; what follows it in the template is yours to add, as that README says.
+template = run.prompt.template.segments
+place = next(i for i, segment in enumerate(template) if segment.kind == "slot" and segment.name == "prompt")
+ids = []
+for segment in template[place + 1 :]:
+    ids += segment.ids if segment.kind == "fixed" else tokenizer(MESSAGE, add_special_tokens=False)["input_ids"]
+answer = with_prompt.generate(input_ids=torch.tensor([ids]), max_new_tokens=8, do_sample=False)
+print("embedgrad:", repr(ours.text))
+print("PEFT:     ", repr(tokenizer.decode(answer[0][len(ids) :], skip_special_tokens=True)))
