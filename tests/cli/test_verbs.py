@@ -10,9 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 import rows
 import tiny
-
 from embedgrad.cli.main import main
 from embedgrad.prompt import file as prompt_file
 from embedgrad.shapes import Comparison, Score
@@ -105,6 +105,40 @@ def test_rows_from_stdin_stay_in_the_run_folder(work, model, tmp_path, monkeypat
     assert (tmp_path / "run" / "train.jsonl").read_bytes() == data
     settings = tomllib.loads((tmp_path / "run" / "settings.toml").read_text())
     assert settings["train"] == str(tmp_path / "run" / "train.jsonl")
+
+
+def test_the_model_sees_test_rows_only_after_tuning(work, model, tmp_path, monkeypatch):
+    import embedgrad.tuning.tune
+    from embedgrad.engine.plan import Engine
+
+    tested = {row["text"] for row in rows.sentiment(40, first=500)}
+    seen: dict[bool, set[str]] = {False: set(), True: set()}  # before and after tuning has ended
+    has_ended = False
+    tune = embedgrad.tuning.tune.tune
+
+    def watched_tune(*arguments, **options):
+        nonlocal has_ended
+        run = tune(*arguments, **options)
+        has_ended = True
+        return run
+
+    def watched(method):
+        def call(engine, prompt, layouts, *rest):
+            decode = engine.model.tokenizer.decode
+            seen[has_ended] |= {decode(row.ids[row.input.start : row.input.stop]) for row in layouts}
+            return method(engine, prompt, layouts, *rest)
+
+        return call
+
+    monkeypatch.setattr(embedgrad.tuning.tune, "tune", watched_tune)
+    monkeypatch.setattr(Engine, "row_nats", watched(Engine.row_nats))
+    monkeypatch.setattr(Engine, "loss_and_gradient", watched(Engine.loss_and_gradient))
+    arguments = ["tune", "--model", model, "--prompt", "Good?", "--train", str(work / "train.jsonl"), "--quiet"]
+    further = ["--test", str(work / "test.jsonl"), "--min-steps", "3", "--epochs", "0.1"]
+    assert main([*arguments, *further, "--output", str(tmp_path / "run")]) == 0
+    assert len(seen[False]) > 50
+    assert seen[False].isdisjoint(tested)
+    assert seen[True] == tested
 
 
 def test_evaluate_compares_prompts_side_by_side(capsys, work, model, tmp_path):

@@ -96,11 +96,15 @@ def check(model: eg.FrozenModel, template: eg.Template, text: str, expected: lis
         return
     seen = []
     sum_nats = shared_prefix.sum_nats
-    monkeypatch.setattr(shared_prefix, "sum_nats", lambda logits, rows: (seen.append(logits), sum_nats(logits, rows))[1])
+    monkeypatch.setattr(
+        shared_prefix, "sum_nats", lambda logits, rows: (seen.append(logits), sum_nats(logits, rows))[1]
+    )
     with torch.no_grad():
         prefix = shared_prefix.prefill(model, prompt.embeddings, layouts[0].head_ids)
         shared_prefix.row_nats(model, prefix, layouts)
-    wanted = [hf_logits(model, ids)[-len(layout.target) - 1 : -1] for layout, ids in zip(layouts, expected, strict=True)]
+    wanted = [
+        hf_logits(model, ids)[-len(layout.target) - 1 : -1] for layout, ids in zip(layouts, expected, strict=True)
+    ]
     assert (seen[0] - torch.cat(wanted)).abs().max() <= TOLERANCE[model.dtype]
 
 

@@ -9,9 +9,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 import rows
 import tiny
-
 from embedgrad.cli.main import main
 
 
@@ -176,7 +176,8 @@ def test_full_disk(capsys, models, here, monkeypatch, full_at):
         (["--epoks", "3"], "Unknown option: --epoks. Did you mean --epochs? See --help."),
         (["--freeze", "1-x"], "--freeze takes token positions like 0-3,7, counted from 0; got '1-x'."),
         (["--freeze", "99"], "There is no token 99 to freeze: the prompt has 11, counted from 0."),
-        (["--layout", "text", "--system", "Be kind."], "--system needs --layout chat: plain text has no system message."),
+        (["--layout", "text", "--system", "Be kind."],
+         "--system needs --layout chat: plain text has no system message."),
         (["--tokens", "5"], "A text start has the text's own length; --tokens goes with --start random or vocabulary."),
         (["--device", "abacus"], "'abacus' is no device; write cpu, cuda or cuda:1."),
         (["--score-by", "likelihood", "--task", "exact"],

@@ -56,6 +56,15 @@ class Terminal:
         self._out.print(table)
 
     @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """A turning wheel for something whose end cannot be foreseen; only on a terminal."""
+        if self.quiet or not self._err.is_terminal:
+            yield
+        else:
+            with self._err.status(Text(what)):
+                yield
+
+    @contextmanager
     def progress(self, what: str, total: int, done: int = 0) -> Iterator[ProgressLine]:
         """A bar with time left on a terminal, a plain line now and then elsewhere, nothing with --quiet."""
         if self.quiet:
@@ -88,7 +97,8 @@ class ProgressLine:
             self._bar.update(self._task, completed=done, description=words)
         elif self._plain is not None and time.monotonic() >= self._next and done < self._total:
             passed = time.monotonic() - self._started
-            left = passed / max(done - self._first, 1) * (self._total - done)
             self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
-            words = f"{self._what} {done}/{self._total}, about {left:.0f} s left" + (f", {detail}" if detail else "")
-            self._plain.print(Text(words), soft_wrap=True)
+            words = [f"{self._what} {done}/{self._total}"]
+            if done > self._first:
+                words.append(f"about {passed / (done - self._first) * (self._total - done):.0f} s left")
+            self._plain.print(Text(", ".join([*words, detail] if detail else words)), soft_wrap=True)

@@ -64,7 +64,8 @@ def evaluate(
     from embedgrad.report.tables import TABLE_NOTE, score_table
     from embedgrad.report.words import loss_difference_words
 
-    model = load_model(job.model or "", job.dtype, job.device, job.revision)
+    with terminal.working(f"loading {job.model}"):
+        model = load_model(job.model or "", job.dtype, job.device, job.revision)
     template = job.named_template(model.has_chat_template)
     prompts = [
         start(model, prompt_from_flag(prompt), template, allow_mismatch=job.allow_mismatch, say=terminal.note)
@@ -142,7 +143,7 @@ def judged_side_by_side(
         judges = [prepared(prompt, rows) for prompt in prompts]
     found = []
     for judge, prompt, name in zip(judges, prompts, names, strict=True):
-        with terminal.progress(f"evaluating {name[:40]!r}", len(judge.rows)) as progress:
+        with terminal.progress(f"evaluating {name[:40]!r}", judge.work) as progress:
             evaluation = judge.judge(prompt.embeddings, name, lambda done, total: progress.update(done))
             found.append(evaluation)
     return found

@@ -52,7 +52,8 @@ def generate(
     from embedgrad.model.load import load_model
     from embedgrad.placement import start
 
-    model = load_model(job.model or "", job.dtype, job.device, job.revision)
+    with terminal.working(f"loading {job.model}"):
+        model = load_model(job.model or "", job.dtype, job.device, job.revision)
     template = job.named_template(model.has_chat_template)
     prompt = start(
         model, prompt_from_flag(job.prompt or ""), template, allow_mismatch=job.allow_mismatch, say=terminal.note

@@ -29,7 +29,7 @@ from embedgrad.tuning.settings import TuningSettings
 if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to be right
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.prompt.soft_prompt import SoftPrompt
-    from embedgrad.tuning.events import Event
+    from embedgrad.tuning.events import Event, Validating
     from embedgrad.tuning.tune import Run
 
 
@@ -92,7 +92,8 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     from embedgrad.placement import check_lengths, start
 
     task = job.resolved_task([example.target or "" for example in (*parts.train, *parts.validation)])
-    model = load_model(job.model or "", job.dtype, job.device, job.revision)
+    with terminal.working(f"loading {job.model}"):
+        model = load_model(job.model or "", job.dtype, job.device, job.revision)
     template = job.named_template(model.has_chat_template)
     first = start(
         model,
@@ -117,7 +118,7 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
 
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
-    from embedgrad.tuning.events import StepDone, Validated, as_metrics
+    from embedgrad.tuning.events import Validated, Validating, as_metrics
     from embedgrad.tuning.state import saved_step
     from embedgrad.tuning.tune import tune as tune_rows
 
@@ -129,14 +130,16 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
     ):
         validated = ""
 
-        def listen(event: Event) -> None:
+        def listen(event: Event | Validating) -> None:
             nonlocal validated
+            if isinstance(event, Validating):
+                progress.update(event.step, f"validating {100 * event.done // event.total} %")
+                return
             metrics.append(as_metrics(event))
             if isinstance(event, Validated):
                 accuracy = "" if event.accuracy is None else f"{100 * event.accuracy:.1f} %, "
                 validated = f"validation {accuracy}loss {event.loss:.3f} at step {event.step}"
-            elif isinstance(event, StepDone):
-                progress.update(event.step, validated)
+            progress.update(event.step, validated)
 
         return tune_rows(
             prepared.model,

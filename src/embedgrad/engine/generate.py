@@ -109,7 +109,7 @@ def _greedy(
             break
         if len(keep) < len(alive):  # finished rows leave the batch
             kept = torch.tensor(keep, device=mask.device)
-            cache.batch_select_indices(kept)
+            cache.reorder_cache(kept)  # every kind of layer has it; batch_select_indices not
             next_ids, mask, lengths = next_ids[kept], mask[kept], lengths[kept]
             alive = [alive[position] for position in keep]
         mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)

@@ -48,8 +48,11 @@ class Engine:
         nats[torch.tensor([i for indices in order for i in indices])] = found.row_nats
         return LossAndGradient(found.loss, found.gradient, nats, found.tokens)
 
-    def row_nats(self, prompt: Tensor, layouts: Sequence[Layout]) -> Tensor:
-        """[rows] float64 on the CPU: each row's loss in nats, summed over its targets, without gradient."""
+    def row_nats(
+        self, prompt: Tensor, layouts: Sequence[Layout], progress: Callable[[int], None] = lambda rows: None
+    ) -> Tensor:
+        """[rows] float64 on the CPU: each row's loss in nats, summed over its targets, without gradient. `progress`
+        is told how many rows each micro-batch had."""
         nats = torch.empty(len(layouts), dtype=torch.float64)
         with torch.no_grad(), memory_told(self.batch_tokens):
             head = self._shared_head(layouts)
@@ -61,6 +64,7 @@ class Engine:
                 else:
                     found = shared_prefix.row_nats(self.model, prefix, rows)
                 nats[torch.tensor(indices)] = found.double().cpu()
+                progress(len(indices))
         return nats
 
     def _shared_head(self, layouts: Sequence[Layout]) -> tuple[int, ...] | None:

@@ -22,7 +22,7 @@ from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Layout
 
-Progress = Callable[[int, int], None]  # rows done, rows in all
+Progress = Callable[[int, int], None]  # done, in all
 ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
 
 
@@ -92,15 +92,29 @@ class Judge:
         )
 
     def judge(self, embeddings: Tensor, name: str, progress: Progress = lambda done, total: None) -> Evaluation:
-        """Answers, losses and Score of `embeddings` [P, D] on all rows."""
+        """Answers, losses and Score of `embeddings` [P, D] on all rows. `progress` counts a row once for its loss,
+        once for its answer and once for each label scored."""
         prompt = embeddings.to(self.model.device)
-        nats = self.engine.row_nats(prompt, self.targets).tolist()
-        answers = self._answers(prompt, progress)
-        likeliest = self._likeliest(prompt)
+        done = 0
+
+        def count(rows: int) -> None:
+            nonlocal done
+            done += rows
+            progress(done, self.work)
+
+        nats = self.engine.row_nats(prompt, self.targets, count).tolist()
+        answers = self._answers(prompt, count)
+        likeliest = self._likeliest(prompt, count)
         predictions = [self._prediction(i, nats[i], answers.get(i), likeliest.get(i)) for i in range(len(nats))]
         return Evaluation(score_of(name, self.task, predictions), tuple(predictions), self.skipped)
 
-    def _answers(self, prompt: Tensor, progress: Progress) -> dict[int, tuple[str, bool]]:
+    @property
+    def work(self) -> int:
+        """What `progress` counts up to."""
+        scored = 0 if self.score_by == "generation" else len(self.task.labels)
+        return len(self.rows) * (1 + _generates(self.task, self.score_by) + scored)
+
+    def _answers(self, prompt: Tensor, count: Callable[[int], None]) -> dict[int, tuple[str, bool]]:
         """By row number: generated text without special tokens, and whether it was cut at the limit."""
         found: dict[int, tuple[str, bool]] = {}
         if _generates(self.task, self.score_by):
@@ -109,14 +123,14 @@ class Judge:
                 self.model, prompt, self.rows, self.max_new_tokens, self.stop_ids, batch_tokens=budget
             ):
                 found[number] = (decode(self.model, answer.ids), answer.truncated)
-                progress(len(found), len(self.rows))
+                count(1)
         return found
 
-    def _likeliest(self, prompt: Tensor) -> dict[int, str]:
+    def _likeliest(self, prompt: Tensor, count: Callable[[int], None]) -> dict[int, str]:
         """By row number: the label of highest likelihood, where labels are scored."""
         if self.score_by == "generation":
             return {}
-        best = answer_nats(self.engine, prompt, self.rows, self.label_ids).argmin(1).tolist()
+        best = answer_nats(self.engine, prompt, self.rows, self.label_ids, count).argmin(1).tolist()
         return {number: self.task.labels[index] for number, index in enumerate(best)}
 
     def _prediction(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,16 +66,21 @@ class FrozenModel:
         with torch.no_grad():
             return self.lm.get_input_embeddings()(tensor)  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def table(self) -> Tensor:
-        """[V, D] float32 on the CPU: every row the tokenizer can name, as `embed` gives it."""
+        """[V, D] float32 on the CPU: every row the tokenizer can name, as `embed` gives it. Made anew each time: it
+        is as large as the model's own table in float32."""
+        return torch.cat([chunk.cpu() for chunk in self._table_chunks()])
+
+    def _table_chunks(self) -> Iterator[Tensor]:
         chunks = torch.split(torch.arange(self.vocabulary), _ROWS_PER_CHUNK)
-        return torch.cat([self.embed(chunk).float().cpu() for chunk in chunks])
+        return (self.embed(chunk).float() for chunk in chunks)
 
     @cached_property
     def table_rms(self) -> float:
         """Root mean square of the table's entries, the unit of relative learning rates."""
-        return float(self.table.double().square().mean().sqrt())
+        total = sum(float(chunk.double().square().sum()) for chunk in self._table_chunks())
+        return math.sqrt(total / (self.vocabulary * self.width))
 
     @cached_property
     def stop_ids(self) -> frozenset[int]:

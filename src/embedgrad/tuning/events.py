@@ -30,8 +30,17 @@ class Validated:
     best: bool
 
 
+@dataclass(frozen=True)
+class Validating:
+    """A validation on its way; `done` counts up to `total`. For a progress bar, not written down."""
+
+    step: int
+    done: int
+    total: int
+
+
 Event = StepDone | Validated
-Listener = Callable[[Event], None]
+Listener = Callable[[Event | Validating], None]
 
 _NAMES = {StepDone: "step", Validated: "validation"}
 

@@ -17,7 +17,7 @@ from embedgrad.data.batches import batch_rows
 from embedgrad.engine.plan import Engine
 from embedgrad.errors import Interrupted, NonFiniteLoss
 from embedgrad.template.layout import Layout
-from embedgrad.tuning.events import Event, Listener, StepDone, Validated
+from embedgrad.tuning.events import Event, StepDone, Validated
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State
 
@@ -30,7 +30,7 @@ class Validation:
     accuracy: float | None
 
 
-Validate = Callable[[Tensor], Validation]
+Validate = Callable[[Tensor, int], Validation]
 Save = Callable[[State], None]
 
 
@@ -43,13 +43,13 @@ def tune_prompt(
     learning_rate: float,
     *,
     trainable: Tensor | None = None,
-    listen: Listener = lambda event: None,
+    listen: Callable[[Event], None] = lambda event: None,
     save: Save = lambda state: None,
 ) -> State:
     """Tune from `state` to the end; returns the last State, whose `best` is the prompt to keep.
 
     layouts    the tuning rows, each with a target
-    validate   [P, D] -> Validation; also asked about the start, which is a candidate like any other
+    validate   ([P, D], step) -> Validation; also asked about the start, which is a candidate like any other
     trainable  [P] True where a row may move
     save       called with every State worth resuming from, and always with the last one
 
@@ -84,7 +84,7 @@ def _step(
     learning_rate: float,
     trainable: Tensor | None,
     total: int,
-    listen: Listener,
+    listen: Callable[[Event], None],
 ) -> State:
     started = time.monotonic()
     numbers = batch_rows(len(layouts), settings.batch_size, settings.seed, state.step)
@@ -125,9 +125,9 @@ def adam_step(state: State, gradient: Tensor, learning_rate: float) -> State:
     )
 
 
-def _validated(state: State, validate: Validate, listen: Listener) -> State:
+def _validated(state: State, validate: Validate, listen: Callable[[Event], None]) -> State:
     started = time.monotonic()
-    found = validate(state.embeddings)
+    found = validate(state.embeddings, state.step)
     judged = state.judged(found.accuracy, found.loss)
     listen(Validated(state.step, found.loss, found.accuracy, judged.stale == 0))
     return replace(judged, seconds=judged.seconds + time.monotonic() - started)
@@ -150,6 +150,3 @@ def _check_finite(row_nats: Tensor, gradient: Tensor, rows: Sequence[Layout], st
         f"The loss became NaN or infinite at step {step}, in {where}. Nothing of that step was kept. "
         "Try a smaller --learning-rate or --dtype float32, and look at these rows."
     )
-
-
-__all__ = ["Event", "Validate", "Validation", "adam_step", "tune_prompt"]

@@ -28,7 +28,7 @@ from embedgrad.settings import checked
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Layout
 from embedgrad.template.template import Template
-from embedgrad.tuning.events import Event, Listener
+from embedgrad.tuning.events import Event, Listener, Validating
 from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.loop import Validation, tune_prompt
 from embedgrad.tuning.settings import TuningSettings
@@ -120,9 +120,9 @@ def tune(
             before_save()
             save_state(checkpoint, current, identity)
 
-    def validate(current: Tensor) -> Validation:
-        score = judge.judge(current, placed.name).score
-        return Validation(score.loss, score.accuracy)
+    def validate(current: Tensor, step: int) -> Validation:
+        judged = judge.judge(current, placed.name, lambda done, total: listen(Validating(step, done, total)))
+        return Validation(judged.score.loss, judged.score.accuracy)
 
     events: list[Event] = []
 

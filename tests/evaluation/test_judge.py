@@ -1,0 +1,141 @@
+"""Judging a prompt: answers read as the task says, the same for any batching, compared on the same rows only."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import embedgrad as eg
+import rows
+from embedgrad.errors import DataError, OverlongRows, UsageError
+from embedgrad.evaluation.judge import Judge
+
+LABELS = eg.Task("label", labels=("negative", "positive"))
+EXAMPLES = [
+    eg.Example(row["text"], row["label"], line=number) for number, row in enumerate(rows.sentiment(24), start=1)
+]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return tiny_model("qwen2")
+
+
+@pytest.fixture(scope="module")
+def prompt(model):
+    return eg.start(model, "Is it positive or negative?")
+
+
+def test_scores_agree_with_the_records(model, prompt):
+    found = eg.evaluate(model, prompt, EXAMPLES, LABELS, score_by="both", max_new_tokens=6)
+    score, predictions = found.score, found.predictions
+    assert score.total == len(predictions) == 24
+    assert score.correct == sum(p.correct for p in predictions)
+    assert score.by_meaning.correct == sum(p.meant == p.target for p in predictions)
+    assert score.by_likelihood.correct == sum(p.likeliest == p.target for p in predictions)
+    assert score.loss == pytest.approx(sum(p.nats for p in predictions) / sum(p.tokens for p in predictions))
+    assert score.truncated == sum(p.truncated for p in predictions)
+    low, high = score.interval
+    assert low <= score.accuracy <= high
+
+
+def test_likelihood_is_the_summed_log_probability_of_label_and_end(model, prompt):
+    found = eg.evaluate(model, prompt, EXAMPLES[:4], LABELS, score_by="likelihood")
+    for prediction, example in zip(found.predictions, EXAMPLES, strict=False):
+        losses = [
+            eg.forward(model, prompt, [eg.Example(example.input, label)]).row_nats.item() for label in LABELS.labels
+        ]
+        assert prediction.likeliest == LABELS.labels[losses.index(min(losses))]
+        assert prediction.output == prediction.likeliest
+        assert not prediction.truncated
+
+
+def test_a_model_that_answers_right_is_scored_right(model, prompt, monkeypatch):
+    """Answers of several styles through the whole path, by a generator that says what we want."""
+    from embedgrad.engine.generate import GeneratedIds
+    from embedgrad.evaluation import judge
+
+    said = ["positive", " negative\n", "Positive.", "It is negative, surely", "positive or negative", ""]
+    ids = [tuple(model.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in said]
+
+    def answers(*arguments, **options):
+        yield from ((number, GeneratedIds(ids[number], number == 5)) for number in reversed(range(6)))
+
+    monkeypatch.setattr(judge, "generate_ids", answers)
+    found = eg.evaluate(model, prompt, EXAMPLES[:6], LABELS)
+    assert [p.output for p in found.predictions] == said
+    assert [p.correct for p in found.predictions] == [True, True, False, False, False, False]
+    assert [p.meant_correct for p in found.predictions] == [True, True, True, True, False, False]
+    assert found.score.truncated == 1
+    assert (found.score.accuracy, found.score.by_meaning.correct) == (2 / 6, 4)
+
+
+def test_batching_does_not_matter(model, prompt):
+    whole = eg.evaluate(model, prompt, EXAMPLES, LABELS, max_new_tokens=6)
+    small = eg.evaluate(model, prompt, EXAMPLES, LABELS, max_new_tokens=6, batch_tokens=64)
+    assert [p.output for p in whole.predictions] == [p.output for p in small.predictions]
+    for first, second in zip(whole.predictions, small.predictions, strict=True):
+        assert first.nats == pytest.approx(second.nats, rel=1e-5)
+
+
+def test_free_text_is_not_generated(model, prompt, monkeypatch):
+    from embedgrad.evaluation import judge
+
+    monkeypatch.setattr(judge, "generate_ids", None)
+    score = eg.evaluate(model, prompt, EXAMPLES, eg.Task("text")).score
+    assert (score.accuracy, score.correct, score.interval, score.truncated) == (None, None, None, 0)
+
+
+def test_progress_counts_to_the_end(model, prompt):
+    judge = Judge.prepare(model, prompt, EXAMPLES, LABELS, score_by="both", max_new_tokens=2)
+    told = []
+    judge.judge(prompt.embeddings, "x", lambda done, total: told.append((done, total)))
+    assert told[-1] == (24 * 4, 24 * 4)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+def test_prompts_are_compared_on_the_same_rows(model, prompt):
+    first = eg.evaluate(model, prompt, EXAMPLES[:10], LABELS, max_new_tokens=4)
+    same = eg.compare(first, first)
+    assert (same.difference, same.p_value) == (0.0, 1.0)
+    assert str(same) == "+0.000, 95 % interval +0.000 to +0.000, p = 1.000"
+    other = eg.evaluate(model, prompt, EXAMPLES[1:11], LABELS, max_new_tokens=4)
+    with pytest.raises(UsageError) as error:
+        eg.compare(first, other)
+    assert str(error.value) == (
+        "Two prompts can only be compared on the same rows; these were evaluated on different ones (10 and 10 rows)."
+    )
+
+
+def test_what_cannot_be_judged(model, prompt):
+    with pytest.raises(DataError, match="at least one row, and a target in every row"):
+        eg.evaluate(model, prompt, [])
+    with pytest.raises(DataError, match="at least one row, and a target in every row"):
+        eg.evaluate(model, prompt, [eg.Example("no target")])
+    with pytest.raises(DataError) as error:
+        eg.evaluate(model, prompt, [*EXAMPLES, eg.Example("x", "neutral", line=25)], LABELS)
+    assert str(error.value) == (
+        "1 of 25 rows have a target that is none of the labels negative, positive; the first is 'neutral' at line 25. "
+        "Name all labels with --labels, or correct the rows."
+    )
+    long = [*EXAMPLES, eg.Example("word " * 600, "positive", line=25)]
+    with pytest.raises(OverlongRows, match="1 of 25 rows do not fit the 512 tokens"):
+        eg.evaluate(model, prompt, long, LABELS)
+    skipped = eg.evaluate(model, prompt, long, LABELS, overlong="skip", max_new_tokens=2)
+    assert (skipped.skipped, skipped.score.total) == (1, 24)
+    cut = eg.evaluate(model, prompt, long, LABELS, overlong="truncate-input", max_new_tokens=2)
+    assert (cut.skipped, cut.score.total) == (0, 25)
+
+
+def test_tune_from_python(model, tmp_path):
+    run = eg.tune(model, "Is it good?", EXAMPLES, epochs=1, min_steps=30, max_new_tokens=3, batch_size=8)
+    assert len(run.prompt) == len(run.start)
+    assert run.prompt.text == "Is it good?"
+    first = next(event for event in run.events if hasattr(event, "best"))
+    assert run.prompt.metrics["validation_loss"] <= first.loss
+    run.prompt.save(tmp_path / "p.safetensors")
+    loaded = eg.SoftPrompt.load(tmp_path / "p.safetensors")
+    assert torch.equal(loaded.embeddings, run.prompt.embeddings)
+    again = eg.start(model, tmp_path / "p.safetensors")
+    answers = [eg.generate(model, p, ["I loved it"], max_new_tokens=4) for p in (run.prompt, again)]
+    assert answers[0] == answers[1]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from embedgrad.errors import SettingsError
+from embedgrad.settings import checked
+from embedgrad.tuning.learning_rate import parse_learning_rate, relative_rate, resolve_learning_rate
+from embedgrad.tuning.settings import TuningSettings
+
+
+def test_the_papers_rates_come_out_on_tables_like_its():
+    assert resolve_learning_rate(None, int(1.5e9), 0.02) == pytest.approx(0.01)
+    assert resolve_learning_rate(None, int(7.6e9), 0.02) == pytest.approx(0.001)
+    assert resolve_learning_rate(None, int(14e9), 0.02) == pytest.approx(0.001)
+
+
+def test_between_3b_and_7b_it_falls_evenly_in_the_logarithm():
+    assert relative_rate(int(3e9)) == 0.5
+    middle = (3e9 * 7e9) ** 0.5
+    assert relative_rate(int(middle)) == pytest.approx((0.5 * 0.05) ** 0.5, rel=1e-6)
+    rates = [relative_rate(n * 10**9) for n in range(1, 12)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_written_forms():
+    assert parse_learning_rate("0.5rms") == (0.5, True)
+    assert parse_learning_rate("1e-3") == (0.001, False)
+    assert resolve_learning_rate("0.2rms", 10**9, 0.05) == pytest.approx(0.01)
+    assert resolve_learning_rate("0.003", 10**9, 0.05) == 0.003
+    assert checked(TuningSettings, {"learning_rate": 0.003}, "here").learning_rate == "0.003"
+
+
+@pytest.mark.parametrize("text", ["fast", "-1", "0", "nan", "inf", "rms", "0rms", "1e400"])
+def test_other_forms_are_refused(text):
+    with pytest.raises(SettingsError) as error:
+        checked(TuningSettings, {"learning_rate": text}, "command line")
+    assert str(error.value) == (
+        f'command line: learning-rate is {text!r}: expected a positive number like "0.01", or one relative to the '
+        'table like "0.5rms".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps", "between"),
+    [(1000, 625, 63), (16, 200, 20), (320, 200, 20), (3200, 2000, 200), (1, 200, 20)],
+)
+def test_steps_and_validations(rows, steps, between):
+    settings = TuningSettings()
+    assert settings.total_steps(rows) == steps
+    assert settings.steps_between_validations(rows) == between

@@ -1,0 +1,189 @@
+"""The loop itself, with an engine whose loss is known: the squared distance to a goal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from torch import Tensor
+
+from embedgrad.data.batches import batch_rows
+from embedgrad.engine.rows import LossAndGradient
+from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss
+from embedgrad.template.layout import Layout, Span
+from embedgrad.tuning.events import StepDone, Validated
+from embedgrad.tuning.loop import Validation, tune_prompt
+from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.state import State, load_state, save_state
+
+P, D = 3, 4
+GOAL = torch.linspace(-1, 1, P * D).reshape(P, D)
+ROWS = [Layout((1, 2), Span(0, 1), Span(1, 2), Span(2, 2), line=number + 1) for number in range(20)]
+
+
+@dataclass
+class Quadratic:
+    """Stands in for an Engine; remembers which rows each step saw, and breaks at the steps it is told to."""
+
+    broken_at: int | None = None
+    stopped_at: int | None = None
+    seen: list[tuple[int, ...]] = field(default_factory=list)
+
+    def loss_and_gradient(self, prompt: Tensor, rows: list[Layout]) -> LossAndGradient:
+        self.seen.append(tuple(row.line - 1 for row in rows))
+        nats = torch.full((len(rows),), float((prompt - GOAL).square().sum()), dtype=torch.float64)
+        if len(self.seen) == self.broken_at:
+            nats[2] = math.nan
+        if len(self.seen) == self.stopped_at:
+            raise KeyboardInterrupt
+        return LossAndGradient(float(nats.mean()), 2 * (prompt - GOAL), nats, len(rows))
+
+
+def distance(prompt: Tensor, step: int) -> Validation:
+    return Validation(float((prompt - GOAL).square().sum()), None)
+
+
+def tuned(engine=None, validate=distance, state=None, listen=lambda event: None, **options):
+    settings = TuningSettings(**{"epochs": 1, "min_steps": 40, "batch_size": 6, "evaluate_every": 10} | options)
+    return tune_prompt(
+        engine or Quadratic(), ROWS, validate, state or State.start(torch.zeros(P, D)), settings, 0.05, listen=listen
+    )
+
+
+def test_it_reaches_the_goal_and_keeps_the_best():
+    end = tuned(min_steps=400, patience=100)
+    assert end.finished == "all steps done"
+    assert end.best.loss < 1e-3
+    assert torch.equal(end.best.embeddings, end.embeddings) == (end.best.step == end.step)
+
+
+def test_events_tell_every_step_and_validation():
+    events = []
+    tuned(listen=events.append)
+    assert [e.step for e in events if isinstance(e, StepDone)] == list(range(1, 41))
+    assert [e.step for e in events if isinstance(e, Validated)] == [0, 10, 20, 30, 40]
+
+
+def test_batches_are_a_function_of_seed_and_step():
+    engine = Quadratic()
+    tuned(engine, seed=7)
+    assert engine.seen == [batch_rows(len(ROWS), 6, 7, step) for step in range(40)]
+
+
+def test_step_zero_is_a_candidate():
+    scores = iter([0.9, 0.5, 0.6, 0.5, 0.4])
+    end = tuned(validate=lambda prompt, step: Validation(1.0, next(scores)))
+    assert end.best.step == 0
+    assert torch.equal(end.best.embeddings, torch.zeros(P, D))
+
+
+def test_the_metric_chooses_and_the_loss_breaks_ties():
+    found = iter([(0.5, 1.0), (0.6, 3.0), (0.6, 2.0), (0.6, 2.5), (0.4, 0.1)])
+    end = tuned(validate=lambda prompt, step: Validation(*reversed(next(found))))
+    assert (end.best.step, end.best.accuracy, end.best.loss) == (20, 0.6, 2.0)
+
+
+def test_without_a_metric_the_loss_chooses():
+    found = iter([3.0, 2.0, 1.0, 1.5, 1.0])
+    assert tuned(validate=lambda prompt, step: Validation(next(found), None)).best.step == 20
+
+
+def test_patience_stops_early():
+    end = tuned(validate=lambda prompt, step: Validation(float(step), None), patience=2)
+    assert (end.step, end.best.step) == (20, 0)
+    assert end.finished == "no better prompt in 2 validations"
+
+
+def test_the_gradient_is_clipped_by_its_norm():
+    norms = []
+    tuned(listen=lambda e: norms.append(e.gradient_norm) if isinstance(e, StepDone) else None, clip_norm=0.1)
+    assert norms[0] > 1.0, "told as it was before clipping"
+
+
+def test_adam_is_torchs():
+    end = tuned(min_steps=25, clip_norm=0.5, evaluate_every=5)
+    parameter = torch.zeros(P, D, requires_grad=True)
+    optimizer = torch.optim.AdamW([parameter], lr=0.05, weight_decay=0.0)
+    for _ in range(25):
+        parameter.grad = 2 * (parameter.detach() - GOAL)
+        torch.nn.utils.clip_grad_norm_([parameter], 0.5)
+        optimizer.step()
+    torch.testing.assert_close(end.embeddings, parameter.detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_non_finite_loss_stops_with_step_and_rows():
+    engine = Quadratic(broken_at=5)
+    saved = []
+    with pytest.raises(NonFiniteLoss) as error:
+        tune_prompt(
+            engine, ROWS, distance, State.start(torch.zeros(P, D)), TuningSettings(min_steps=9, batch_size=6), 0.05,
+            save=saved.append,
+        )  # fmt: skip
+    line = engine.seen[4][2] + 1
+    assert str(error.value) == (
+        f"The loss became NaN or infinite at step 5, in rows at lines {line}. Nothing of that step was kept. "
+        "Try a smaller --learning-rate or --dtype float32, and look at these rows."
+    )
+    assert all(bool(state.embeddings.isfinite().all()) for state in saved)
+
+
+def test_interrupted_and_resumed_is_uninterrupted():
+    whole = tuned(seed=3)
+    saved = []
+    settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10, seed=3)
+    first = State.start(torch.zeros(P, D))
+    with pytest.raises(Interrupted, match=r"^Stopped after step 16 of 40; everything so far is saved\.$"):
+        tune_prompt(Quadratic(stopped_at=17), ROWS, distance, first, settings, 0.05, save=saved.append)
+    assert saved[-1].step == 16
+    end = tuned(state=saved[-1], seed=3)
+    for name in ("embeddings", "mean", "mean_square"):
+        assert torch.equal(getattr(end, name), getattr(whole, name)), name
+    assert torch.equal(end.best.embeddings, whole.best.embeddings)
+
+
+def test_a_state_is_never_changed_in_place():
+    first = State.start(torch.zeros(P, D))
+    before = first.embeddings.clone()
+    tuned(state=first)
+    assert torch.equal(first.embeddings, before)
+    assert first.step == 0
+
+
+def test_frozen_rows_do_not_move():
+    trainable = torch.tensor([False, True, False])
+    end = tune_prompt(
+        Quadratic(), ROWS, distance, State.start(torch.ones(P, D)), TuningSettings(min_steps=30), 0.05,
+        trainable=trainable,
+    )  # fmt: skip
+    assert torch.equal(end.embeddings[[0, 2]], torch.ones(2, D))
+    assert not torch.equal(end.embeddings[1], torch.ones(D))
+
+
+class TestState:
+    def test_what_is_saved_is_loaded(self, tmp_path):
+        state = tuned(min_steps=15)
+        save_state(tmp_path / "c" / "s.safetensors", state, "a" * 64)
+        found = load_state(tmp_path / "c" / "s.safetensors", "a" * 64, torch.device("cpu"))
+        for name in ("embeddings", "mean", "mean_square"):
+            assert torch.equal(getattr(found, name), getattr(state, name))
+        assert torch.equal(found.best.embeddings, state.best.embeddings)
+        for name in ("step", "stale", "seconds", "finished"):
+            assert getattr(found, name) == getattr(state, name)
+        assert (found.best.step, found.best.loss, found.best.accuracy) == (
+            state.best.step,
+            state.best.loss,
+            state.best.accuracy,
+        )
+
+    def test_other_inputs_are_refused(self, tmp_path):
+        save_state(tmp_path / "s.safetensors", tuned(), "a" * 64)
+        with pytest.raises(CannotResume, match="belongs to other rows, another model or other settings"):
+            load_state(tmp_path / "s.safetensors", "b" * 64, torch.device("cpu"))
+
+    @pytest.mark.parametrize("damage", [b"", b"{}", b"\x00" * 100])
+    def test_a_damaged_checkpoint_is_told(self, tmp_path, damage):
+        (tmp_path / "s.safetensors").write_bytes(damage)
+        with pytest.raises(CannotResume, match=r"cannot be read: .*\. Start the run anew\.$"):
+            load_state(tmp_path / "s.safetensors", "a" * 64, torch.device("cpu"))
