@@ -47,7 +47,7 @@ def make_folder(path: Path) -> None:
 def output_error(path: Path, error: OSError) -> OutputError:
     """The message for a failed write: what could not be written, why, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        advice = "Make room on that disk and run the command again."
+        advice = "Make room on that disk."
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         advice = "Choose a folder that you may write to."
     else:

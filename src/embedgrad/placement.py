@@ -189,6 +189,8 @@ def _from_text(
         raise PromptError("The prompt text is empty. Write the instruction that the model should follow.")
     if kind == "text" and tokens is not None:
         raise UsageError("A text start has the text's own length; --tokens goes with --start random or vocabulary.")
+    if tokens is not None and tokens < 1:
+        raise UsageError(f"--tokens {tokens}: a prompt has at least one token.")
     rendering = render(template, model.tokenizer)
     ids, segments = fit(rendering, text, model.tokenizer)
     placed = RenderedTemplate(source=template, segments=segments, target_end_ids=rendering.target_end_ids)
@@ -203,7 +205,8 @@ def _from_text(
     if kind == "random":
         rows = random_rows(length, model.table, generator)
         return SoftPrompt(rows, template=placed, base=model.identity)
-    special = frozenset(model.tokenizer.all_special_ids)
+    added = model.tokenizer.added_tokens_decoder  # all_special_ids leaves out most of a chat model's own
+    special = frozenset(model.tokenizer.all_special_ids) | {i for i, token in added.items() if token.special}
     try:
         sampled = vocabulary_ids(length, model.vocabulary, special, generator)
     except ValueError as error:

@@ -143,7 +143,7 @@ def test_encoder_only_model(capsys, models, here):
     assert left(here) == ["train.jsonl"]
 
 
-@pytest.mark.parametrize("full_at", [1, 3, 5, 8])
+@pytest.mark.parametrize("full_at", [1, 3, 5, 8, 14, 15, 16, 17, 18])
 def test_full_disk(capsys, models, here, monkeypatch, full_at):
     """The disk fills at the n-th sync: before the first checkpoint nothing is left, after it the run resumes."""
     real, calls = os.fsync, 0
@@ -159,13 +159,14 @@ def test_full_disk(capsys, models, here, monkeypatch, full_at):
     arguments = ("--train", "train.jsonl", "--output", "run", "--checkpoint-seconds", "0")
     message = failure(capsys, models, *arguments, code=1)
     assert message.startswith("Could not write run/")
-    assert "No space left on device. Make room on that disk and run the command again." in message
+    assert "No space left on device. Make room on that disk." in message
     monkeypatch.setattr(os, "fsync", real)
     if (here / "run").exists():
         assert message.endswith("Continue with: embedgrad tune --resume run")
         assert not list((here / "run").rglob("*.part"))
         assert main(["tune", "--resume", "run", "--quiet"]) == 0
         assert json.loads((here / "run" / "result.json").read_text())["steps"] == 4
+        assert (here / "run" / "report.html").exists()
     else:
         assert left(here) == ["train.jsonl"]
 

@@ -21,7 +21,7 @@ from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss, OutputError, SettingsError
-from embedgrad.runs import CHECKPOINT, METRICS, RESULT, ROWS, SETTINGS, MetricsFile, RunFolder
+from embedgrad.runs import CHECKPOINT, METRICS, REPORT, RESULT, ROWS, SETTINGS, MetricsFile, RunFolder
 from embedgrad.settings import checked, read_toml, write_toml
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.settings import TuningSettings
@@ -199,10 +199,13 @@ def _opening(job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPro
 
 def _show_again(folder: RunFolder, job: TuneSettings, terminal: Terminal) -> None:
     from embedgrad.cli.outcome import show
+    from embedgrad.report.page import write_report
     from embedgrad.report.run_folder import read_run
 
     terminal.note(f"{folder.path} is finished; this is its result.")
     record = read_run(folder.path)
+    if not folder.file(REPORT).exists():  # the result was written, then something stopped the report
+        write_report(folder.path)
     show(record.result, folder, job.model or "", record.predictions[0].input, terminal)
 
 

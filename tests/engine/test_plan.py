@@ -1,0 +1,131 @@
+"""Which path is taken, and what is said when the fast one cannot be."""
+
+from __future__ import annotations
+
+import pytest
+import tiny
+import torch
+
+import embedgrad as eg
+from embedgrad.engine import plain, shared_prefix
+from embedgrad.engine.plan import choose
+from embedgrad.placement import lay_out_rows
+
+PROMPT = "Determine the main emotion. Answer with one word."
+ROWS = [eg.Example("I can't believe it worked!", "happy"), eg.Example("so sad", "sad"), eg.Example("the dog", "calm")]
+SHARED = "shared prefix: the prompt goes through the model once a step"
+
+
+def chosen(model: eg.FrozenModel, place: str = "{prompt}\n\n{input}", rows=ROWS, text=False):
+    """The engine, the prompt, its layouts and what was said."""
+    template = eg.Template.text(place) if text else eg.Template.chat(place)
+    prompt = eg.start(model, PROMPT, template)
+    layouts = lay_out_rows(model, prompt, rows)
+    said: list[str] = []
+    return choose(model, prompt.embeddings, layouts, say=said.append), prompt, layouts, said
+
+
+def check_against_plain(engine, prompt, layouts) -> None:
+    found = engine.loss_and_gradient(prompt.embeddings, layouts)
+    slow = plain.loss_and_gradient(engine.model, prompt.embeddings, [layouts])
+    assert found.loss == pytest.approx(slow.loss, rel=1e-5)
+    assert (found.gradient - slow.gradient).norm() <= 1e-5 * slow.gradient.norm()
+    assert engine.row_nats(prompt.embeddings, layouts).tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize("family", ["qwen2", "llama", "gpt2", "bloom", "mixtral", "qwen3_moe"])
+def test_prompt_first_shares(family: str, tiny_model) -> None:
+    engine, prompt, layouts, said = chosen(tiny_model(family))
+    assert (engine.shares, engine.reason, said) == (True, SHARED, [])
+    check_against_plain(engine, prompt, layouts)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_prompt_after_the_input_takes_the_plain_path(family: str, tiny_model) -> None:
+    engine, prompt, layouts, said = chosen(tiny_model(family), "{input}\n\n{prompt}")
+    reason = "plain path: what stands before the prompt varies from row to row"
+    assert (engine.shares, engine.reason, said) == (False, reason, [])
+    check_against_plain(engine, prompt, layouts)
+
+
+def test_a_target_right_after_the_prompt_takes_the_plain_path(tiny_model) -> None:
+    """Equal inputs: the head is shared, but the first target token is predicted inside the prefix."""
+    rows = [eg.Example("the dog", "calm"), eg.Example("the dog", "happy")]
+    engine, prompt, layouts, said = chosen(tiny_model("llama", chat=False), "{input} {prompt}", rows, text=True)
+    assert (engine.shares, engine.reason, said) == (False, "plain path: the target follows the prompt at once", [])
+    check_against_plain(engine, prompt, layouts)
+
+
+def test_later_rows_that_cannot_share_take_the_plain_path(tiny_model) -> None:
+    engine, prompt, _, _ = chosen(tiny_model("llama"))
+    after = eg.start(engine.model, PROMPT, eg.Template.chat("{input}\n\n{prompt}\n"))
+    check_against_plain(engine, after, lay_out_rows(engine.model, after, ROWS))
+
+
+def test_a_window_shorter_than_the_prefix(tiny_model) -> None:
+    engine, prompt, layouts, said = chosen(tiny_model("gemma2", sliding_window=8))
+    assert engine.reason == "plain path: a layer keeps a window or a state instead of the whole prefix"
+    assert said == []
+    check_against_plain(engine, prompt, layouts)
+
+
+@pytest.mark.parametrize("window", [12, 13, 14, 15, 16, 17, 18, 24, 40])
+def test_any_window_gives_the_plain_loss(window: int, tiny_model) -> None:
+    engine, prompt, layouts, said = chosen(tiny_model("gemma2", sliding_window=window))
+    assert said == []
+    check_against_plain(engine, prompt, layouts)
+
+
+@pytest.mark.parametrize("family", ["mamba", "recurrent_gemma"])
+def test_a_state_takes_the_plain_path(family: str, tiny_model) -> None:
+    engine, prompt, layouts, said = chosen(tiny_model(family))
+    assert engine.reason == "plain path: a layer keeps a window or a state instead of the whole prefix"
+    check_against_plain(engine, prompt, layouts)
+
+
+def test_a_fast_path_that_is_wrong_is_told_once(tiny_model, monkeypatch) -> None:
+    right = shared_prefix.prefill
+    monkeypatch.setattr(
+        shared_prefix, "prefill", lambda *a: [(keys * 1.1, values) for keys, values in right(*a)]
+    )
+    engine, prompt, layouts, said = chosen(tiny_model("llama"))
+    assert not engine.shares
+    assert len(said) == 1
+    assert said[0].startswith("plain path: the shared prefix does not fit this model (loss or gradient differ by ")
+    assert said == [engine.reason]
+    check_against_plain(engine, prompt, layouts)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, TypeError, ValueError, KeyError, IndexError, AttributeError])
+def test_a_fast_path_that_fails_is_told_once(error: type[Exception], tiny_model, monkeypatch) -> None:
+    def fails(*_: object) -> None:
+        raise error("no cache\nof this kind")
+
+    monkeypatch.setattr(shared_prefix, "prefill", fails)
+    engine, prompt, layouts, said = chosen(tiny_model("llama"))
+    words = "'no cache\\nof this kind'" if error is KeyError else "no cache"
+    assert said == [f"plain path: the shared prefix does not fit this model ({error.__name__}: {words})"]
+    check_against_plain(engine, prompt, layouts)
+
+
+def test_out_of_memory_is_told(tiny_model, monkeypatch) -> None:
+    model = tiny_model("llama")
+    engine, prompt, layouts, _ = chosen(model)
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(model.lm, "forward", full)
+    told = (
+        "A forward pass of up to 8192 tokens does not fit the GPU's memory. Pass a smaller --batch-tokens, for "
+        "example 2048; results stay the same."
+    )
+    for attempt in (
+        lambda: engine.loss_and_gradient(prompt.embeddings, layouts),
+        lambda: engine.row_nats(prompt.embeddings, layouts),
+        lambda: choose(model, prompt.embeddings, layouts),  # not taken for a model that cannot share
+        lambda: eg.generate(model, prompt, ["the dog"]),
+    ):
+        with pytest.raises(eg.EmbedgradError) as error:
+            attempt()
+        assert str(error.value) == told
