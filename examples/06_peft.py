@@ -14,9 +14,7 @@ MESSAGE = "The lamp came broken and late."
 
 name = tiny_model.chosen()
 model = eg.load_model(name, device="cpu", dtype="float32")
-run = eg.tune(
-    model, "What does the customer think?", tiny_model.DATA / "train.jsonl", min_steps=60, evaluate_every=20
-)
+run = eg.tune(model, "What does the customer think?", tiny_model.DATA / "train.jsonl", min_steps=60, evaluate_every=20)
 ours = eg.generate(model, run.prompt, [MESSAGE], max_new_tokens=8)[0]
 
 with tempfile.TemporaryDirectory() as temporary:

@@ -48,7 +48,6 @@ def tiny_model(tiny_folder: Callable[..., Path]):
 def stories():
     """The real 260K-parameter story model; the test is skipped where the shared folder is not there."""
     import tiny
-
     from embedgrad.model.load import load_model
 
     if not tiny.STORIES.is_dir():

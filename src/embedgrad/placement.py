@@ -15,7 +15,7 @@ from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.exchange import read_peft, write_peft
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, text_rows, vocabulary_ids
-from embedgrad.template.chat import render
+from embedgrad.template.chat import as_rendered, render
 from embedgrad.template.layout import (
     Layout,
     RenderedTemplate,
@@ -192,6 +192,7 @@ def _from_text(
     if tokens is not None and tokens < 1:
         raise UsageError(f"--tokens {tokens}: a prompt has at least one token.")
     rendering = render(template, model.tokenizer)
+    text = as_rendered(template, model.tokenizer, text)
     ids, segments = fit(rendering, text, model.tokenizer)
     placed = RenderedTemplate(source=template, segments=segments, target_end_ids=rendering.target_end_ids)
     if kind == "text":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import tiny
 import torch
 
 import embedgrad as eg
+import tiny
 from embedgrad.engine import plain, shared_prefix
 from embedgrad.engine.plan import choose
 from embedgrad.placement import lay_out_rows
@@ -57,7 +57,7 @@ def test_a_target_right_after_the_prompt_takes_the_plain_path(tiny_model) -> Non
 
 
 def test_later_rows_that_cannot_share_take_the_plain_path(tiny_model) -> None:
-    engine, prompt, _, _ = chosen(tiny_model("llama"))
+    engine, *_ = chosen(tiny_model("llama"))
     after = eg.start(engine.model, PROMPT, eg.Template.chat("{input}\n\n{prompt}\n"))
     check_against_plain(engine, after, lay_out_rows(engine.model, after, ROWS))
 
@@ -80,14 +80,13 @@ def test_any_window_gives_the_plain_loss(window: int, tiny_model) -> None:
 def test_a_state_takes_the_plain_path(family: str, tiny_model) -> None:
     engine, prompt, layouts, said = chosen(tiny_model(family))
     assert engine.reason == "plain path: a layer keeps a window or a state instead of the whole prefix"
+    assert said == []
     check_against_plain(engine, prompt, layouts)
 
 
 def test_a_fast_path_that_is_wrong_is_told_once(tiny_model, monkeypatch) -> None:
     right = shared_prefix.prefill
-    monkeypatch.setattr(
-        shared_prefix, "prefill", lambda *a: [(keys * 1.1, values) for keys, values in right(*a)]
-    )
+    monkeypatch.setattr(shared_prefix, "prefill", lambda *a: [(keys * 1.1, values) for keys, values in right(*a)])
     engine, prompt, layouts, said = chosen(tiny_model("llama"))
     assert not engine.shares
     assert len(said) == 1

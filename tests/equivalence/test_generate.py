@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import tiny
 import torch
 
 import embedgrad as eg
+import tiny
 from embedgrad.engine import plain
 from embedgrad.engine.generate import generate_ids
 from embedgrad.model.families import has_sliding_window

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import tiny
 import torch
 import torch.nn.functional as F  # noqa: N812
 
 import embedgrad as eg
+import tiny
 from embedgrad.engine import plain, shared_prefix
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.placement import lay_out_rows

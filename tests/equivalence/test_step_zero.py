@@ -6,10 +6,10 @@ The ids are built here without embedgrad's template room: constant text in one s
 from __future__ import annotations
 
 import pytest
-import tiny
 import torch
 
 import embedgrad as eg
+import tiny
 from embedgrad.engine import plain, shared_prefix
 from embedgrad.placement import lay_out_rows
 
@@ -66,7 +66,7 @@ def chat_ids(tokenizer, messages: list[dict[str, str]], prompt: str, row: eg.Exa
     turns = [{**turn, "content": "\0".join(filled(turn["content"], prompt, row))} for turn in messages]
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     answer = tokenizer(row.target, add_special_tokens=False)["input_ids"]
-    return by_hand(tokenizer, text.split("\0"), False) + [*answer, tokenizer.convert_tokens_to_ids(end)]
+    return [*by_hand(tokenizer, text.split("\0"), False), *answer, tokenizer.convert_tokens_to_ids(end)]
 
 
 def hf_logits(model: eg.FrozenModel, ids: list[int]) -> torch.Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-import rows
 import torch
 
 import embedgrad as eg
+import rows
 
 PROMPT = "Please decide whether the review is positive or negative."
 SHORT = {"epochs": 1, "min_steps": 4, "batch_size": 4, "evaluate_every": 2, "learning_rate": "0.5rms"}
@@ -31,9 +31,7 @@ def digest(model: eg.FrozenModel) -> str:
 def test_no_weight_changes(place: str, dtype: str, tiny_model) -> None:
     model = tiny_model("llama", dtype)
     before = digest(model)
-    run = eg.tune(
-        model, PROMPT, examples(12), validation=examples(6, 20), template=eg.Template.chat(place), **SHORT
-    )
+    run = eg.tune(model, PROMPT, examples(12), validation=examples(6, 20), template=eg.Template.chat(place), **SHORT)
     assert run.steps == 4
     assert digest(model) == before
     assert not any(parameter.requires_grad for parameter in model.lm.parameters())
@@ -42,16 +40,9 @@ def test_no_weight_changes(place: str, dtype: str, tiny_model) -> None:
 
 
 def test_only_trainable_rows_move(tiny_model) -> None:
-    model = tiny_model("gpt2")
+    model = tiny_model("qwen2")
     start = eg.start(model, PROMPT, frozen=[0, 3, -1])
-    ends = []
-
-    def listen(event: object) -> None:
-        ends.append(event)
-
-    run = eg.tune(
-        model, start, examples(12), validation=examples(6, 20), task=eg.Task("text"), listen=listen, **SHORT
-    )
+    run = eg.tune(model, start, examples(12), validation=examples(6, 20), task=eg.Task("text"), **SHORT)
     assert run.best_step > 0  # else nothing moved at all
     is_frozen = ~torch.tensor(start.trainable)
     assert is_frozen.sum() == 3

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import rows
 import torch
 
 import embedgrad as eg
+import rows
 
 PROMPT = "Please decide whether the review is positive or negative."
 EXAMPLES = [eg.Example(row["text"], row["label"]) for row in rows.sentiment(9)]

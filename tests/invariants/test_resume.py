@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
+
 import rows
 import tiny
-from safetensors.numpy import load_file
 
 HERE = Path(__file__).parent
 

@@ -93,8 +93,8 @@ class ProgressLine:
 
     def update(self, done: int, detail: str = "") -> None:
         if self._bar is not None and self._task is not None:
-            words = f"{self._what}  {detail}" if detail else self._what
-            self._bar.update(self._task, completed=done, description=words)
+            described = f"{self._what}  {detail}" if detail else self._what
+            self._bar.update(self._task, completed=done, description=described)
         elif self._plain is not None and time.monotonic() >= self._next and done < self._total:
             passed = time.monotonic() - self._started
             self._next = time.monotonic() + _PLAIN_EVERY_SECONDS

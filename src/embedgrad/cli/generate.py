@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json as json_lines
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from pydantic import Field, PositiveInt
@@ -23,6 +23,9 @@ from embedgrad.cli.settings import (
 )
 from embedgrad.data.example import Example
 from embedgrad.evaluation.settings import Overlong
+
+if TYPE_CHECKING:
+    from embedgrad.evaluation.evaluate import Generation
 
 _ROWS_AT_ONCE = 64
 
@@ -58,24 +61,27 @@ def generate(
     prompt = start(
         model, prompt_from_flag(job.prompt or ""), template, allow_mismatch=job.allow_mismatch, say=terminal.note
     )
-    for piece in _pieces(rows):
-        answers = answers_to(model, prompt, piece, max_new_tokens=job.max_new_tokens, overlong=job.overlong)
-        for row, answer in zip(piece, answers, strict=True):
-            if answer is None:
-                terminal.note(f"line {row.line} is longer than the model's context and has no answer")
-            if json or not inputs:
-                line = {
-                    "input": row.input,
-                    "output": answer.text if answer else None,
-                    "truncated": answer.truncated if answer else None,
-                    "tokens": len(answer.tokens) if answer else None,
-                }
-                print(json_lines.dumps(line, ensure_ascii=False))
-            elif answer is not None:
-                print(answer.text)
-        sys.stdout.flush()
+    watched = Terminal(json, quiet or sys.stdout.isatty())  # a bar and answers on one terminal would mix
+    with watched.progress("answering", len(rows)) as progress:
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            piece = rows[first : first + _ROWS_AT_ONCE]
+            answers = answers_to(model, prompt, piece, max_new_tokens=job.max_new_tokens, overlong=job.overlong)
+            _print(piece, answers, json or not inputs, terminal)
+            progress.update(first + len(piece))
 
 
-def _pieces(rows: Sequence[Example]) -> Iterator[Sequence[Example]]:
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        yield rows[first : first + _ROWS_AT_ONCE]
+def _print(rows: Sequence[Example], answers: Sequence[Generation | None], as_json: bool, terminal: Terminal) -> None:
+    for row, answer in zip(rows, answers, strict=True):
+        if answer is None:
+            terminal.note(f"line {row.line} is longer than the model's context and has no answer")
+        if as_json:
+            line = {
+                "input": row.input,
+                "output": answer.text if answer else None,
+                "truncated": answer.truncated if answer else None,
+                "tokens": len(answer.tokens) if answer else None,
+            }
+            print(json_lines.dumps(line, ensure_ascii=False))
+        elif answer is not None:
+            print(answer.text)
+    sys.stdout.flush()

@@ -26,7 +26,9 @@ _ARCHITECTURE_KEYS = (
     "layer_norm_epsilon", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping",
     "embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling", "logit_scale",
     "num_experts", "num_local_experts", "num_experts_per_tok", "moe_intermediate_size", "alibi",
-    "parallel_attn", "use_parallel_residual", "partial_rotary_factor", "no_rope_layers",
+    "parallel_attn", "use_parallel_residual", "partial_rotary_factor", "no_rope_layers", "rope_local_base_freq",
+    "norm_eps", "norm_epsilon", "clip_qkv", "scale_embedding", "scale_attn_by_inverse_layer_idx",
+    "attention_chunk_size", "norm_topk_prob", "routed_scaling_factor",
 )  # fmt: skip
 
 _PROBE = (

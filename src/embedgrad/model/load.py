@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from embedgrad.errors import (
     EmbedgradError,
@@ -45,6 +45,7 @@ def load_model(
     place = _device(device)
     torch_dtype = _dtype(dtype, place)
     folder, label, commit = _locate(name, revision)
+    _check_config(folder, label)
     with _quiet():
         config = _told(label, lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False))
         check_causal(config, label)
@@ -109,6 +110,18 @@ def _download(name: str, revision: str | None) -> tuple[Path, str, str | None]:
             "a downloaded model can be given by its folder."
         ) from error
     return folder, name, folder.name
+
+
+def _check_config(folder: Path, label: str) -> None:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelError(f"The model folder of {label} holds no config.json. Copy or download it again.")
+    config = _told(label, lambda: json.loads(path.read_text(encoding="utf-8")))
+    if isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
+        raise ModelError(
+            f"{label} needs code of its own (auto_map in its config.json), which is never run. Use a model that "
+            f"transformers {transformers.__version__} knows."
+        )
 
 
 def _check_weights(folder: Path, label: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from embedgrad.errors import NoChatTemplate, TemplateError
 from embedgrad.template.layout import Rendering, Tokenizer, token_ids
-from embedgrad.template.template import INPUT, FixedText, Segment, Slot, Template, parse_slots
+from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template, parse_slots
 
 _MARK = re.compile("\ue000(\\w+)\ue001")
 _ANSWER = "answer"
@@ -50,6 +50,23 @@ def render(template: Template, tokenizer: Tokenizer, history: History = ()) -> R
                 "instead of once. Put it into the user message."
             )
     return Rendering(tuple(segments), _end_of_turn(tokenizer, messages), has_bos=True)
+
+
+def as_rendered(template: Template, tokenizer: Tokenizer, prompt_text: str) -> str:
+    """`prompt_text` as the chat template writes it: many trim each message. Raises TemplateError."""
+    if not template.is_chat:
+        return prompt_text
+    place = f"\ue000{PROMPT}\ue001"
+    messages = _with_history(template, ())
+    before, _, after = _apply(tokenizer, messages, add_generation_prompt=True).partition(place)
+    filled = [{**message, "content": message["content"].replace(place, prompt_text)} for message in messages]
+    text = _apply(tokenizer, filled, add_generation_prompt=True)
+    if not text.startswith(before) or not text.endswith(after) or len(text) <= len(before) + len(after):
+        raise TemplateError(
+            f"The chat template of {tokenizer.name_or_path} does not keep this prompt's text as it is: "
+            f"{prompt_text!r}. Write it without what the chat template takes for its own marks."
+        )
+    return text[len(before) : len(text) - len(after)]
 
 
 def _with_history(template: Template, history: History) -> list[dict[str, str]]:
@@ -103,4 +120,4 @@ def _end_of_turn(tokenizer: Tokenizer, messages: list[dict[str, str]]) -> tuple[
     return () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
 
 
-__all__ = ["INPUT", "History", "render"]
+__all__ = ["INPUT", "History", "as_rendered", "render"]
