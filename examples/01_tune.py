@@ -1,8 +1,7 @@
 """1. Tune a prompt on labeled rows, and see on rows it has not met what was gained."""
 
-import tiny_model
-
 import embedgrad as eg
+import tiny_model
 
 TEXT = "What does the customer think?"
 DATA = tiny_model.DATA

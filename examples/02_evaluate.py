@@ -3,9 +3,8 @@
 Look for a better wording before you tune: what a tuned prompt has to beat is your best text, not your first.
 """
 
-import tiny_model
-
 import embedgrad as eg
+import tiny_model
 
 WORDINGS = ["What does the customer think?", "Is it good or bad?", "Is it praise or a complaint?"]
 

@@ -3,9 +3,8 @@
 import tempfile
 from pathlib import Path
 
-import tiny_model
-
 import embedgrad as eg
+import tiny_model
 
 TEXT = "What does the customer think?"
 MESSAGES = ["Thank you, the lamp is lovely.", "The lamp came broken and late.", "Great service, I love it."]

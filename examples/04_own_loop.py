@@ -3,10 +3,10 @@
 import random
 from dataclasses import replace
 
-import tiny_model
 import torch
 
 import embedgrad as eg
+import tiny_model
 
 DATA = tiny_model.DATA
 

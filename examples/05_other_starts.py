@@ -1,8 +1,7 @@
 """5. Other starts than the text's own embeddings, and tokens that must not move."""
 
-import tiny_model
-
 import embedgrad as eg
+import tiny_model
 
 TEXT = "What does the customer think?"
 DATA = tiny_model.DATA

@@ -3,12 +3,12 @@
 import tempfile
 from pathlib import Path
 
-import tiny_model
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import embedgrad as eg
+import tiny_model
 
 MESSAGE = "The lamp came broken and late."
 

@@ -9,7 +9,7 @@ import embedgrad as eg
 import tiny
 from embedgrad.engine import plain, shared_prefix
 from embedgrad.engine.plan import choose
-from embedgrad.placement import lay_out_rows
+from embedgrad.layouts import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 ROWS = [eg.Example("I can't believe it worked!", "happy"), eg.Example("so sad", "sad"), eg.Example("the dog", "calm")]

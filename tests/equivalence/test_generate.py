@@ -9,8 +9,8 @@ import embedgrad as eg
 import tiny
 from embedgrad.engine import plain
 from embedgrad.engine.generate import generate_ids
+from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.model.families import has_sliding_window
-from embedgrad.placement import lay_out_rows, stop_ids
 
 PROMPT = "Determine the main emotion. Answer with one word."
 INPUTS = [

@@ -10,7 +10,7 @@ import embedgrad as eg
 import tiny
 from embedgrad.engine import plain, shared_prefix
 from embedgrad.engine.plan import Engine, choose
-from embedgrad.placement import lay_out_rows
+from embedgrad.layouts import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog", "Once upon a time there was a little dog", "no")

@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel, PromptTuningConfig, TaskType, get_peft_model
 
 import embedgrad as eg
-from embedgrad.placement import lay_out_rows
+from embedgrad.layouts import lay_out_rows
 
 FAMILIES = ("qwen2", "gpt2", "llama")
 PROMPT = "Determine the main emotion. Answer with one word."

@@ -11,7 +11,7 @@ import torch
 import embedgrad as eg
 import tiny
 from embedgrad.engine import plain, shared_prefix
-from embedgrad.placement import lay_out_rows
+from embedgrad.layouts import lay_out_rows
 
 PROMPTS = (
     "Determine the main emotion. Answer with one word.",

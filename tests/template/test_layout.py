@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import embedgrad as eg
 import tiny
 from embedgrad.errors import OverlongRows, TemplateError
-from embedgrad.placement import lay_out_rows, seam_report
+from embedgrad.layouts import lay_out_rows, seam_report
 from embedgrad.template.layout import Rendering, bos_ids, fit, lay_out, token_ids
 from embedgrad.template.template import FixedText, Slot
 

@@ -22,7 +22,7 @@ from embedgrad.cli.settings import (
     required,
 )
 from embedgrad.data.example import Example
-from embedgrad.evaluation.settings import Overlong
+from embedgrad.template.layout import Overlong
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.evaluate import Generation

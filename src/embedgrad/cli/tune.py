@@ -88,8 +88,9 @@ class Prepared:
 def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     """Load the model and place the prompt. Whatever could fail at the end is tried here: every row must fit."""
     from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
+    from embedgrad.layouts import check_lengths
     from embedgrad.model.load import load_model
-    from embedgrad.placement import check_lengths, start
+    from embedgrad.placement import start
 
     task = job.resolved_task([example.target or "" for example in (*parts.train, *parts.validation)])
     with terminal.working(f"loading {job.model}"):

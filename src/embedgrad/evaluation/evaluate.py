@@ -13,9 +13,11 @@ from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Judge, Progress, decode
 from embedgrad.evaluation.result import Evaluation
+from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import Overlong, PromptLike, lay_out_rows, start, stop_ids
+from embedgrad.placement import PromptLike, start
 from embedgrad.tasks.task import Task
+from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
 
 Say = Callable[[str], None]

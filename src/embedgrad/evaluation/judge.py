@@ -14,13 +14,13 @@ from embedgrad.engine.score import answer_nats
 from embedgrad.errors import DataError, UsageError
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.layouts import lay_out_rows, stop_ids, target_ids
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import Overlong, lay_out_rows, stop_ids, target_ids
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.task import Task, infer_task
-from embedgrad.template.layout import Layout
+from embedgrad.template.layout import Layout, Overlong
 
 Progress = Callable[[int, int], None]  # done, in all
 ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target

@@ -9,9 +9,9 @@ from pydantic import Field, PositiveInt
 
 from embedgrad.settings import Settings
 from embedgrad.tasks.task import Task, infer_task
+from embedgrad.template.layout import Overlong
 
 ScoreBy = Literal["generation", "likelihood", "both"]
-Overlong = Literal["error", "skip", "truncate-input"]
 
 
 class EvaluationSettings(Settings):

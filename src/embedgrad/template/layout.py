@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from embedgrad.data.example import Example
 from embedgrad.errors import TemplateError
 from embedgrad.shapes import Shape
 from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template
 
+Overlong = Literal["error", "skip", "truncate-input"]  # what to do with a row longer than the model's context
 Tokenizer = Any  # a transformers fast tokenizer; only called, never imported here
 
 

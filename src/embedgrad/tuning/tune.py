@@ -21,12 +21,13 @@ from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.layouts import lay_out_rows, seam_report
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import Overlong, PromptLike, lay_out_rows, seam_report, start
+from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.settings import checked
 from embedgrad.tasks.task import Task, infer_task
-from embedgrad.template.layout import Layout
+from embedgrad.template.layout import Layout, Overlong
 from embedgrad.template.template import Template
 from embedgrad.tuning.events import Event, Listener, Validating
 from embedgrad.tuning.learning_rate import resolve_learning_rate
