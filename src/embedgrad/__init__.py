@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from embedgrad.shapes import Comparison, Score
     from embedgrad.tasks.task import Task
     from embedgrad.template.template import Template
+    from embedgrad.tuning.events import StepDone, Validated
     from embedgrad.tuning.tune import Run, forward, tune
 
 _HOME = {
@@ -39,8 +40,10 @@ _HOME = {
     "Run": "tuning.tune",
     "Score": "shapes",
     "SoftPrompt": "prompt.soft_prompt",
+    "StepDone": "tuning.events",
     "Task": "tasks.task",
     "Template": "template.template",
+    "Validated": "tuning.events",
     "compare": "evaluation.result",
     "evaluate": "evaluation.evaluate",
     "forward": "tuning.tune",
@@ -62,8 +65,10 @@ __all__ = [
     "Run",
     "Score",
     "SoftPrompt",
+    "StepDone",
     "Task",
     "Template",
+    "Validated",
     "compare",
     "evaluate",
     "forward",

@@ -106,7 +106,8 @@ def seam_report(model: FrozenModel, prompt: SoftPrompt, examples: Sequence[Examp
     line, difference = differing[0]
     return (
         f"{len(differing)} of {len(looked_at)} rows are tokenized otherwise than as one string, because each slot is "
-        f"tokenized by itself (text and tuned prompt alike); for example line {line}: {difference}."
+        f"tokenized by itself (text and tuned prompt alike, so their comparison is fair); "
+        f"for example line {line}: {difference}."
     )
 
 

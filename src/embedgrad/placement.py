@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
+from embedgrad import runs
 from embedgrad.errors import PromptError, UsageError
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
@@ -46,7 +48,7 @@ def start(
 ) -> SoftPrompt:
     """The soft prompt that `prompt` stands for on `model`, placed and ready, without tuning.
 
-    prompt    a text, a prompt file (`*.safetensors`), a PEFT folder, or a SoftPrompt
+    prompt    a text, a prompt file (`*.safetensors`), a run folder, a PEFT folder, or a SoftPrompt
     template  where it stands; default: the prompt's own, else `default_template`
     kind      for a text: its own rows (exact), random rows, or sampled vocabulary rows of the same length
     tokens    length for the random and vocabulary kinds, if not the text's
@@ -55,6 +57,8 @@ def start(
     Raises PromptError, WrongBase, TemplateError, FileMissing. Warnings go to `say`.
     """
     found = _read(prompt)
+    if kind not in get_args(Start):
+        raise UsageError(f"There is no start {kind!r}; write {', '.join(get_args(Start))}.")
     if isinstance(found, SoftPrompt):
         if kind != "text":
             raise UsageError(f"A prompt file is its own start; --start {kind} needs a text prompt.")
@@ -81,12 +85,28 @@ def save_peft(model: FrozenModel, prompt: SoftPrompt, folder: str | Path) -> Non
 def _read(prompt: PromptLike) -> str | SoftPrompt:
     if isinstance(prompt, SoftPrompt):
         return prompt
-    if isinstance(prompt, Path) or prompt.endswith(".safetensors"):
-        path = Path(prompt)
-        return SoftPrompt.from_content(read_peft(path)) if path.is_dir() else SoftPrompt.load(path)
-    if len(prompt) < 1024 and "\n" not in prompt and (Path(prompt) / "adapter_config.json").is_file():
-        return SoftPrompt.from_content(read_peft(Path(prompt)))
-    return prompt
+    path = Path(prompt)
+    if isinstance(prompt, str) and not _looks_like_a_path(prompt):
+        return prompt
+    if path.is_dir():
+        if (path / runs.PROMPT).is_file():
+            return SoftPrompt.load(path / runs.PROMPT)
+        if (path / "adapter_config.json").is_file():
+            return SoftPrompt.from_content(read_peft(path))
+        raise UsageError(
+            f"The prompt {str(prompt)!r} names a folder, which holds neither {runs.PROMPT} (a run) nor "
+            "adapter_config.json (PEFT). Give the prompt file, or a text of more than one word."
+        )
+    return SoftPrompt.load(path)
+
+
+def _looks_like_a_path(prompt: str) -> bool:
+    """Whether a prompt given as a string is meant as a file or folder: it ends like a prompt file, or something of
+    that name is there. A mistyped file must not be tuned as words."""
+    if any(character.isspace() for character in prompt):
+        return prompt.endswith(".safetensors")
+    is_near = bool(get_close_matches(Path(prompt).suffix, [".safetensors"], cutoff=0.8))
+    return is_near or (len(prompt) < 255 and Path(prompt).exists())
 
 
 def _from_text(
@@ -138,8 +158,10 @@ def _placed(
     if prompt.template is not None and template in (None, prompt.template.source):
         return prompt
     chosen = template or default_template(model)
-    if prompt.template is not None:
-        say("The prompt is placed by another template than the one it was tuned with.")
+    if template is None:
+        say(f"The prompt does not say where it stands; it is placed as {chosen.written()!r}.")
+    elif prompt.template is not None:
+        say(f"The prompt is placed as {chosen.written()!r}, otherwise than where it was tuned.")
     rendering = render(chosen, model.tokenizer)
     _, segments = fit(rendering, None, model.tokenizer)
     placed = RenderedTemplate(source=chosen, segments=segments, target_end_ids=rendering.target_end_ids)

@@ -259,3 +259,37 @@ def test_help_names_every_verb(capsys):
     for verb in ("tune", "evaluate", "generate", "inspect"):
         assert verb in text
         assert "For example:" in output_of(capsys, verb, "--help")
+
+
+def test_a_flag_with_a_wrong_value(capsys):
+    assert main(["tune", "--epochs", "0"]) == 2
+    assert capsys.readouterr().err == "embedgrad: epochs is '0': input should be greater than 0. See --help.\n"
+    assert main(["tune", "--start", "randm"]) == 2
+    assert capsys.readouterr().err == (
+        "embedgrad: start is 'randm': input should be 'text', 'random' or 'vocabulary'. See --help.\n"
+    )
+
+
+def test_settings_of_a_run_leave_nothing_to_defaults(work):
+    settings = tomllib.loads((work / "run" / "settings.toml").read_text())
+    assert settings["task"] == "label"
+    assert settings["labels"] == ["negative", "positive"]
+    assert float(settings["learning_rate"]) > 0
+    assert settings["max_new_tokens"] == 4
+
+
+def test_two_files_of_one_name_are_told_apart(capsys, work, model, tmp_path):
+    copy = tmp_path / "prompt.safetensors"
+    copy.write_bytes((work / "run" / "prompt.safetensors").read_bytes())
+    paths = [str(work / "run" / "prompt.safetensors"), str(copy)]
+    arguments = ["evaluate", "--model", model, "--prompt", paths[0], "--prompt", paths[1]]
+    found = json.loads(output_of(capsys, *arguments, "--data", str(work / "test.jsonl"), "--json", "--quiet"))
+    assert [score["prompt"] for score in found["scores"]] == paths
+    assert found["comparisons"][0]["difference"] == 0
+
+
+def test_answers_keep_the_fields_of_their_rows(capsys, model, monkeypatch):
+    rows_in = b'{"id": 7, "input": "Hello"}\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows_in)))
+    answer = json.loads(output_of(capsys, "generate", "--model", model, "--prompt", "Hi", "--max-new-tokens", "2"))
+    assert (answer["id"], answer["input"]) == ("7", "Hello")

@@ -27,7 +27,8 @@ def test_bad_rows(message):
         "train.jsonl: 3 rows cannot be used.\n"
         '  line 2: "joyy" is none of the 2 labels. Did you mean "joy"?\n'
         '  line 3: "text" is empty\n'
-        "  line 4: not JSON: Expecting value at column 1\n" + ADVICE
+        "  line 4: not JSON: Expecting value at column 1\n"
+        "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
     )
 
 

@@ -80,7 +80,7 @@ def test_label_outside_labels(capsys, models, here):
     assert listed[0] == '  line 2: "negative" is none of the 2 labels. Did you mean "negativ"?'
     assert len(listed) == 10
     assert more == "  and 40 more"
-    assert advice == "Correct these lines or take them out: a file is used whole or not at all."
+    assert advice == "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
     assert left(here) == ["train.jsonl"]
 
 

@@ -159,7 +159,8 @@ class TestSeamReport:
         report = seam_report(model, prompt, rows)
         assert report == (
             "1 of 3 rows are tokenized otherwise than as one string, because each slot is tokenized by itself (text "
-            "and tuned prompt alike); for example line 4: here ['on', 'e', '.', 'Ċ'], in one string ['one.ĊĊ', "
+            "and tuned prompt alike, so their comparison is fair); "
+            "for example line 4: here ['on', 'e', '.', 'Ċ'], in one string ['one.ĊĊ', "
             "'<|im_end|>', 'Ċ', '<|im_start|>']."
         )
 

@@ -88,14 +88,17 @@ class ProgressLine:
     def __init__(self, bar: Progress | None, plain: Console | None, what: str, total: int, done: int) -> None:
         self._bar, self._plain, self._what, self._total, self._first = bar, plain, what, total, done
         self._task = bar.add_task(what, total=total, completed=done) if bar else None
-        self._started = time.monotonic()
+        self._started, self._is_moving = time.monotonic(), False
         self._next = self._started + _SHOW_AFTER_SECONDS
 
     def update(self, done: int, detail: str = "") -> None:
         if self._bar is not None and self._task is not None:
             described = f"{self._what}  {detail}" if detail else self._what
             self._bar.update(self._task, completed=done, description=described)
-        elif self._plain is not None and time.monotonic() >= self._next and done < self._total:
+            return
+        if done > self._first and not self._is_moving:  # what came before the first step says nothing of the pace
+            self._is_moving, self._first, self._started = True, done, time.monotonic()
+        if self._plain is not None and time.monotonic() >= self._next and done < self._total:
             passed = time.monotonic() - self._started
             self._next = time.monotonic() + _PLAIN_EVERY_SECONDS
             words = [f"{self._what} {done}/{self._total}"]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class EvaluateSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
-    prompt: Annotated[tuple[str, ...], Parameter(negative=())] = Field(
+    prompt: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = Field(
         (),
         description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several.",
     )
@@ -71,10 +71,7 @@ def evaluate(
         start(model, prompt_from_flag(prompt), template, allow_mismatch=job.allow_mismatch, say=terminal.note)
         for prompt in job.prompt
     ]
-    names = [
-        Path(given).name if given.endswith(".safetensors") else p.name
-        for given, p in zip(job.prompt, prompts, strict=True)
-    ]
+    names = _names(job.prompt, prompts)
     found = judged_side_by_side(model, prompts, rows, task, job, terminal, names, job.batch_tokens)
     accuracy = [compare_accuracy(found[0], other) for other in found[1:]]
     losses = [compare_loss(found[0], other) for other in found[1:]]
@@ -102,6 +99,14 @@ def evaluate(
     terminal.say(TABLE_NOTE)
     for name, comparison in zip(names[1:], losses, strict=True):
         terminal.say(f"loss of {name!r} against the first: {loss_difference_words(comparison)}")
+
+
+def _names(given: Sequence[str], prompts: Sequence[SoftPrompt]) -> list[str]:
+    """What the table calls each prompt: its text, or its file's name (its path where two files share a name)."""
+    short = [
+        Path(text).name if text.endswith(".safetensors") else p.name for text, p in zip(given, prompts, strict=True)
+    ]
+    return [text if short.count(name) > 1 else name for text, name in zip(given, short, strict=True)]
 
 
 def judged_side_by_side(

@@ -76,6 +76,7 @@ def _print(rows: Sequence[Example], answers: Sequence[Generation | None], as_jso
             terminal.note(f"line {row.line} is longer than the model's context and has no answer")
         if as_json:
             line = {
+                **row.columns,
                 "input": row.input,
                 "output": answer.text if answer else None,
                 "truncated": answer.truncated if answer else None,

@@ -28,8 +28,10 @@ def inspect(
     facts = _facts(content, len(data), prompt_file.content_sha256(data))
     terminal.result(facts)
     for name, value in facts.items():
-        if value not in (None, {}, []):
-            terminal.say(f"{name.replace('_', ' '):<16} {_words(value)}")
+        inner = value if isinstance(value, dict) else {"": value}
+        for key, part in inner.items():
+            if part not in (None, {}, []):
+                terminal.say(f"{f'{name} {key}'.replace('_', ' '):<26} {_words(part)}")
 
 
 def _facts(content: PromptFile, size: int, sha256: str) -> dict[str, Any]:
@@ -55,7 +57,9 @@ def _facts(content: PromptFile, size: int, sha256: str) -> dict[str, Any]:
 
 def _words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items() if inner is not None)
+        return ", ".join(f"{k} {_words(v)}" for k, v in value.items() if isinstance(v, int | float | str))
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, str) and len(value) == 64 and value.isalnum():
+        return value[:12] + "..."  # a digest; --json has all of it
     return repr(value) if isinstance(value, str) and ("\n" in value or not value.isprintable()) else str(value)

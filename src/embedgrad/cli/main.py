@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
+from pydantic import ValidationError
 
 from embedgrad.errors import EmbedgradError
+from embedgrad.settings import describe
 
 _HELP = """Tune the token embeddings of the prompt you already have, the model frozen.
 
@@ -58,6 +60,7 @@ def app() -> App:
         help_epilogue=_EPILOGUE,
         version=_version,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     for verb, words in _VERBS.items():
         found.command(f"embedgrad.cli.{verb}:{verb}", name=verb, help=words)
@@ -90,6 +93,8 @@ def _words(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Stopped."
     if isinstance(error, CycloptsError):
+        if isinstance(error.__cause__, ValidationError):  # a flag's value that its setting refuses
+            return f"{describe(error.__cause__, [])} See --help."
         return f"{error} See --help."
     return str(error)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.records import predictions_side_by_side, versions
+from embedgrad.cli.settings import shown_path
 from embedgrad.data.splits import Parts
 from embedgrad.evaluation.result import Evaluation, compare_accuracy, compare_loss
 from embedgrad.model.frozen_model import FrozenModel
@@ -55,6 +56,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
         prompt_text=run.prompt.text or outcome.baseline.text,
         best_step=run.best_step,
         stopped=run.stopped,
+        drift=run.drift,
     )
     metrics = {**run.prompt.metrics, "test": outcome.after.score.model_dump(mode="json")}
     run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT))
@@ -77,9 +79,11 @@ def show(result: Result, folder: RunFolder, model: str, example: str, terminal: 
         f"{result.steps} steps ({result.stopped}; best after step {result.best_step}), "
         f"{duration_words(result.seconds)} of tuning, peak memory {bytes_words(result.peak_bytes)}"
     )
+    if result.drift is not None:
+        terminal.say(f"the prompt's vectors moved by {result.drift:.1f} times their own length (median)")
     terminal.say(f"prompt  {folder.file(PROMPT)}\nreport  {folder.file(REPORT)}\n\nUse it:")
-    prompt = shlex.quote(str(folder.file(PROMPT)))
-    terminal.say(f"  embedgrad generate --model {shlex.quote(model)} --prompt {prompt} {shlex.quote(_short(example))}")
+    command = ["generate", "--model", shown_path(model), "--prompt", str(folder.file(PROMPT)), _short(example)]
+    terminal.say(f"  embedgrad {shlex.join(command)}")
 
 
 def _short(text: str, limit: int = 80) -> str:

@@ -55,7 +55,9 @@ class TemplateSettings(Settings):
     messages: Annotated[tuple[Message, ...] | None, Parameter(parse=False)] = Field(
         None, description="Chat messages instead of --template (settings file only)."
     )
-    allow_mismatch: bool = Field(False, description="Use a prompt file on another base model than its own.")
+    allow_mismatch: Annotated[bool, Parameter(negative=())] = Field(
+        False, description="Use a prompt file on another base model than its own."
+    )
 
     def named_template(self, has_chat_template: bool) -> Template | None:
         """The template these settings name; None where they leave it to the prompt or the model."""
@@ -151,7 +153,16 @@ def prompt_from_flag(given: str) -> str:
             raise FileMissing(
                 f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
             ) from error
-    return absolute(given) if given.endswith(".safetensors") else given
+    is_path = given.endswith(".safetensors") or (len(given.split()) == 1 and Path(given).exists())
+    return absolute(given) if is_path else given
+
+
+def shown_path(path: str) -> str:
+    """A path as one would type it here: relative where it lies below the working folder."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
 
 
 def absolute(path: str) -> str:

@@ -61,14 +61,16 @@ def tune(
         if job.train == "-":  # a run must be repeatable from its folder
             write_file(folder.file(ROWS), sys.stdin.buffer.read())
             job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
-        parts = job.read_parts()
-        write_toml(folder.file(SETTINGS), job.model_copy(update={"output": None}))
+        parts, job = job.read_parts(), job.model_copy(update={"output": None})
+        write_toml(folder.file(SETTINGS), job)
         _run(job, parts, folder, terminal)
 
 
 def _run(job: TuneSettings, parts: Parts, folder: RunFolder, terminal: Terminal) -> None:
     """Tune on the tuning and validation rows, then compare on the test rows and write everything down."""
     prepared = _prepare(job, parts, terminal)
+    job = prepared.job
+    write_toml(folder.file(SETTINGS), job)  # again, now that every default is resolved
     with _told_how_to_resume(folder):
         run = _tuned(job, prepared, parts, folder, terminal)
         _compare(job, prepared, run, data_sha256(parts.test), folder, terminal)
@@ -76,13 +78,14 @@ def _run(job: TuneSettings, parts: Parts, folder: RunFolder, terminal: Terminal)
 
 @dataclass(frozen=True)
 class Prepared:
-    """The model, the prompt as it starts, the text prompt it will be compared with, and what a right answer is."""
+    """The settings with every default resolved, the model, the prompt as it starts, the text prompt that it will be
+    compared with, and what a right answer is."""
 
+    job: TuneSettings
     model: FrozenModel
     start: SoftPrompt
     baseline: SoftPrompt
     task: Task
-    max_new_tokens: int
 
 
 def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
@@ -91,8 +94,10 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     from embedgrad.layouts import check_lengths
     from embedgrad.model.load import load_model
     from embedgrad.placement import start
+    from embedgrad.tuning.learning_rate import resolve_learning_rate
 
-    task = job.resolved_task([example.target or "" for example in (*parts.train, *parts.validation)])
+    everything = (*parts.train, *parts.validation, *parts.test)  # a label may occur among the test rows alone
+    task = job.resolved_task([example.target or "" for example in everything])
     with terminal.working(f"loading {job.model}"):
         model = load_model(job.model or "", job.dtype, job.device, job.revision)
     template = job.named_template(model.has_chat_template)
@@ -108,14 +113,17 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
         say=terminal.note,
     )
     text = first if job.start == "text" else start(model, job.prompt or "", template)
-    limit = job.max_new_tokens or longest_target(model, first, (*parts.train, *parts.validation)) + ROOM_FOR_WORDS
-    for sentence in _opening(job, parts, model, first, task):
+    limit = job.max_new_tokens or longest_target(model, first, everything) + ROOM_FOR_WORDS
+    rate = resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms)
+    for sentence in _opening(job, parts, model, first, task, rate):
         terminal.note(sentence)
     if job.overlong == "error":
         for prompt in (text, first):
             check_lengths(model, prompt, {"tuning": parts.train, "validation": parts.validation}, 0)
             check_lengths(model, prompt, {"validation": parts.validation, "test": parts.test}, limit)
-    return Prepared(model, first, text, task, limit)
+    found = {"task": task.kind, "labels": task.labels or None, "pattern": task.pattern, "max_new_tokens": limit}
+    resolved = job.model_copy(update={**found, "learning_rate": repr(rate)})
+    return Prepared(resolved, model, first, text, task)
 
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
@@ -149,7 +157,7 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
             validation=parts.validation,
             task=prepared.task,
             score_by=job.score_by,
-            max_new_tokens=prepared.max_new_tokens,
+            max_new_tokens=job.max_new_tokens,
             overlong=job.overlong,
             checkpoint=folder.file(CHECKPOINT),
             before_save=metrics.sync,
@@ -171,18 +179,17 @@ def _compare(
     if data_sha256(parts.test) != test_sha256:
         raise CannotResume("The test rows changed while tuning. Restore them, then continue with --resume.")
     prompts, names = [prepared.baseline, run.prompt], [prepared.baseline.name, "tuned"]
-    judging = job.model_copy(update={"max_new_tokens": prepared.max_new_tokens})
     before, after = judged_side_by_side(
-        prepared.model, prompts, parts.test, prepared.task, judging, terminal, names, job.batch_tokens
+        prepared.model, prompts, parts.test, prepared.task, job, terminal, names, job.batch_tokens
     )
     outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts)
     show(write(outcome, folder), folder, job.model or "", parts.test[0].input, terminal)
 
 
-def _opening(job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPrompt, task: Task) -> Iterator[str]:
+def _opening(
+    job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPrompt, task: Task, rate: float
+) -> Iterator[str]:
     """What is about to happen, in a few lines."""
-    from embedgrad.tuning.learning_rate import resolve_learning_rate
-
     removed = parts.removed_train + parts.removed_validation
     yield (
         f"{len(parts.train)} rows to tune on, {len(parts.validation)} for validation, {len(parts.test)} for the test"
@@ -190,11 +197,16 @@ def _opening(job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPro
     )
     labels = f" ({', '.join(task.labels)})" if task.labels else ""
     yield f"task: {task.kind}{labels}" + ("" if task.has_metric else "; no metric, so the loss alone chooses")
-    rate = resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms)
     dtype = str(model.dtype).removeprefix("torch.")
     yield (
         f"{model.identity.name}: {model.parameters:,} parameters, frozen, {dtype} on {model.device}; prompt of "
-        f"{len(first)} tokens; learning rate {rate:.3g} ({rate / model.table_rms:.2g}rms)"
+        f"{len(first)} tokens"
+    )
+    steps = job.total_steps(len(parts.train))
+    epochs = steps * job.batch_size / len(parts.train)
+    yield (
+        f"up to {steps} steps of {job.batch_size} rows ({epochs:.3g} epochs), learning rate {rate:.3g} "
+        f"({rate / model.table_rms:.2g}rms)"
     )
 
 

@@ -15,6 +15,7 @@ from embedgrad.errors import BadRows, DataError, FileMissing, RowProblem, did_yo
 
 STDIN = "-"
 _ADVICE = "Correct these lines or take them out: a file is used whole or not at all."
+_LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSONL = (".jsonl", ".ndjson", ".json")
 
@@ -70,7 +71,7 @@ def load_examples(
             problems.append(RowProblem(line, f"{error.problem}.{hint}" if hint else error.problem))
     if problems or records.problems:
         everything = sorted([*records.problems, *problems], key=lambda problem: problem.line)
-        raise BadRows(name, everything, _ADVICE)
+        raise BadRows(name, everything, _LABEL_ADVICE if labels is not None else _ADVICE)
     return examples
 
 

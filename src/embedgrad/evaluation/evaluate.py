@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
 from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.plan import BATCH_TOKENS
+from embedgrad.errors import UsageError
 from embedgrad.evaluation.judge import Judge, Progress, decode
 from embedgrad.evaluation.result import Evaluation
+from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
@@ -39,22 +40,35 @@ def evaluate(
     task: Task | None = None,
     *,
     template: Template | None = None,
+    score_by: ScoreBy = "generation",
+    max_new_tokens: int | None = None,
+    overlong: Overlong = "error",
+    batch_tokens: int = BATCH_TOKENS,
     allow_mismatch: bool = False,
     progress: Progress = lambda done, total: None,
     say: Say = lambda message: None,
-    **judging: Any,
 ) -> Evaluation:
     """How well `prompt` (a text, a file or a SoftPrompt) does on `examples` (rows or their file).
 
-    task     default: told from the targets (tasks.infer_task)
-    judging  score_by, max_new_tokens, overlong, batch_tokens, as in `Judge.prepare`; prompts to be compared need
-             the same
+    task            default: told from the targets (tasks.infer_task)
+    score_by        "generation": greedy answers; "likelihood": the label of highest likelihood; or "both"
+    max_new_tokens  longest answer; default the longest target and 16 more. Prompts to be compared need the same.
 
     Raises what `start`, `load_examples` and `Judge.prepare` raise.
     """
     placed = start(model, prompt, template, allow_mismatch=allow_mismatch, say=say)
     rows = load_examples(examples) if isinstance(examples, str | Path) else examples
-    judge = Judge.prepare(model, placed, rows, task, say=say, **judging)
+    judge = Judge.prepare(
+        model,
+        placed,
+        rows,
+        task,
+        score_by=score_by,
+        max_new_tokens=max_new_tokens,
+        overlong=overlong,
+        batch_tokens=batch_tokens,
+        say=say,
+    )
     return judge.judge(placed.embeddings, placed.name, progress)
 
 
@@ -74,6 +88,8 @@ def generate(
 
     An input is a text, or an Example where the template has further columns or the row has earlier turns.
     """
+    if isinstance(inputs, str):
+        raise UsageError("generate takes a list of inputs; put the one text into brackets: [text].")
     placed = start(model, prompt, template, allow_mismatch=allow_mismatch, say=say)
     examples = [Example(row, line=n) if isinstance(row, str) else row for n, row in enumerate(inputs, start=1)]
     laid = lay_out_rows(model, placed, examples, with_target=False, answer_tokens=max_new_tokens, overlong=overlong)

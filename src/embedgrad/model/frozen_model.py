@@ -33,6 +33,9 @@ class FrozenModel:
     identity: BaseIdentity
     context_tokens: int
 
+    def __repr__(self) -> str:
+        return f"FrozenModel({self.identity.name!r}, {self.parameters:,} parameters, {self.dtype} on {self.device})"
+
     @property
     def device(self) -> torch.device:
         return self.lm.get_input_embeddings().weight.device  # type: ignore[no-any-return]

@@ -106,8 +106,8 @@ def _download(name: str, revision: str | None) -> tuple[Path, str, str | None]:
     except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
         raise ModelNotFound(
             f"There is no folder {name!r} here, and the Hub did not give a model of that name "
-            f"({type(error).__name__}). Check the spelling (organisation/name), the network, and HF_HUB_OFFLINE; "
-            "a downloaded model can be given by its folder."
+            f"({type(error).__name__}).{did_you_mean(name, [p.name for p in Path().glob('*/')])} Check the spelling "
+            "(organisation/name), the network, and HF_HUB_OFFLINE; a downloaded model can be given by its folder."
         ) from error
     return folder, name, folder.name
 

@@ -61,16 +61,24 @@ class SoftPrompt:
     @property
     def name(self) -> str:
         """How tables call it: its text, shortened, or its length."""
-        words = " ".join((self.text or f"{len(self)} tuned tokens").split())
-        return words if len(words) <= 60 else words[:57] + "..."
+        words = " ".join((self.text or f"{len(self)} tokens without a text").split())
+        words = words if len(words) <= 60 else words[:57] + "..."
+        return f"{words} (tuned)" if self.metrics else words
+
+    def __repr__(self) -> str:
+        base = f", base {self.base.name}" if self.base else ""
+        return f"SoftPrompt({self.name!r}, {len(self)} tokens x {self.width}{base})"
 
     def moved(
-        self, embeddings: Tensor, metrics: Mapping[str, JsonValue], settings: Mapping[str, JsonValue]
+        self,
+        embeddings: Tensor,
+        metrics: Mapping[str, JsonValue] | None = None,
+        settings: Mapping[str, JsonValue] | None = None,
     ) -> SoftPrompt:
         """The same prompt with other embeddings and what is known of them, its creation dated now."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         moved = embeddings.detach().float().cpu().clone()
-        return replace(self, embeddings=moved, created=now, metrics=metrics, settings=settings)
+        return replace(self, embeddings=moved, created=now, metrics=metrics or {}, settings=settings or {})
 
     def content(self) -> PromptFile:
         """As the file format holds it."""

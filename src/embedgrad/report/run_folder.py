@@ -92,6 +92,7 @@ class Result(Shape):
     prompt_text: str | None
     best_step: int
     stopped: str
+    drift: float | None = None  # median over the prompt's tokens of the distance moved / the row's norm at the start
 
 
 @dataclass(frozen=True)

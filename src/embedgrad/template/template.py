@@ -84,6 +84,12 @@ class Template(Shape):
     def is_chat(self) -> bool:
         return self.plain is None
 
+    def written(self) -> str:
+        """The template in one line, as one would write it: roles in front of chat messages."""
+        if self.plain is not None:
+            return self.plain
+        return " | ".join(f"{turn.role}: {turn.content}" for turn in self.turns)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the slots that every row must fill, `input` first."""

@@ -57,6 +57,12 @@ class Run:
     seconds: float
     skipped: int
 
+    @property
+    def drift(self) -> float:
+        """How far the vectors moved: median over tokens of ||v - v0|| / ||v0||."""
+        moved = (self.prompt.embeddings - self.start.embeddings).norm(dim=1)
+        return float((moved / self.start.embeddings.norm(dim=1)).median())
+
 
 def tune(
     model: FrozenModel,
