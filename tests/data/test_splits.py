@@ -108,3 +108,13 @@ def test_digest_sees_content_and_order_but_not_lines():
     ):
         assert data_sha256(other) != data_sha256([one, two])
     assert len(data_sha256([])) == 64
+
+
+def test_rows_that_differ_in_a_column_the_model_sees_are_no_duplicates():
+    def about(count: int, first: int = 0) -> list[Example]:
+        return [Example("Is it true?", "yes", {"context": f"text {i}"}) for i in range(first, first + count)]
+
+    parts = split(about(30), validation=about(5, 100), test=about(5, 28), seed=0, columns=("context",))
+    assert (len(parts.train), parts.removed_train) == (28, 2)
+    with pytest.raises(DataError):
+        split(about(30), validation=about(5, 100), test=about(5, 28), seed=0)

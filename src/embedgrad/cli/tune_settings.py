@@ -76,7 +76,7 @@ class TuneSettings(
             None if source is None else load_rows(source, self, self.columns(), self.labels)
             for source in (self.train, self.validation, self.test)
         )
-        return split(train or (), validation=validation, test=test, seed=self.seed)
+        return split(train or (), validation=validation, test=test, seed=self.seed, columns=self.columns())
 
     def default_folder(self) -> Path:
         name = Path(self.model or "").name.lower()

@@ -33,14 +33,15 @@ def split(
     validation: Sequence[Example] | None = None,
     test: Sequence[Example] | None = None,
     seed: int,
+    columns: Sequence[str] = (),
 ) -> Parts:
     """`rows` split by `seed` into whatever part is not given; the same rows and seed give the same parts.
 
     Test first: 20 % of the rows, 50 to 1000 of them, at most a third. Then validation: 20 % of what is left,
     50 to 500, at most half. Then duplicates: a train row that is also in validation or test leaves train, a
-    validation row that is also in test leaves validation. Two rows are the same if input and history agree
-    after NFKC, casefold and folding of whitespace; the target is not looked at, since a contradicting label
-    leaks as much. Test rows are never touched, duplicates within a part stay.
+    validation row that is also in test leaves validation. Two rows are the same if input, history and the `columns`
+    that the template shows the model agree after NFKC, casefold and folding of whitespace; the target is not looked
+    at, since a contradicting label leaks as much. Test rows are never touched, duplicates within a part stay.
 
     `test=()` means that there is no test part. Raises DataError where another part would be empty or train
     would have fewer than 8 rows.
@@ -60,15 +61,15 @@ def split(
     validation = _picked(rows, drawn_validation) if validation is None else tuple(validation)
     train = _picked(rows, drawn_train)
 
-    test_keys = {_key(row) for row in test}
-    kept_validation = tuple(row for row in validation if _key(row) not in test_keys)
+    test_keys = {_key(row, columns) for row in test}
+    kept_validation = tuple(row for row in validation if _key(row, columns) not in test_keys)
     if not kept_validation:
         raise DataError(
             f"All {len(validation)} validation rows have inputs that are in the test rows too. "
             "Give validation other rows, or take the repeated inputs out."
         )
-    held_out = test_keys | {_key(row) for row in validation}
-    kept_train = tuple(row for row in train if _key(row) not in held_out)
+    held_out = test_keys | {_key(row, columns) for row in validation}
+    kept_train = tuple(row for row in train if _key(row, columns) not in held_out)
     if len(kept_train) < LEAST_TRAIN:
         raise DataError(
             f"Of {len(train)} training rows {len(kept_train)} are left without those whose inputs are in the "
@@ -113,8 +114,9 @@ def _picked(rows: Sequence[Example], numbers: Iterable[int]) -> tuple[Example, .
     return tuple(rows[number] for number in sorted(numbers))
 
 
-def _key(row: Example) -> tuple[str, ...]:
-    return (_folded(row.input), *(_folded(text) for turn in row.history for text in turn))
+def _key(row: Example, columns: Sequence[str]) -> tuple[str, ...]:
+    shown = [row.input, *(row.columns.get(name, "") for name in columns), *(t for turn in row.history for t in turn)]
+    return tuple(map(_folded, shown))
 
 
 def _folded(text: str) -> str:

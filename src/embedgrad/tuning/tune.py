@@ -93,7 +93,7 @@ def tune(
     Raises SettingsError, DataError, OverlongRows, NonFiniteLoss, Interrupted, CannotResume, OutputError.
     """
     options = checked(TuningSettings, settings, "tune")
-    train_rows, validation_rows = _rows(examples, validation, options.seed)
+    train_rows, validation_rows = _rows(examples, validation, options.seed, template.columns[1:] if template else ())
     placed = start(model, prompt, template, seed=options.seed, say=say)
     chosen = task or infer_task([example.target or "" for example in (*train_rows, *validation_rows)])
     laid = lay_out_rows(model, placed, train_rows, overlong=overlong)
@@ -180,13 +180,16 @@ def forward(
 
 
 def _rows(
-    examples: Sequence[Example] | str | Path, validation: Sequence[Example] | str | Path | None, seed: int
+    examples: Sequence[Example] | str | Path,
+    validation: Sequence[Example] | str | Path | None,
+    seed: int,
+    columns: Sequence[str],
 ) -> tuple[Sequence[Example], Sequence[Example]]:
     rows = load_examples(examples) if isinstance(examples, str | Path) else examples
     if any(example.target is None for example in rows):
         raise DataError("Tuning needs a target in every row.")
     held_out = load_examples(validation) if isinstance(validation, str | Path) else validation
-    parts = split(rows, validation=held_out, test=(), seed=seed)
+    parts = split(rows, validation=held_out, test=(), seed=seed, columns=columns)
     return parts.train, parts.validation
 
 
