@@ -113,7 +113,11 @@ class BadRows(DataError):
 class OverlongRows(DataError): ...
 
 
-class TuningError(EmbedgradError): ...
+class TuningError(EmbedgradError):
+    """`state` is the tuning's last good State and `prompt` its best SoftPrompt, where there are any."""
+
+    state: object = None
+    prompt: object = None
 
 
 class NonFiniteLoss(TuningError): ...

@@ -60,14 +60,13 @@ def lay_out_rows(
 
 
 def check_lengths(
-    model: FrozenModel, prompt: SoftPrompt, parts: Mapping[str, Sequence[Example]], answer_tokens: int
+    model: FrozenModel, prompt: SoftPrompt, parts: Mapping[str, Sequence[Example]], answer_tokens: int = 0
 ) -> None:
-    """Raises OverlongRows, naming part and rows, unless every row fits with its target and with an answer of
-    `answer_tokens`."""
+    """Raises OverlongRows, naming part and rows, unless every row fits: with its target, or with an answer of
+    `answer_tokens` in its place."""
     for name, examples in parts.items():
         try:
-            lay_out_rows(model, prompt, examples)
-            lay_out_rows(model, prompt, examples, with_target=False, answer_tokens=answer_tokens)
+            lay_out_rows(model, prompt, examples, with_target=not answer_tokens, answer_tokens=answer_tokens)
         except OverlongRows as error:
             raise OverlongRows(f"Among the {name} rows, {error}") from error
 
@@ -151,6 +150,7 @@ def _truncated(layout: Layout, excess: int) -> Layout | None:
         prompt=moved(layout.prompt),
         input=Span(layout.input.start, stop),
         target=moved(layout.target),
+        cut_tokens=excess,
     )
 
 

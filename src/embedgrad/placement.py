@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,8 +14,9 @@ from embedgrad.errors import PromptError, UsageError
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.exchange import read_peft, write_peft
+from embedgrad.prompt.naming import names_a_path
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
-from embedgrad.prompt.start import random_rows, text_rows, vocabulary_ids
+from embedgrad.prompt.start import random_rows, vocabulary_ids
 from embedgrad.template.chat import as_rendered, render
 from embedgrad.template.layout import (
     RenderedTemplate,
@@ -85,9 +85,9 @@ def save_peft(model: FrozenModel, prompt: SoftPrompt, folder: str | Path) -> Non
 def _read(prompt: PromptLike) -> str | SoftPrompt:
     if isinstance(prompt, SoftPrompt):
         return prompt
-    path = Path(prompt)
-    if isinstance(prompt, str) and not _looks_like_a_path(prompt):
+    if isinstance(prompt, str) and not names_a_path(prompt):
         return prompt
+    path = Path(prompt)
     if path.is_dir():
         if (path / runs.PROMPT).is_file():
             return SoftPrompt.load(path / runs.PROMPT)
@@ -98,15 +98,6 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
             "adapter_config.json (PEFT). Give the prompt file, or a text of more than one word."
         )
     return SoftPrompt.load(path)
-
-
-def _looks_like_a_path(prompt: str) -> bool:
-    """Whether a prompt given as a string is meant as a file or folder: it ends like a prompt file, or something of
-    that name is there. A mistyped file must not be tuned as words."""
-    if any(character.isspace() for character in prompt):
-        return prompt.endswith(".safetensors")
-    is_near = bool(get_close_matches(Path(prompt).suffix, [".safetensors"], cutoff=0.8))
-    return is_near or (len(prompt) < 255 and Path(prompt).exists())
 
 
 def _from_text(
@@ -123,7 +114,7 @@ def _from_text(
     ids, segments = fit(rendering, text, model.tokenizer)
     placed = RenderedTemplate(source=template, segments=segments, target_end_ids=rendering.target_end_ids)
     if kind == "text":
-        rows = text_rows(range(len(ids)), model.embed(ids).float().cpu())
+        rows = model.embed(ids).float().cpu()  # the text's own: at step 0 the soft prompt is the text, exactly
         return SoftPrompt(rows, text=text, initial_ids=ids, template=placed, base=model.identity)
     # Not the text's: no token is shared with its neighbours.
     _, segments = fit(rendering, None, model.tokenizer)
@@ -139,7 +130,7 @@ def _from_text(
         sampled = vocabulary_ids(length, model.vocabulary, special, generator)
     except ValueError as error:
         raise UsageError(f"--tokens: {error}.") from error
-    rows = text_rows(sampled, model.table)
+    rows = model.embed(sampled).float().cpu()
     return SoftPrompt(rows, initial_ids=tuple(sampled), template=placed, base=model.identity)
 
 

@@ -67,8 +67,15 @@ class RunFolder:
 
     def discard(self) -> None:
         """Remove what `create` made, after a failure before the first step."""
-        if self.created is not None:
-            shutil.rmtree(self.created, ignore_errors=True)
+        if self.created is None:
+            return
+        shutil.rmtree(self.path, ignore_errors=True)
+        above = [parent for parent in self.path.parents if parent == self.created or self.created in parent.parents]
+        for folder in above:
+            try:
+                folder.rmdir()  # trap: only while empty, another run may have moved in
+            except OSError:
+                return
 
     def file(self, name: str | Path) -> Path:
         return self.path / name

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from transformers import BertGenerationConfig, BertGenerationDecoder
 
 import embedgrad as eg
-from embedgrad.errors import FileMissing, UsageError
+import tiny
+from embedgrad.errors import FileMissing, NotCausal, PromptError, SettingsError, UsageError
 
 
 def test_a_mistyped_file_is_not_tuned_as_words(tiny_model, tmp_path, monkeypatch):
@@ -30,6 +33,54 @@ def test_a_run_folder_stands_for_its_prompt(tiny_model, tmp_path):
     (tmp_path / "run").mkdir()
     prompt.save(tmp_path / "run" / "prompt.safetensors")
     assert eg.start(model, str(tmp_path / "run")).text == "Answer with one word."
+
+
+def test_a_long_text_without_spaces_is_a_text(tiny_model):
+    text = "判断这条消息的情绪" * 40
+    assert eg.start(tiny_model("qwen2"), text).text == text
+
+
+def test_a_run_folder_with_a_space_in_its_name(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = tiny_model("qwen2")
+    (tmp_path / "my runs").mkdir()
+    eg.start(model, "Answer.").save("my runs/prompt.safetensors")
+    assert eg.start(model, "my runs").text == "Answer."
+
+
+def test_what_a_soft_prompt_must_be():
+    with pytest.raises(PromptError) as error:
+        eg.SoftPrompt(torch.zeros(4))
+    assert str(error.value) == (
+        "A soft prompt's embeddings are a float32 [P, D] tensor on the CPU, neither side 0; got float32 [4] on cpu."
+    )
+    with pytest.raises(PromptError, match=r"^There are 1 initial ids for 2 tokens\.$"):
+        eg.SoftPrompt(torch.zeros(2, 3), initial_ids=(1,))
+
+
+def test_labels_are_a_sequence():
+    assert eg.Task("label", labels=["b", "a"]).labels == ("b", "a")
+    with pytest.raises(SettingsError, match="got the single text 'positive'"):
+        eg.Task("label", labels="positive")
+
+
+def test_a_model_that_reads_both_ways(tmp_path):
+    config = BertGenerationConfig(
+        vocab_size=600,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        is_decoder=False,
+    )
+    model = BertGenerationDecoder(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)  # wide enough that tokens matter to each other
+    model.save_pretrained(tmp_path / "both")
+    tiny.make_tokenizer(bos=False).save_pretrained(tmp_path / "both")
+    with pytest.raises(NotCausal) as error:
+        eg.load_model(tmp_path / "both")
+    assert str(error.value) == "both (bert-generation) reads a text in both directions: it cannot continue a prompt."
 
 
 def test_an_unknown_start(tiny_model):

@@ -223,6 +223,63 @@ def test_resume(capsys, here):
     )
 
 
+def test_a_failed_run_leaves_other_runs_alone(here):
+    from embedgrad.runs import RunFolder
+
+    first = RunFolder.create(here / "runs" / "deep" / "first")
+    second = RunFolder.create(here / "runs" / "second")
+    first.discard()
+    assert left(here / "runs") == ["second"]
+    second.discard()
+    assert left(here) == ["runs", "train.jsonl"], "that folder was the first run's, and it was not empty then"
+
+
+def test_a_changed_test_file_is_not_resumed(capsys, models, here):
+    rows.write_jsonl(here / "test.jsonl", rows.sentiment(40, first=500))
+    arguments = [
+        "tune",
+        "--model",
+        str(models / "tiny"),
+        "--prompt",
+        "Is it good?",
+        "--min-steps",
+        "4",
+        "--epochs",
+        "0.1",
+    ]
+    files = ["--train", "train.jsonl", "--test", "test.jsonl", "--output", "run", "--quiet"]
+    assert main([*arguments, *files]) == 0
+    (here / "run" / "result.json").unlink()
+    rows.write_jsonl(here / "test.jsonl", rows.sentiment(10, first=500))
+    assert main(["tune", "--resume", "run", "--quiet"]) == 1
+    assert "belongs to other rows" in capsys.readouterr().err
+
+
+def test_predictions_are_not_lost_after_the_work(capsys, models, here):
+    command = ["evaluate", "--model", str(models / "tiny"), "--prompt", "Good?", "--data", "train.jsonl"]
+    assert main([*command, "--predictions", "nowhere/p.jsonl"]) == 2
+    assert capsys.readouterr().err == "embedgrad: There is no folder nowhere to write --predictions to.\n"
+
+
+def test_a_diverged_run_keeps_its_best_prompt(capsys, models, here, monkeypatch):
+    from embedgrad.engine.plan import Engine
+
+    real, calls = Engine.loss_and_gradient, []
+
+    def breaks_at_three(engine, prompt, layouts):
+        found = real(engine, prompt, layouts)
+        calls.append(0)
+        if len(calls) == 3:
+            found.row_nats[1] = float("nan")
+        return found
+
+    monkeypatch.setattr(Engine, "loss_and_gradient", breaks_at_three)
+    message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=1)
+    assert message.startswith("The loss became NaN or infinite at step 3, in rows at lines ")
+    assert message.endswith(" The best prompt so far is in run/prompt.safetensors.")
+    assert main(["inspect", "run/prompt.safetensors", "--quiet"]) == 0
+
+
 def test_changed_rows_are_not_resumed(capsys, models, here):
     from embedgrad.runs import CHECKPOINT
 

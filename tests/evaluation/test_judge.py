@@ -7,7 +7,7 @@ import torch
 
 import embedgrad as eg
 import rows
-from embedgrad.errors import DataError, OverlongRows, UsageError
+from embedgrad.errors import DataError, NonFiniteLoss, OverlongRows, UsageError
 from embedgrad.evaluation.judge import Judge
 
 LABELS = eg.Task("label", labels=("negative", "positive"))
@@ -125,6 +125,53 @@ def test_what_cannot_be_judged(model, prompt):
     assert (skipped.skipped, skipped.score.total) == (1, 24)
     cut = eg.evaluate(model, prompt, long, LABELS, overlong="truncate-input", max_new_tokens=2)
     assert (cut.skipped, cut.score.total) == (0, 25)
+
+
+def test_a_prompt_that_is_not_finite_is_told(model, prompt):
+    broken = eg.SoftPrompt(torch.full((3, model.width), 1e30), template=prompt.template, base=prompt.base)
+    broken.embeddings[0] = torch.nan
+    with pytest.raises(NonFiniteLoss) as error:
+        eg.evaluate(model, broken, EXAMPLES[:2], LABELS)
+    assert str(error.value) == (
+        "The loss of '3 tokens without a text' is NaN or infinite on 2 of 2 rows, at lines 1, 2. Look at the prompt's "
+        "learning rate, or use --dtype float32."
+    )
+
+
+def test_a_label_longer_than_every_target_still_fits(tiny_model):
+    gpt2 = tiny_model("gpt2")  # learned positions: one token too many is an error there
+    labels = eg.Task("label", labels=("positive", "negative", "one.\n\ntwo " * 40 + "end"))
+    room = gpt2.context_tokens - len(gpt2.tokenizer(labels.labels[2])["input_ids"])
+    text = "x " * (room // 2 - 40)
+    found = eg.evaluate(gpt2, "Good?", [eg.Example(text, "positive")], labels, score_by="likelihood", overlong="skip") \
+        if len(gpt2.tokenizer(text)["input_ids"]) < room - 40 else None  # fmt: skip
+    assert found is None or found.score.total == 1
+    with pytest.raises(DataError):
+        eg.evaluate(gpt2, "Good?", [eg.Example("x " * 500, "positive")], labels, score_by="likelihood", overlong="skip")
+
+
+def test_shortened_inputs_are_counted(model):
+    told: list[str] = []
+    long = [*EXAMPLES, eg.Example("word " * 600, "positive", line=25)]
+    eg.tune(
+        model, "Good?", long, validation=EXAMPLES[:8], overlong="truncate-input", epochs=0.1, min_steps=1,
+        max_new_tokens=2, task=LABELS, say=told.append,
+    )  # fmt: skip
+    assert told[0] == "8 tuning rows are left out because validation has their input too."
+    assert told[-1] == "Inputs whose end was cut to fit the model's context: 1 tuning rows, 0 validation rows."
+
+
+def test_columns_of_the_template_tell_rows_apart(model):
+    template = eg.Template.chat("{prompt}\n\n{title}\n{input}")
+    rows_ = [eg.Example("Is it good?", "positive", {"title": f"book {i}"}, line=i + 1) for i in range(40)]
+    told: list[str] = []
+    placed = eg.start(model, "Answer.", template)
+    for prompt, given in (("Answer.", template), (placed, None)):
+        run = eg.tune(
+            model, prompt, rows_, template=given, epochs=0.1, min_steps=1, task=eg.Task("text"), say=told.append
+        )
+        assert run.steps == 1
+    assert not any("left out" in sentence for sentence in told)
 
 
 def test_tune_from_python(model, tmp_path):

@@ -89,7 +89,7 @@ def test_ctrl_c_saves_and_says_how_to_resume(job, uninterrupted, tmp_path):
     assert process.returncode == 1
     step = load_step(folder)
     assert errors.splitlines()[-1] == (
-        f"embedgrad: Stopped after step {step} of 150; everything so far is saved. "
+        f"embedgrad: Stopped after step {step} of 150. The tuning so far is saved. "
         f"Continue with: embedgrad tune --resume {folder}"
     )
     subprocess.run([sys.executable, "-m", "embedgrad", "tune", "--resume", str(folder), "--quiet"], check=True)

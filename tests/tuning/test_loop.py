@@ -99,6 +99,8 @@ def test_the_gradient_is_clipped_by_its_norm():
     norms = []
     tuned(listen=lambda e: norms.append(e.gradient_norm) if isinstance(e, StepDone) else None, clip_norm=0.1)
     assert norms[0] > 1.0, "told as it was before clipping"
+    mean = tuned(clip_norm=0.1, epochs=0.1, min_steps=1).mean  # after one step 0.1 of the gradient that was used
+    assert float(mean.norm()) == pytest.approx(0.1 * 0.1, rel=1e-4)
 
 
 def test_adam_is_torchs():
@@ -133,13 +135,47 @@ def test_interrupted_and_resumed_is_uninterrupted():
     saved = []
     settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10, seed=3)
     first = State.start(torch.zeros(P, D))
-    with pytest.raises(Interrupted, match=r"^Stopped after step 16 of 40; everything so far is saved\.$"):
+    with pytest.raises(Interrupted, match=r"^Stopped after step 16 of 40\.$"):
         tune_prompt(Quadratic(stopped_at=17), ROWS, distance, first, settings, 0.05, save=saved.append)
     assert saved[-1].step == 16
     end = tuned(state=saved[-1], seed=3)
     for name in ("embeddings", "mean", "mean_square"):
         assert torch.equal(getattr(end, name), getattr(whole, name)), name
     assert torch.equal(end.best.embeddings, whole.best.embeddings)
+
+
+@pytest.mark.parametrize("stopped_in", [20, 40])
+def test_interrupted_in_a_validation_and_resumed_is_uninterrupted(stopped_in):
+    whole, events = [], []
+    tuned(listen=whole.append)
+    saved = []
+
+    def interrupted(prompt: Tensor, step: int) -> Validation:
+        if step == stopped_in:
+            raise KeyboardInterrupt
+        return distance(prompt, step)
+
+    settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10)
+    with pytest.raises(Interrupted):
+        tune_prompt(
+            Quadratic(), ROWS, interrupted, State.start(torch.zeros(P, D)), settings, 0.05,
+            listen=events.append, save=saved.append,
+        )  # fmt: skip
+    assert saved[-1].step == stopped_in - 1, "the last State whose validations are all done"
+    end = tuned(state=saved[-1], listen=events.append)
+    assert end.step == 40
+    assert [e.step for e in events if isinstance(e, Validated)] == [e.step for e in whole if isinstance(e, Validated)]
+
+
+def test_interrupted_before_the_first_validation_saves_nothing():
+    def interrupted(prompt: Tensor, step: int) -> Validation:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        tune_prompt(
+            Quadratic(), ROWS, interrupted, State.start(torch.zeros(P, D)), TuningSettings(), 0.05,
+            save=lambda state: pytest.fail("there is nothing to resume from"),
+        )  # fmt: skip
 
 
 def test_a_state_is_never_changed_in_place():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_lines
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.settings import (
+    PROMPTS,
     JudgingSettings,
     ModelSettings,
     RowSettings,
@@ -18,12 +20,13 @@ from embedgrad.cli.settings import (
     TemplateSettings,
     load_rows,
     merged,
-    prompt_from_flag,
     required,
 )
 from embedgrad.data.example import Example
-from embedgrad.errors import DataError
+from embedgrad.durable import write_file
+from embedgrad.errors import DataError, FileMissing
 from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.prompt.naming import names_a_path
 from embedgrad.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class EvaluateSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
-    prompt: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = Field(
+    prompt: Annotated[tuple[str, ...], PROMPTS, Parameter(negative=(), show_default=False)] = Field(
         (),
         description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several.",
     )
@@ -53,11 +56,11 @@ def evaluate(
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, EvaluateSettings)
     required(job, "model", "prompt", "data")
+    if job.predictions is not None and not job.predictions.absolute().parent.is_dir():
+        raise FileMissing(f"There is no folder {job.predictions.parent} to write --predictions to.")
     rows = load_rows(job.data or "", job, job.columns(), job.labels)
     task = job.resolved_task([row.target or "" for row in rows])
 
-    from embedgrad.cli.records import answer
-    from embedgrad.durable import write_file
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
     from embedgrad.model.load import load_model
     from embedgrad.placement import start
@@ -68,25 +71,12 @@ def evaluate(
         model = load_model(job.model or "", job.dtype, job.device, job.revision)
     template = job.named_template(model.has_chat_template)
     prompts = [
-        start(model, prompt_from_flag(prompt), template, allow_mismatch=job.allow_mismatch, say=terminal.note)
-        for prompt in job.prompt
+        start(model, prompt, template, allow_mismatch=job.allow_mismatch, say=terminal.note) for prompt in job.prompt
     ]
     names = _names(job.prompt, prompts)
     found = judged_side_by_side(model, prompts, rows, task, job, terminal, names, job.batch_tokens)
     accuracy = [compare_accuracy(found[0], other) for other in found[1:]]
     losses = [compare_loss(found[0], other) for other in found[1:]]
-    if job.predictions is not None:
-        import json as json_lines
-
-        lines = [
-            json_lines.dumps(
-                {"prompt": name, "line": p.line, "input": p.input, "target": p.target, **answer(p)},
-                ensure_ascii=False,
-            )
-            for name, evaluation in zip(names, found, strict=True)
-            for p in evaluation.predictions
-        ]
-        write_file(job.predictions, ("\n".join(lines) + "\n").encode())
     terminal.result(
         {
             "scores": [evaluation.score.model_dump(mode="json") for evaluation in found],
@@ -99,13 +89,27 @@ def evaluate(
     terminal.say(TABLE_NOTE)
     for name, comparison in zip(names[1:], losses, strict=True):
         terminal.say(f"loss of {name!r} against the first: {loss_difference_words(comparison)}")
+    if job.predictions is not None:
+        _write_predictions(job.predictions, names, found)
+
+
+def _write_predictions(path: Path, names: Sequence[str], found: Sequence[Evaluation]) -> None:
+    """Every answer of every prompt, as JSONL."""
+    from embedgrad.cli.records import answer
+
+    lines = [
+        json_lines.dumps(
+            {"prompt": name, "line": p.line, "input": p.input, "target": p.target, **answer(p)}, ensure_ascii=False
+        )
+        for name, evaluation in zip(names, found, strict=True)
+        for p in evaluation.predictions
+    ]
+    write_file(path, ("\n".join(lines) + "\n").encode())
 
 
 def _names(given: Sequence[str], prompts: Sequence[SoftPrompt]) -> list[str]:
     """What the table calls each prompt: its text, or its file's name (its path where two files share a name)."""
-    short = [
-        Path(text).name if text.endswith(".safetensors") else p.name for text, p in zip(given, prompts, strict=True)
-    ]
+    short = [Path(text).name if names_a_path(text) else p.name for text, p in zip(given, prompts, strict=True)]
     return [text if short.count(name) > 1 else name for text, name in zip(given, short, strict=True)]
 
 
@@ -146,6 +150,9 @@ def judged_side_by_side(
         skipped = len(examples) - len(rows)
         terminal.note(f"{skipped} rows are longer than the model's context and left out for every prompt")
         judges = [prepared(prompt, rows) for prompt in prompts]
+    if any(judge.shortened for judge in judges):
+        count = max(judge.shortened for judge in judges)
+        terminal.note(f"{count} inputs are cut at their end to fit the model's context")
     found = []
     for judge, prompt, name in zip(judges, prompts, names, strict=True):
         with terminal.progress(f"evaluating {name[:40]!r}", judge.work) as progress:

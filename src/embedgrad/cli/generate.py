@@ -13,12 +13,12 @@ from pydantic import Field, PositiveInt
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.settings import (
+    PROMPT,
     ModelSettings,
     RowSettings,
     TemplateSettings,
     load_rows,
     merged,
-    prompt_from_flag,
     required,
 )
 from embedgrad.data.example import Example
@@ -31,8 +31,11 @@ _ROWS_AT_ONCE = 64
 
 
 class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
-    prompt: str | None = Field(None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder.")
+    prompt: Annotated[str | None, PROMPT] = Field(
+        None, description="The prompt: a text, @FILE with a text, a prompt file, a run folder, a PEFT folder."
+    )
     max_new_tokens: PositiveInt = Field(128, description="Longest answer in tokens.")
+    batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
 
@@ -58,14 +61,20 @@ def generate(
     with terminal.working(f"loading {job.model}"):
         model = load_model(job.model or "", job.dtype, job.device, job.revision)
     template = job.named_template(model.has_chat_template)
-    prompt = start(
-        model, prompt_from_flag(job.prompt or ""), template, allow_mismatch=job.allow_mismatch, say=terminal.note
-    )
+    prompt = start(model, job.prompt or "", template, allow_mismatch=job.allow_mismatch, say=terminal.note)
     watched = Terminal(json, quiet or sys.stdout.isatty())  # a bar and answers on one terminal would mix
     with watched.progress("answering", len(rows)) as progress:
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             piece = rows[first : first + _ROWS_AT_ONCE]
-            answers = answers_to(model, prompt, piece, max_new_tokens=job.max_new_tokens, overlong=job.overlong)
+            answers = answers_to(
+                model,
+                prompt,
+                piece,
+                max_new_tokens=job.max_new_tokens,
+                overlong=job.overlong,
+                batch_tokens=job.batch_tokens,
+                say=terminal.note,
+            )
             _print(piece, answers, json or not inputs, terminal)
             progress.update(first + len(piece))
 

@@ -14,6 +14,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
 from embedgrad.errors import FileMissing, SettingsError
 from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.template.template import Message, Template
 
@@ -29,6 +30,21 @@ COMMA_SEPARATED = Typed(lambda texts: tuple(part.strip() for text in texts for p
 WITH_ESCAPES = Typed(lambda text: text.replace("\\n", "\n").replace("\\t", "\t"))  # a shell types no newline
 
 
+def _prompt_from_flag(given: str) -> str:
+    """A prompt as the flag gives it: `@FILE` is the file's text, paths become absolute, other texts stay."""
+    if given.startswith("@"):
+        path = Path(given[1:]).expanduser()
+        try:
+            return path.read_text(encoding="utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise FileMissing(
+                f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
+            ) from error
+    return absolute(given) if names_a_path(given) else given
+
+
+PROMPT = Typed(_prompt_from_flag)
+PROMPTS = Typed(lambda given: tuple(map(_prompt_from_flag, given)))
 RowsFile = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # `-` is stdin
 
 
@@ -141,20 +157,6 @@ def required(settings: Settings, *names: str) -> None:
     missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(settings, name)]
     if missing:
         raise SettingsError(f"{' and '.join(missing)} must be given, as a flag or in a --settings file. See --help.")
-
-
-def prompt_from_flag(given: str) -> str:
-    """A prompt as the flag gives it: `@FILE` is the file's text, paths become absolute, other texts stay."""
-    if given.startswith("@"):
-        path = Path(given[1:]).expanduser()
-        try:
-            return path.read_text(encoding="utf-8").rstrip("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise FileMissing(
-                f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
-            ) from error
-    is_path = given.endswith(".safetensors") or (len(given.split()) == 1 and Path(given).exists())
-    return absolute(given) if is_path else given
 
 
 def shown_path(path: str) -> str:

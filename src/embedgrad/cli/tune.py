@@ -21,7 +21,7 @@ from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss, OutputError, SettingsError
-from embedgrad.runs import CHECKPOINT, METRICS, REPORT, RESULT, ROWS, SETTINGS, MetricsFile, RunFolder
+from embedgrad.runs import CHECKPOINT, METRICS, PROMPT, REPORT, RESULT, ROWS, SETTINGS, MetricsFile, RunFolder
 from embedgrad.settings import checked, read_toml, write_toml
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.settings import TuningSettings
@@ -118,10 +118,11 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     for sentence in _opening(job, parts, model, first, task, rate):
         terminal.note(sentence)
     if job.overlong == "error":
-        for prompt in (text, first):
-            check_lengths(model, prompt, {"tuning": parts.train, "validation": parts.validation}, 0)
-            check_lengths(model, prompt, {"validation": parts.validation, "test": parts.test}, limit)
+        for prompt in dict.fromkeys((text, first)):
+            check_lengths(model, prompt, {"tuning": parts.train, "validation": parts.validation, "test": parts.test})
+            check_lengths(model, prompt, {"validation": parts.validation, "test": parts.test}, answer_tokens=limit)
     found = {"task": task.kind, "labels": task.labels or None, "pattern": task.pattern, "max_new_tokens": limit}
+    found |= {"revision": model.identity.revision, "dtype": str(model.dtype).removeprefix("torch.")}
     resolved = job.model_copy(update={**found, "learning_rate": repr(rate)})
     return Prepared(resolved, model, first, text, task)
 
@@ -160,6 +161,7 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
             max_new_tokens=job.max_new_tokens,
             overlong=job.overlong,
             checkpoint=folder.file(CHECKPOINT),
+            depends_on=data_sha256(parts.test),
             before_save=metrics.sync,
             listen=listen,
             say=terminal.note,
@@ -170,8 +172,8 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
 def _compare(
     job: TuneSettings, prepared: Prepared, run: Run, test_sha256: str, folder: RunFolder, terminal: Terminal
 ) -> None:
-    """The text prompt and the tuned one on the test rows. Only now are those more than a list to keep duplicates
-    of out of the tuning rows: they are read again, and must be what they were."""
+    """The text prompt and the tuned one on the test rows, which the model sees only now. (Before, they were looked at
+    for what is wrong with them: bad rows, duplicates, lengths, unknown labels.) They must be what they were."""
     from embedgrad.cli.evaluate import judged_side_by_side
     from embedgrad.cli.outcome import Outcome, show, write
 
@@ -235,12 +237,20 @@ def _discarding(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def _told_how_to_resume(folder: RunFolder) -> Iterator[None]:
+    """Adds to an error what was kept of the run and how to go on from it."""
+    from embedgrad.prompt.soft_prompt import SoftPrompt
+
     try:
         yield
-    except (KeyboardInterrupt, Interrupted, OutputError, NonFiniteLoss) as error:
+    except NonFiniteLoss as error:
+        if not isinstance(error.prompt, SoftPrompt):
+            raise
+        error.prompt.save(folder.file(PROMPT))
+        raise NonFiniteLoss(f"{error} The best prompt so far is in {folder.file(PROMPT)}.") from error
+    except (KeyboardInterrupt, Interrupted, OutputError) as error:
         if not folder.file(CHECKPOINT).exists():
             raise
         how = f"Continue with: embedgrad tune --resume {shlex.quote(str(folder.path))}"
-        if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(f"Stopped; the tuning so far is saved. {how}") from None
-        raise type(error)(f"{error} {how}") from error
+        if isinstance(error, OutputError):
+            raise OutputError(f"{error} {how}") from error
+        raise Interrupted(f"{str(error) or 'Stopped.'} The tuning so far is saved. {how}") from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from embedgrad.cli.settings import (
+    PROMPT,
     JudgingSettings,
     ModelSettings,
     RowSettings,
@@ -16,17 +17,20 @@ from embedgrad.cli.settings import (
     TemplateSettings,
     absolute,
     load_rows,
-    prompt_from_flag,
     required,
 )
 from embedgrad.data.splits import Parts, split
 from embedgrad.errors import SettingsError
+from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import Settings
 from embedgrad.tuning.settings import TuningSettings
 
 
 class JobSettings(Settings):
-    prompt: str | None = Field(None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder.")
+    prompt: Annotated[str | None, PROMPT] = Field(
+        None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder."
+    )
     train: RowsFile = Field(None, description="Labeled rows to tune on: JSONL, CSV, or - for JSONL on stdin.")
     validation: str | None = Field(None, description="Rows that choose the best prompt; default 20 % of --train.")
     test: str | None = Field(None, description="Rows for the final comparison; default split off --train.")
@@ -62,13 +66,22 @@ class TuneSettings(
         """With the prompt's text and with paths that will be found from anywhere. Raises SettingsError."""
         required(self, "model", "prompt", "train")
         self.frozen_positions()
-        changes: dict[str, object] = {"prompt": prompt_from_flag(self.prompt or "")}
+        changes: dict[str, object] = {}
         for name in ("train", "validation", "test"):
             if path := getattr(self, name):
                 changes[name] = absolute(path)
+        if names_a_path(self.prompt or ""):
+            changes["prompt"] = absolute(self.prompt or "")
         if Path(self.model or "").expanduser().is_dir():
             changes["model"] = absolute(self.model or "")
         return self.model_copy(update=changes)
+
+    def columns(self) -> tuple[str, ...]:
+        """Columns that every row must have: of the template these settings name, else of the prompt file's own."""
+        if self.named_template(has_chat_template=True) is None and (self.prompt or "").endswith(".safetensors"):
+            template = prompt_file.read(Path(self.prompt or "")).record.template
+            return template.source.columns[1:] if template else ()
+        return super().columns()
 
     def read_parts(self) -> Parts:
         """All rows, checked and split, without a model. Raises DataError and its kin, FileMissing."""

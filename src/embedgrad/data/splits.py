@@ -6,12 +6,12 @@ import hashlib
 import itertools
 import json
 import random
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
+from embedgrad.folding import folded
 
 LEAST_TRAIN = 8
 
@@ -116,8 +116,4 @@ def _picked(rows: Sequence[Example], numbers: Iterable[int]) -> tuple[Example, .
 
 def _key(row: Example, columns: Sequence[str]) -> tuple[str, ...]:
     shown = [row.input, *(row.columns.get(name, "") for name in columns), *(t for turn in row.history for t in turn)]
-    return tuple(map(_folded, shown))
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return tuple(map(folded, shown))

@@ -83,14 +83,17 @@ def choose(
     layouts: Sequence[Layout],
     batch_tokens: int = BATCH_TOKENS,
     say: Callable[[str], None] = lambda message: None,
+    *,
+    with_gradient: bool = True,
 ) -> Engine:
     """The engine for `layouts`: the shared prefix where the prompt comes before everything that varies and two
     rows give the plain path's loss and gradient; else the plain path. A model whose fast path fails is told to
-    `say`, once. Raises NotEnoughMemory."""
+    `say`, once. Rows that are only to be judged need no gradient, nor its memory. Raises NotEnoughMemory."""
     try:
         shared_prefix.shared_head(layouts)
         with memory_told(batch_tokens):
-            difference = _difference(model, prompt, _shortest_and_longest(layouts))
+            rows = _shortest_and_longest(layouts)
+            difference = (_difference if with_gradient else _loss_difference)(model, prompt, rows)
     except CannotShare as error:
         return Engine(model, False, f"plain path: {error}", batch_tokens)
     except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
@@ -117,6 +120,15 @@ def _difference(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -
     slow = plain.loss_and_gradient(model, prompt, [layouts])
     gradient = float((fast.gradient - slow.gradient).norm() / slow.gradient.norm().clamp_min(1e-12))
     return max(gradient, abs(fast.loss - slow.loss) / max(abs(slow.loss), 1e-12))
+
+
+def _loss_difference(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -> float:
+    """As `_difference`, of the rows' losses alone."""
+    with torch.no_grad():
+        prefix = shared_prefix.prefill(model, prompt, shared_prefix.shared_head(layouts))
+        fast = shared_prefix.row_nats(model, prefix, layouts)
+        slow = plain.row_nats(model, prompt, layouts)
+    return float(((fast - slow).abs() / slow.abs().clamp_min(1e-12)).max())
 
 
 @contextmanager

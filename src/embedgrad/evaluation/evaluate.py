@@ -93,6 +93,9 @@ def generate(
     placed = start(model, prompt, template, allow_mismatch=allow_mismatch, say=say)
     examples = [Example(row, line=n) if isinstance(row, str) else row for n, row in enumerate(inputs, start=1)]
     laid = lay_out_rows(model, placed, examples, with_target=False, answer_tokens=max_new_tokens, overlong=overlong)
+    for example, layout in zip(examples, laid, strict=True):
+        if layout is not None and layout.cut_tokens:
+            say(f"line {example.line}: the last {layout.cut_tokens} tokens of the input are cut to fit the context")
     numbers = [number for number, layout in enumerate(laid) if layout is not None]
     rows = [layout for layout in laid if layout is not None]
     answers: list[Generation | None] = [None] * len(laid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from embedgrad.data.example import Example
 from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose
 from embedgrad.engine.score import answer_nats
-from embedgrad.errors import DataError, UsageError
+from embedgrad.errors import DataError, NonFiniteLoss, UsageError
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows, stop_ids, target_ids
@@ -68,7 +69,8 @@ class Judge:
         _check_labels(task, examples)
         if score_by != "generation" and task.kind != "label":
             raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
-        longest = longest_target(model, placed, examples)
+        label_ids = tuple(target_ids(model, placed, label) for label in task.labels)
+        longest = max([longest_target(model, placed, examples), *map(len, label_ids)])
         limit = max_new_tokens or longest + ROOM_FOR_WORDS
         generates = _generates(task, score_by)
         room = max(limit, longest) if generates else longest
@@ -79,17 +81,22 @@ class Judge:
         targets = tuple(row.with_target(target_ids(model, placed, example.target or "")) for example, row in kept)
         return cls(
             model=model,
-            engine=choose(model, placed.embeddings.to(model.device), targets, batch_tokens, say),
+            engine=choose(model, placed.embeddings.to(model.device), targets, batch_tokens, say, with_gradient=False),
             task=task,
             score_by=score_by,
             max_new_tokens=limit,
             stop_ids=stop_ids(model, placed),
-            label_ids=tuple(target_ids(model, placed, label) for label in task.labels),
+            label_ids=label_ids,
             examples=tuple(example for example, _ in kept),
             rows=tuple(row for _, row in kept),
             targets=targets,
             skipped=len(examples) - len(kept),
         )
+
+    @property
+    def shortened(self) -> int:
+        """How many rows had the end of their input cut."""
+        return sum(row.cut_tokens > 0 for row in self.rows)
 
     def judge(self, embeddings: Tensor, name: str, progress: Progress = lambda done, total: None) -> Evaluation:
         """Answers, losses and Score of `embeddings` [P, D] on all rows. `progress` counts a row once for its loss,
@@ -103,6 +110,12 @@ class Judge:
             progress(done, self.work)
 
         nats = self.engine.row_nats(prompt, self.targets, count).tolist()
+        lines = [str(example.line) for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
+        if lines:
+            raise NonFiniteLoss(
+                f"The loss of {name!r} is NaN or infinite on {len(lines)} of {len(nats)} rows, at lines "
+                f"{', '.join(lines[:10])}. Look at the prompt's learning rate, or use --dtype float32."
+            )
         answers = self._answers(prompt, count)
         likeliest = self._likeliest(prompt, count)
         predictions = [self._prediction(i, nats[i], answers.get(i), likeliest.get(i)) for i in range(len(nats))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 from transformers.models.auto.modeling_auto import (
@@ -33,6 +34,19 @@ def check_causal(config: Any, label: str) -> None:
     raise NotCausal(
         f"{label} ({kind}) is {what}: it cannot continue a prompt. Use a decoder such as Qwen, Llama or GPT-2."
     )
+
+
+def check_reads_forward(lm: Any, label: str) -> None:
+    """Raises NotCausal where a later token changes what the model says at an earlier one (some decoders are read both
+    ways): padding and the loss of every row rest on that it does not."""
+    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=lm.get_input_embeddings().weight.device)
+    with torch.no_grad():
+        first, other = lm(inputs_embeds=lm.get_input_embeddings()(ids)).logits[:, 0].float()
+    tolerance = 1e-4 if lm.dtype == torch.float32 else 2e-2  # of the largest logit
+    if float((first - other).abs().max()) > tolerance * float(first.abs().max()):
+        raise NotCausal(
+            f"{label} ({lm.config.model_type}) reads a text in both directions: it cannot continue a prompt."
+        )
 
 
 def has_sliding_window(config: Any) -> bool:

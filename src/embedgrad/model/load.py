@@ -23,7 +23,7 @@ from embedgrad.errors import (
     UsageError,
     did_you_mean,
 )
-from embedgrad.model.families import check_causal
+from embedgrad.model.families import check_causal, check_reads_forward
 from embedgrad.model.fingerprint import identify, stored_elements, weight_files
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
@@ -57,8 +57,10 @@ def load_model(
         lm = _told(label, lambda: _load_weights(folder, label, torch_dtype, place))
     lm.requires_grad_(False)
     lm.eval()
-    context = getattr(config.get_text_config(), "max_position_embeddings", None) or _UNLIMITED_TOKENS
-    return FrozenModel(lm, tokenizer, identify(folder, label, commit, lm.config, tokenizer), int(context))
+    check_reads_forward(lm, label)
+    context = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
+    identity = identify(folder, label, commit, lm.config, tokenizer)
+    return FrozenModel(lm, tokenizer, identity, int(context) if context > 0 else _UNLIMITED_TOKENS)
 
 
 def _load_weights(folder: Path, label: str, dtype: torch.dtype, place: torch.device) -> Any:

@@ -44,6 +44,14 @@ class SoftPrompt:
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        rows = self.embeddings
+        if rows.ndim != 2 or 0 in rows.shape or rows.dtype != torch.float32 or rows.device.type != "cpu":
+            raise PromptError(
+                "A soft prompt's embeddings are a float32 [P, D] tensor on the CPU, neither side 0; got "
+                f"{str(rows.dtype).removeprefix('torch.')} {list(rows.shape)} on {rows.device}."
+            )
+        if self.initial_ids is not None and len(self.initial_ids) != len(self):
+            raise PromptError(f"There are {len(self.initial_ids)} initial ids for {len(self)} tokens.")
         if self.trainable is not None and len(self.trainable) != len(self):
             raise PromptError(f"The mask names {len(self.trainable)} tokens, the prompt has {len(self)}.")
         if self.trainable is not None and not any(self.trainable):

@@ -1,19 +1,9 @@
-"""The embeddings a soft prompt starts from. Everything here takes ids and an embedding table, never a model."""
+"""Starts other than a text's own rows. Everything here takes ids and an embedding table, never a model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
-
-
-def text_rows(ids: Sequence[int], table: Tensor) -> Tensor:
-    """[P, D] the rows of the text's own tokens: at step 0 the soft prompt is the text, exactly.
-
-    Source: EmbedGrad, arXiv 2508.03533, section 3 (E_p(0)).
-    """
-    return table[torch.as_tensor(ids, dtype=torch.long)].clone()
 
 
 def random_rows(tokens: int, table: Tensor, generator: torch.Generator) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from embedgrad.tasks.folding import boxed, folded
+from embedgrad.folding import folded
+from embedgrad.tasks.boxed import boxed
 from embedgrad.tasks.numbers import last_number
 from embedgrad.tasks.task import Task
 

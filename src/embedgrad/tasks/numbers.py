@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from embedgrad.tasks.folding import boxed
+from embedgrad.tasks.boxed import boxed
 
 _NUMBER = re.compile(
     r"""(?:(?<![0-9A-Za-z)\]])(?P<sign>[-−]))?        # a hyphen after a word or a number is no sign

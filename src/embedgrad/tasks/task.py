@@ -33,6 +33,10 @@ class Task:
     pattern: str | None = None
 
     def __post_init__(self) -> None:
+        given: object = self.labels
+        if isinstance(given, str):
+            raise SettingsError(f"Labels are a sequence of texts; got the single text {self.labels!r}.")
+        object.__setattr__(self, "labels", tuple(self.labels))
         if (self.kind == "label") != bool(self.labels) or (self.kind == "regex") != (self.pattern is not None):
             raise SettingsError(
                 'A task of kind "label" needs labels, one of kind "regex" a pattern, others neither; got '

@@ -10,7 +10,7 @@ from typing import Any
 
 from embedgrad.errors import NoChatTemplate, TemplateError
 from embedgrad.template.layout import Rendering, Tokenizer, token_ids
-from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template, parse_slots
+from embedgrad.template.template import PROMPT, FixedText, Segment, Slot, Template, parse_slots
 
 _MARK = re.compile("\ue000(\\w+)\ue001")
 _ANSWER = "answer"
@@ -118,6 +118,3 @@ def _end_of_turn(tokenizer: Tokenizer, messages: list[dict[str, str]]) -> tuple[
     if (ids and ids[0] in tokenizer.all_special_ids) or (ids and ids[0] in tokenizer.added_tokens_decoder):
         return ids[:1]
     return () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
-
-
-__all__ = ["INPUT", "History", "as_rendered", "render"]

@@ -67,6 +67,7 @@ class Layout:
     input: Span
     target: Span
     line: int = 0
+    cut_tokens: int = 0  # of the input, to make the row fit
 
     def __len__(self) -> int:
         return len(self.ids)

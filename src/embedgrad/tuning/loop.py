@@ -63,16 +63,22 @@ def tune_prompt(
             state = _validated(state, validate, listen)
             save(state)
         while state.finished is None:
-            state = _step(engine, layouts, state, settings, learning_rate, trainable, total, listen)
-            if state.step % every == 0 or state.step >= total:
-                state = _validated(state, validate, listen)
-            state = _ended(state, settings, total)
+            moved = _step(engine, layouts, state, settings, learning_rate, trainable, total, listen)
+            # Trap: a State whose due validation was interrupted must never be the one that is saved.
+            is_due = moved.step % every == 0 or moved.step >= total
+            state = _ended(_validated(moved, validate, listen) if is_due else moved, settings, total)
             if state.finished or time.monotonic() - saved_at >= settings.checkpoint_seconds:
                 save(state)
                 saved_at = time.monotonic()
+    except NonFiniteLoss as error:
+        error.state = state
+        raise
     except KeyboardInterrupt:
-        save(state)
-        raise Interrupted(f"Stopped after step {state.step} of {total}; everything so far is saved.") from None
+        stopped = Interrupted(f"Stopped after step {state.step} of {total}.")
+        if state.best is not None:
+            save(state)
+            stopped.state = state
+        raise stopped from None
     return state
 
 
@@ -127,7 +133,10 @@ def adam_step(state: State, gradient: Tensor, learning_rate: float) -> State:
 
 def _validated(state: State, validate: Validate, listen: Callable[[Event], None]) -> State:
     started = time.monotonic()
-    found = validate(state.embeddings, state.step)
+    try:
+        found = validate(state.embeddings, state.step)
+    except NonFiniteLoss as error:
+        raise NonFiniteLoss(f"At the validation after step {state.step}: {error}") from error
     judged = state.judged(found.accuracy, found.loss)
     listen(Validated(state.step, found.loss, found.accuracy, judged.stale == 0))
     return replace(judged, seconds=judged.seconds + time.monotonic() - started)

@@ -14,8 +14,6 @@ from torch import Tensor
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import CannotResume
 
-_TENSORS = ("embeddings", "mean", "mean_square", "best_embeddings")
-
 
 @dataclass(frozen=True, eq=False)
 class Best:

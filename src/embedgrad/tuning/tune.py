@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ from torch import Tensor
 
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
-from embedgrad.data.splits import data_sha256, split
+from embedgrad.data.splits import Parts, split
 from embedgrad.engine.plan import BATCH_TOKENS, choose
 from embedgrad.engine.rows import LossAndGradient
-from embedgrad.errors import DataError
+from embedgrad.errors import DataError, TuningError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.settings import ScoreBy
-from embedgrad.layouts import lay_out_rows, seam_report
+from embedgrad.layouts import lay_out_rows, seam_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
@@ -33,7 +33,7 @@ from embedgrad.tuning.events import Event, Listener, Validating
 from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.loop import Validation, tune_prompt
 from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.state import State, load_state, save_state
+from embedgrad.tuning.state import Best, State, load_state, save_state
 
 Say = Callable[[str], None]
 
@@ -61,7 +61,8 @@ class Run:
     def drift(self) -> float:
         """How far the vectors moved: median over tokens of ||v - v0|| / ||v0||."""
         moved = (self.prompt.embeddings - self.start.embeddings).norm(dim=1)
-        return float((moved / self.start.embeddings.norm(dim=1)).median())
+        length = self.start.embeddings.norm(dim=1)
+        return float((moved / length)[length > 0].median()) if bool((length > 0).any()) else 0.0
 
 
 def tune(
@@ -75,7 +76,8 @@ def tune(
     score_by: ScoreBy = "generation",
     max_new_tokens: int | None = None,
     overlong: Overlong = "error",
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
+    depends_on: str = "",
     listen: Listener = lambda event: None,
     before_save: Callable[[], None] = lambda: None,
     say: Say = lambda message: None,
@@ -87,14 +89,17 @@ def tune(
     examples     labeled rows or their file; `validation` rows choose the best prompt, by default 20 % of `examples`
     task         what a right answer is; default told from the targets
     checkpoint   file to save to and, where it exists, to resume from
+    depends_on   a further text that a resumed run must agree in
     before_save  called before each checkpoint is written
     settings     fields of TuningSettings: learning_rate, epochs, batch_size, ...
 
-    Raises SettingsError, DataError, OverlongRows, NonFiniteLoss, Interrupted, CannotResume, OutputError.
+    Raises SettingsError, DataError, OverlongRows, CannotResume, OutputError, NotEnoughMemory and what `start` raises;
+    NonFiniteLoss, and Interrupted after Ctrl-C, with the best prompt so far as their `prompt`.
     """
     options = checked(TuningSettings, settings, "tune")
-    train_rows, validation_rows = _rows(examples, validation, options.seed, template.columns[1:] if template else ())
     placed = start(model, prompt, template, seed=options.seed, say=say)
+    parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:])
+    train_rows, validation_rows = parts.train, parts.validation
     chosen = task or infer_task([example.target or "" for example in (*train_rows, *validation_rows)])
     laid = lay_out_rows(model, placed, train_rows, overlong=overlong)
     layouts = [layout for layout in laid if layout is not None]
@@ -110,22 +115,23 @@ def tune(
         overlong=overlong,
         batch_tokens=options.batch_tokens,
     )
-    for sentence in (seam_report(model, placed, train_rows), _skipped_words(laid, judge)):
+    for sentence in (_removed_words(parts), seam_report(model, placed, train_rows), *_fitting_words(laid, judge)):
         if sentence:
             say(sentence)
 
     embeddings = placed.embeddings.to(model.device)
     engine = choose(model, embeddings, layouts, options.batch_tokens, say)
     rate = resolve_learning_rate(options.learning_rate, model.parameters, model.table_rms)
-    identity = _inputs_sha256(model, placed, train_rows, validation_rows, options, chosen, judge)
+    identity = _inputs_sha256(model, placed, layouts, options, judge, depends_on)
     state = State.start(embeddings)
-    if checkpoint is not None and checkpoint.exists():
-        state = load_state(checkpoint, identity, model.device)
+    saved = None if checkpoint is None else Path(checkpoint)
+    if saved is not None and saved.exists():
+        state = load_state(saved, identity, model.device)
 
     def save(current: State) -> None:
-        if checkpoint is not None:
+        if saved is not None:
             before_save()
-            save_state(checkpoint, current, identity)
+            save_state(saved, current, identity)
 
     def validate(current: Tensor, step: int) -> Validation:
         judged = judge.judge(current, placed.name, lambda done, total: listen(Validating(step, done, total)))
@@ -138,18 +144,27 @@ def tune(
         listen(event)
 
     trainable = None if placed.trainable is None else torch.tensor(placed.trainable, device=model.device)
-    end = tune_prompt(engine, layouts, validate, state, options, rate, trainable=trainable, listen=heard, save=save)
+    story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, "task": chosen.kind}
+
+    def best_prompt(best: Best) -> SoftPrompt:
+        metrics: dict[str, JsonValue] = {
+            "validation_loss": best.loss,
+            "validation_accuracy": best.accuracy,
+            "validation_rows": len(judge.rows),
+            "step": best.step,
+        }
+        return placed.moved(best.embeddings, metrics, story)
+
+    try:
+        end = tune_prompt(engine, layouts, validate, state, options, rate, trainable=trainable, listen=heard, save=save)
+    except TuningError as error:
+        if isinstance(error.state, State) and error.state.best is not None:
+            error.prompt = best_prompt(error.state.best)
+        raise
     assert end.best is not None
     assert end.finished is not None
-    metrics: dict[str, JsonValue] = {
-        "validation_loss": end.best.loss,
-        "validation_accuracy": end.best.accuracy,
-        "validation_rows": len(judge.rows),
-        "step": end.best.step,
-    }
-    story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, "task": chosen.kind}
     return Run(
-        prompt=placed.moved(end.best.embeddings, metrics, story),
+        prompt=best_prompt(end.best),
         start=placed,
         events=tuple(events),
         steps=end.step,
@@ -184,46 +199,55 @@ def _rows(
     validation: Sequence[Example] | str | Path | None,
     seed: int,
     columns: Sequence[str],
-) -> tuple[Sequence[Example], Sequence[Example]]:
-    rows = load_examples(examples) if isinstance(examples, str | Path) else examples
+) -> Parts:
+    rows = load_examples(examples, columns=columns) if isinstance(examples, str | Path) else examples
     if any(example.target is None for example in rows):
         raise DataError("Tuning needs a target in every row.")
-    held_out = load_examples(validation) if isinstance(validation, str | Path) else validation
-    parts = split(rows, validation=held_out, test=(), seed=seed, columns=columns)
-    return parts.train, parts.validation
+    held_out = load_examples(validation, columns=columns) if isinstance(validation, str | Path) else validation
+    return split(rows, validation=held_out, test=(), seed=seed, columns=columns)
 
 
-def _skipped_words(laid: Sequence[Layout | None], judge: Judge) -> str | None:
-    left_out = sum(layout is None for layout in laid)
-    if not left_out and not judge.skipped:
-        return None
-    return (
-        f"Left out because they are longer than the model's context: {left_out} tuning rows, "
-        f"{judge.skipped} validation rows."
-    )
+def _removed_words(parts: Parts) -> str | None:
+    removed = parts.removed_train
+    return f"{removed} tuning rows are left out because validation has their input too." if removed else None
+
+
+def _fitting_words(laid: Sequence[Layout | None], judge: Judge) -> Iterator[str]:
+    """How many rows were left out or shortened to fit the model's context."""
+    skipped = sum(layout is None for layout in laid)
+    if skipped or judge.skipped:
+        yield (
+            f"Left out because they are longer than the model's context: {skipped} tuning rows, "
+            f"{judge.skipped} validation rows."
+        )
+    shortened = sum(layout is not None and layout.cut_tokens > 0 for layout in laid)
+    if shortened or judge.shortened:
+        yield (
+            f"Inputs whose end was cut to fit the model's context: {shortened} tuning rows, "
+            f"{judge.shortened} validation rows."
+        )
 
 
 def _inputs_sha256(
     model: FrozenModel,
     placed: SoftPrompt,
-    train: Sequence[Example],
-    validation: Sequence[Example],
+    layouts: Sequence[Layout],
     options: TuningSettings,
-    task: Task,
     judge: Judge,
+    depends_on: str,
 ) -> str:
     """Digest of all that a checkpoint depends on; how often it is saved is not part of it."""
-    digest = hashlib.sha256()
+    task = judge.task
     parts = [
-        data_sha256(train),
-        data_sha256(validation),
+        [layout.ids for layout in layouts],
+        [layout.ids for layout in judge.targets],
         model.identity.model_dump(mode="json", exclude={"name", "revision"}),
         str(model.dtype),
-        placed.template.model_dump(mode="json") if placed.template else None,
         placed.trainable,
         options.model_dump(mode="json", exclude={"checkpoint_seconds"}),
-        [task.kind, task.labels, task.pattern, judge.score_by, judge.max_new_tokens, len(judge.rows)],
+        [task.kind, task.labels, task.pattern, judge.score_by, judge.max_new_tokens],
+        depends_on,
     ]
-    digest.update(json.dumps(parts).encode())
+    digest = hashlib.sha256(json.dumps(parts).encode())
     digest.update(placed.embeddings.numpy().tobytes())
     return digest.hexdigest()

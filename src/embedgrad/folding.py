@@ -8,8 +8,6 @@ import unicodedata
 # Trap: NFKC sorts runs of combining marks in quadratic time, so a word is folded in pieces of 256 characters
 # (test_reading_takes_linear_time).
 _PIECE = re.compile(r"\s++|\S{1,256}+")
-_BOX = "\\boxed{"
-_BRACE = re.compile(r"[{}]")
 
 
 def folded(text: str) -> str:
@@ -17,17 +15,3 @@ def folded(text: str) -> str:
     if not text.isascii():
         text = "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
     return " ".join(text.casefold().split())
-
-
-def boxed(text: str) -> str | None:
-    """What stands in the braces of the last `\\boxed{...}`; all that follows where they are never closed."""
-    start = text.rfind(_BOX)
-    if start < 0:
-        return None
-    start += len(_BOX)
-    depth = 1
-    for brace in _BRACE.finditer(text, start):
-        depth += 1 if brace.group() == "{" else -1
-        if depth == 0:
-            return text[start : brace.start()]
-    return text[start:]
