@@ -14,7 +14,7 @@ from documents import DOCUMENTS, ROOT, Block, blocks, name
 import embedgrad as eg
 
 VERBS = ("tune", "evaluate", "generate", "inspect")
-NOT_OURS = {"--index-url"}  # flags of pip
+NOT_OURS = {"--index-url", "--sentences"}  # flags of pip and of a benchmark
 REASONS = ("installs", "download", "needs ../shared", "GPU")
 
 
