@@ -19,6 +19,8 @@ PART = ".part"  # ends the name of a file that is being written
 def write_file(path: Path, data: bytes) -> None:
     """Put `data` at `path`, atomically and durably. Raises OutputError; the old file then stays as it was."""
     target = Path(os.path.realpath(path))  # through a link: replace what it names, not the link
+    if target.exists() and not target.is_file():
+        raise OutputError(f"Could not write {path}: it is there and no ordinary file. Choose another name.")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PART}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)

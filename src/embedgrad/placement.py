@@ -164,4 +164,5 @@ def _freeze(prompt: SoftPrompt, frozen: Sequence[int]) -> SoftPrompt:
     if outside:
         raise UsageError(f"There is no token {outside[0]} to freeze: the prompt has {len(prompt)}, counted from 0.")
     kept = {i % len(prompt) for i in frozen}
-    return replace(prompt, trainable=tuple(i not in kept for i in range(len(prompt))))
+    before = prompt.trainable or (True,) * len(prompt)  # what the prompt's file keeps stays kept
+    return replace(prompt, trainable=tuple(moves and i not in kept for i, moves in enumerate(before)))

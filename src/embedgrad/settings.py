@@ -61,4 +61,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 def write_toml(path: Path, settings: Settings) -> None:
     """All resolved values but the unset ones (TOML has no null), atomically."""
     values = settings.model_dump(mode="json", exclude_none=True)
-    write_file(path, tomli_w.dumps(values, multiline_strings=False).encode())
+    try:
+        data = tomli_w.dumps(values, multiline_strings=False).encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(
+            f"A setting is not valid UTF-8 ({error.object!a}), so it cannot be kept. Rename it."
+        ) from error
+    write_file(path, data)

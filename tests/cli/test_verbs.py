@@ -273,9 +273,62 @@ def test_a_flag_with_a_wrong_value(capsys):
 def test_settings_of_a_run_leave_nothing_to_defaults(work):
     settings = tomllib.loads((work / "run" / "settings.toml").read_text())
     assert settings["task"] == "label"
-    assert settings["labels"] == ["negative", "positive"]
     assert float(settings["learning_rate"]) > 0
     assert settings["max_new_tokens"] == 4
+
+
+def test_whatever_the_rows_tuning_ends_with_a_result(work, model, tmp_path):
+    """Targets with spaces around them, and a label that only a removed duplicate has: both were failures at the end."""
+    data = rows.sentiment(60)
+    data[3]["label"] += " "
+    duplicate = {"text": rows.sentiment(1, first=500)[0]["text"], "label": "neutral"}
+    rows.write_jsonl(tmp_path / "train.jsonl", [*data, duplicate])
+    arguments = ["tune", "--model", model, "--prompt", "Good?", "--train", str(tmp_path / "train.jsonl"), "--quiet"]
+    rows.write_jsonl(tmp_path / "v.jsonl", rows.sentiment(20, first=900))
+    further = ["--test", str(work / "test.jsonl"), "--validation", str(tmp_path / "v.jsonl"), "--task", "label"]
+    assert main([*arguments, *further, "--min-steps", "2", "--epochs", "0.1", "--output", str(tmp_path / "r")]) == 0
+    assert json.loads((tmp_path / "r" / "result.json").read_text())["rows"]["removed_duplicates"] == 1
+
+
+def test_a_prompt_file_brings_the_columns_of_its_template(model, tmp_path):
+    data = [
+        {"input": f"question {i % 3}", "title": f"book {i}", "output": "yes" if i % 2 else "no"} for i in range(160)
+    ]
+    rows.write_jsonl(tmp_path / "train.jsonl", data)
+    common = ["tune", "--model", model, "--train", str(tmp_path / "train.jsonl"), "--min-steps", "2", "--epochs", "0.1"]
+    first = ["--prompt", "Good?", "--template", "{prompt}\\n\\n{title}\\n{input}", "--output", str(tmp_path / "a")]
+    second = ["--prompt", str(tmp_path / "a"), "--output", str(tmp_path / "b")]
+    for arguments in (first, second):
+        assert main([*common, *arguments, "--quiet"]) == 0
+    counts = [json.loads((tmp_path / run / "result.json").read_text())["rows"] for run in ("a", "b")]
+    assert counts[0] == counts[1] == {"train": 60, "validation": 50, "test": 50, "removed_duplicates": 0}
+
+
+def test_rows_that_do_not_fit_are_not_counted(capsys, work, model, tmp_path):
+    data = rows.sentiment(80)
+    for row in data[:20]:
+        row["text"] += " word" * 600
+    rows.write_jsonl(tmp_path / "train.jsonl", data)
+    files = ["--train", str(tmp_path / "train.jsonl"), "--test", str(work / "test.jsonl")]
+    rows.write_jsonl(tmp_path / "v.jsonl", rows.sentiment(20, first=900))
+    arguments = ["--validation", str(tmp_path / "v.jsonl"), "--overlong", "skip", "--epochs", "1", "--min-steps", "1"]
+    command = ["tune", "--model", model, "--prompt", "Good?", *files, *arguments, "--output", str(tmp_path / "r")]
+    assert main([*command, "--max-new-tokens", "2"]) == 0
+    told = capsys.readouterr().err
+    assert "up to 4 steps of 16 rows (1.07 epochs)" in told
+    assert "Left out because they are longer than the model's context: 20 tuning rows, 0 validation rows." in told
+    result = json.loads((tmp_path / "r" / "result.json").read_text())
+    assert (result["steps"], result["rows"]["train"]) == (4, 60)
+
+
+def test_a_moved_run_finds_the_rows_that_came_through_stdin(model, tmp_path, monkeypatch):
+    data = b"".join(json.dumps(row).encode() + b"\n" for row in rows.sentiment(120))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    arguments = ["tune", "--model", model, "--prompt", "Good?", "--train", "-", "--min-steps", "2", "--epochs", "0.1"]
+    assert main([*arguments, "--output", str(tmp_path / "old"), "--quiet"]) == 0
+    (tmp_path / "old" / "result.json").unlink()
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert main(["tune", "--resume", str(tmp_path / "new"), "--quiet"]) == 0
 
 
 def test_two_files_of_one_name_are_told_apart(capsys, work, model, tmp_path):

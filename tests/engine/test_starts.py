@@ -121,3 +121,11 @@ def test_a_mask_of_another_length() -> None:
 def test_vocabulary_ids_take_every_ordinary_token_at_most_once() -> None:
     ids = vocabulary_ids(4, 6, frozenset({1, 3}), torch.Generator().manual_seed(0))
     assert sorted(ids) == [0, 2, 4, 5]
+
+
+def test_freezing_adds_to_what_a_prompt_already_keeps(tiny_model) -> None:
+    model = tiny_model("qwen2")
+    first = eg.start(model, "Answer with one word.", frozen=[0])
+    again = eg.start(model, first, frozen=[-1])
+    assert again.trainable is not None
+    assert [i for i, moves in enumerate(again.trainable) if not moves] == [0, len(first) - 1]

@@ -176,6 +176,10 @@ def test_full_disk(capsys, models, here, monkeypatch, full_at):
     [
         (["--epoks", "3"], "Unknown option: --epoks. Did you mean --epochs? See --help."),
         (["--freeze", "1-x"], "--freeze takes token positions like 0-3,7, counted from 0; got '1-x'."),
+        (["--freeze", "5-3"], "--freeze takes token positions like 0-3,7, counted from 0; got '5-3'."),
+        (["--freeze", "²"], "--freeze takes token positions like 0-3,7, counted from 0; got '²'."),
+        (["--freeze", "0-99999999999"],
+         "--freeze takes token positions like 0-3,7, counted from 0; got '0-99999999999'."),
         (["--freeze", "99"], "There is no token 99 to freeze: the prompt has 11, counted from 0."),
         (["--layout", "text", "--system", "Be kind."],
          "--system needs --layout chat: plain text has no system message."),
@@ -188,6 +192,13 @@ def test_full_disk(capsys, models, here, monkeypatch, full_at):
 def test_bad_usage(capsys, models, here, arguments, message):
     assert failure(capsys, models, "--train", "train.jsonl", *arguments, code=2) == message
     assert left(here) == ["train.jsonl"]
+
+
+def test_a_prompt_that_is_not_utf_8(capsys):
+    assert main(["generate", "--model", "some", "--prompt", "caf\udce9 now", "Hi"]) == 2
+    assert capsys.readouterr().err == (
+        "embedgrad: The prompt 'caf\\udce9 now' is not valid UTF-8. Set a UTF-8 locale, or put it into a file: @FILE.\n"
+    )
 
 
 def test_what_must_be_given(capsys):

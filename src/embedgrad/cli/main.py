@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,9 @@ def app() -> App:
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
     debug = "--debug" in arguments
+    for stream in (sys.stdout, sys.stderr):  # answers hold any script, whatever the locale
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app()([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
         sys.stdout.flush()

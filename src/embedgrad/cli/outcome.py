@@ -47,7 +47,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
         peak_bytes=peak_bytes(outcome.model.device),
         versions=versions(),
         rows=RowCounts(
-            train=len(parts.train),
+            train=len(parts.train) - run.skipped,
             validation=len(parts.validation),
             test=outcome.after.score.total,
             removed_duplicates=parts.removed_train + parts.removed_validation,

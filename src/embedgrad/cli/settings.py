@@ -40,6 +40,10 @@ def _prompt_from_flag(given: str) -> str:
             raise FileMissing(
                 f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
             ) from error
+    if not given.isascii() and any("\ud800" <= character <= "\udfff" for character in given):
+        raise SettingsError(
+            f"The prompt {given!a} is not valid UTF-8. Set a UTF-8 locale, or put it into a file: @FILE."
+        )
     return absolute(given) if names_a_path(given) else given
 
 

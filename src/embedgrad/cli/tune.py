@@ -48,6 +48,8 @@ def tune(
             raise SettingsError("--resume continues a run with its own settings: give no others with it.")
         folder = RunFolder.open(resume)
         job = checked(TuneSettings, read_toml(folder.file(SETTINGS)), str(folder.file(SETTINGS)))
+        if folder.file(ROWS).is_file():  # rows from stdin are wherever the folder is now
+            job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
         if folder.file(RESULT).exists():
             _show_again(folder, job, terminal)
         else:
@@ -86,12 +88,13 @@ class Prepared:
     start: SoftPrompt
     baseline: SoftPrompt
     task: Task
+    tuned_rows: int
 
 
 def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     """Load the model and place the prompt. Whatever could fail at the end is tried here: every row must fit."""
     from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
-    from embedgrad.layouts import check_lengths
+    from embedgrad.layouts import check_lengths, lay_out_rows
     from embedgrad.model.load import load_model
     from embedgrad.placement import start
     from embedgrad.tuning.learning_rate import resolve_learning_rate
@@ -115,16 +118,19 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     text = first if job.start == "text" else start(model, job.prompt or "", template)
     limit = job.max_new_tokens or longest_target(model, first, everything) + ROOM_FOR_WORDS
     rate = resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms)
-    for sentence in _opening(job, parts, model, first, task, rate):
+    fitting = [row for row in lay_out_rows(model, first, parts.train, overlong="skip") if row is not None]
+    tuned_rows = len(parts.train) if job.overlong == "truncate-input" else max(len(fitting), 1)
+    for sentence in _opening(job, parts, model, first, task, rate, tuned_rows):
         terminal.note(sentence)
     if job.overlong == "error":
         for prompt in dict.fromkeys((text, first)):
             check_lengths(model, prompt, {"tuning": parts.train, "validation": parts.validation, "test": parts.test})
             check_lengths(model, prompt, {"validation": parts.validation, "test": parts.test}, answer_tokens=limit)
-    found = {"task": task.kind, "labels": task.labels or None, "pattern": task.pattern, "max_new_tokens": limit}
+    # Labels that were told from the rows are told from them again: as a setting they would refuse removed duplicates.
+    found = {"task": task.kind, "pattern": task.pattern, "max_new_tokens": limit}
     found |= {"revision": model.identity.revision, "dtype": str(model.dtype).removeprefix("torch.")}
     resolved = job.model_copy(update={**found, "learning_rate": repr(rate)})
-    return Prepared(resolved, model, first, text, task)
+    return Prepared(resolved, model, first, text, task, tuned_rows)
 
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
@@ -133,7 +139,7 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
     from embedgrad.tuning.tune import tune as tune_rows
 
     first_step = saved_step(folder.file(CHECKPOINT))
-    total = job.total_steps(len(parts.train))
+    total = job.total_steps(prepared.tuned_rows)
     with (
         MetricsFile(folder.file(METRICS), first_step) as metrics,
         terminal.progress("tuning", total, max(first_step, 0)) as progress,
@@ -189,7 +195,7 @@ def _compare(
 
 
 def _opening(
-    job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPrompt, task: Task, rate: float
+    job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPrompt, task: Task, rate: float, tuned_rows: int
 ) -> Iterator[str]:
     """What is about to happen, in a few lines."""
     removed = parts.removed_train + parts.removed_validation
@@ -204,8 +210,8 @@ def _opening(
         f"{model.identity.name}: {model.parameters:,} parameters, frozen, {dtype} on {model.device}; prompt of "
         f"{len(first)} tokens"
     )
-    steps = job.total_steps(len(parts.train))
-    epochs = steps * job.batch_size / len(parts.train)
+    steps = job.total_steps(tuned_rows)
+    epochs = steps * job.batch_size / tuned_rows
     yield (
         f"up to {steps} steps of {job.batch_size} rows ({epochs:.3g} epochs), learning rate {rate:.3g} "
         f"({rate / model.table_rms:.2g}rms)"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
+from embedgrad import runs
 from embedgrad.cli.settings import (
     PROMPT,
     JudgingSettings,
@@ -22,7 +24,7 @@ from embedgrad.cli.settings import (
 from embedgrad.data.splits import Parts, split
 from embedgrad.errors import SettingsError
 from embedgrad.prompt import file as prompt_file
-from embedgrad.prompt.naming import names_a_path
+from embedgrad.prompt.naming import ENDING, names_a_path
 from embedgrad.settings import Settings
 from embedgrad.tuning.settings import TuningSettings
 
@@ -48,9 +50,10 @@ class StartSettings(Settings):
         """ "0-3,7" -> (0, 1, 2, 3, 7). Raises SettingsError."""
         found: list[int] = []
         for piece in (self.freeze or "").replace(" ", "").split(","):
-            first, dash, last = piece.partition("-")
-            if first.isdigit() and (last.isdigit() or not dash):
-                found.extend(range(int(first), int(last or first) + 1))
+            match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", piece)
+            low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+            if low <= high:
+                found.extend(range(low, high + 1))
             elif piece:
                 raise SettingsError(f"--freeze takes token positions like 0-3,7, counted from 0; got {self.freeze!r}.")
         return tuple(found)
@@ -78,10 +81,12 @@ class TuneSettings(
 
     def columns(self) -> tuple[str, ...]:
         """Columns that every row must have: of the template these settings name, else of the prompt file's own."""
-        if self.named_template(has_chat_template=True) is None and (self.prompt or "").endswith(".safetensors"):
-            template = prompt_file.read(Path(self.prompt or "")).record.template
-            return template.source.columns[1:] if template else ()
-        return super().columns()
+        path = Path(self.prompt or "")
+        if self.named_template(has_chat_template=True) is not None or not names_a_path(self.prompt or ""):
+            return super().columns()
+        file = path / runs.PROMPT if path.is_dir() else path
+        template = prompt_file.read(file).record.template if file.suffix == ENDING and file.exists() else None
+        return template.source.columns[1:] if template else ()
 
     def read_parts(self) -> Parts:
         """All rows, checked and split, without a model. Raises DataError and its kin, FileMissing."""

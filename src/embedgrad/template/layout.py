@@ -27,8 +27,8 @@ Tokenizer = Any  # a transformers fast tokenizer; only called, never imported he
 class RenderedTemplate(Shape):
     """A template as the model reads it: the source, its segments with ids, and what ends every target.
 
-    Stored with the prompt, so that a later change of the chat template (or today's date in it) changes nothing; only rows
-    with earlier chat turns are rendered anew, around their turns.
+    Stored with the prompt, so that a later change of the chat template (or today's date in it) changes nothing; only
+    rows with earlier chat turns are rendered anew, around their turns.
     """
 
     source: Template
