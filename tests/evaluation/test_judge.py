@@ -138,16 +138,17 @@ def test_a_prompt_that_is_not_finite_is_told(model, prompt):
     )
 
 
-def test_a_label_longer_than_every_target_still_fits(tiny_model):
-    gpt2 = tiny_model("gpt2")  # learned positions: one token too many is an error there
-    labels = eg.Task("label", labels=("positive", "negative", "one.\n\ntwo " * 40 + "end"))
-    room = gpt2.context_tokens - len(gpt2.tokenizer(labels.labels[2])["input_ids"])
-    text = "x " * (room // 2 - 40)
-    found = eg.evaluate(gpt2, "Good?", [eg.Example(text, "positive")], labels, score_by="likelihood", overlong="skip") \
-        if len(gpt2.tokenizer(text)["input_ids"]) < room - 40 else None  # fmt: skip
-    assert found is None or found.score.total == 1
-    with pytest.raises(DataError):
-        eg.evaluate(gpt2, "Good?", [eg.Example("x " * 500, "positive")], labels, score_by="likelihood", overlong="skip")
+def test_room_is_kept_for_the_longest_label_not_only_for_the_targets(tiny_model):
+    gpt2 = tiny_model("gpt2")  # learned positions: one token too many is an IndexError there
+    labels = eg.Task("label", labels=("positive", "negative", "neither " * 60 + "nor"))
+    long_label = len(gpt2.tokenizer(labels.labels[2])["input_ids"])
+    row = eg.Example("x" * 400, "positive", line=1)
+    row_tokens = len(gpt2.tokenizer(row.input)["input_ids"])
+    assert row_tokens + 60 < gpt2.context_tokens < row_tokens + long_label
+    with pytest.raises(OverlongRows):
+        eg.evaluate(gpt2, "Good?", [row], labels, score_by="likelihood")
+    short = eg.Task("label", labels=labels.labels[:2])
+    assert eg.evaluate(gpt2, "Good?", [row], short, score_by="likelihood").score.total == 1
 
 
 def test_shortened_inputs_are_counted(model):
