@@ -80,18 +80,14 @@ def test_public_names_exist(document: Path) -> None:
 
 
 def test_no_path_of_one_machine_is_written_down() -> None:
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    if tracked.returncode:
-        pytest.skip("not a git checkout")
+    rooms = ("src", "tests", "docs", "examples", "benchmarks", "tools", ".ci")
+    files = [*ROOT.glob("*"), *(file for room in rooms for file in (ROOT / room).rglob("*"))]
     homes = re.compile(
         "|".join(["/" + r"home/\w", "/" + r"Users/\w", "/" + "root/", "/" + "work/", "/" + "tmp/w/"]).encode()
     )
-    found = []
-    for path in filter(None, tracked.stdout.split("\0")):
-        file = ROOT / path
-        if file.is_file() and homes.search(file.read_bytes()):
-            found.append(path)
-    assert found == []
+    written = [file for file in files if file.is_file() and file.suffix != ".pyc"]
+    assert len(written) > 100
+    assert [file for file in written if homes.search(file.read_bytes())] == []
 
 
 def test_documents_carry_no_unfilled_place() -> None:

@@ -118,8 +118,9 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     text = first if job.start == "text" else start(model, job.prompt or "", template)
     limit = job.max_new_tokens or longest_target(model, first, everything) + ROOM_FOR_WORDS
     rate = resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms)
-    fitting = [row for row in lay_out_rows(model, first, parts.train, overlong="skip") if row is not None]
-    tuned_rows = len(parts.train) if job.overlong == "truncate-input" else max(len(fitting), 1)
+    tuned_rows = len(parts.train)
+    if job.overlong == "skip":
+        tuned_rows -= lay_out_rows(model, first, parts.train, overlong="skip").count(None)
     for sentence in _opening(job, parts, model, first, task, rate, tuned_rows):
         terminal.note(sentence)
     if job.overlong == "error":
@@ -211,7 +212,7 @@ def _opening(
         f"{len(first)} tokens"
     )
     steps = job.total_steps(tuned_rows)
-    epochs = steps * job.batch_size / tuned_rows
+    epochs = steps * job.batch_size / max(tuned_rows, 1)  # without any row, tune says so
     yield (
         f"up to {steps} steps of {job.batch_size} rows ({epochs:.3g} epochs), learning rate {rate:.3g} "
         f"({rate / model.table_rms:.2g}rms)"
