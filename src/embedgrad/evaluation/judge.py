@@ -19,7 +19,7 @@ from embedgrad.layouts import lay_out_rows, stop_ids, target_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_by_meaning, read_strict
-from embedgrad.tasks.grade import is_correct
+from embedgrad.tasks.grade import is_correct, is_meant
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Layout, Overlong
 
@@ -163,7 +163,7 @@ class Judge:
             prediction=read,
             correct=is_correct(task, read, target) if task.has_metric else None,
             meant=meant,
-            meant_correct=is_correct(task, meant, target) if has_meaning else None,
+            meant_correct=is_meant(task, meant, target) if has_meaning else None,
             likeliest=likeliest,
             truncated=truncated,
             nats=nats,

@@ -44,7 +44,8 @@ def read_strict(task: Task, output: str) -> str | None:
 
 
 def read_by_meaning(task: Task, output: str) -> str | None:
-    """The one label that `output` mentions; None for none, for two, and for tasks without `has_meaning`.
+    """The one label that `output` mentions by itself or by an accepted form; None for none and for two. With
+    `by_number`, the last number, in `\\boxed{}` first. None for tasks without `has_meaning`.
 
     Forms of letters, case, whitespace, hyphens and underscores inside a label do not matter. A label within
     another word (`joy` in `joyful`, `toxic` in `non-toxic`) is not mentioned, and where labels overlap the
@@ -54,9 +55,11 @@ def read_by_meaning(task: Task, output: str) -> str | None:
     """
     if not task.has_meaning:
         return None
+    if task.by_number:
+        return last_number(output)
     text = folded(output)
     for part in (_after_marker(text), text):
-        mentioned = _mentioned(task.labels, part)
+        mentioned = _mentioned(task.forms, part)
         if mentioned:
             return mentioned.pop() if len(mentioned) == 1 else None
     return None
@@ -83,18 +86,18 @@ def _after_marker(text: str) -> str:
     return text[last.end() :]
 
 
-def _mentioned(labels: tuple[str, ...], text: str) -> set[str]:
-    pattern, by_form = _label_pattern(labels)
+def _mentioned(forms: tuple[tuple[str, str], ...], text: str) -> set[str]:
+    pattern, by_form = _form_pattern(forms)
     return {label for match in pattern.finditer(text) for label in by_form[_form(match.group())]}
 
 
 @lru_cache(maxsize=32)
-def _label_pattern(labels: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, tuple[str, ...]]]:
-    """One pattern for all labels, longest first, and the labels by the form they have in common."""
+def _form_pattern(forms: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], dict[str, tuple[str, ...]]]:
+    """One pattern for all forms, longest first, and the labels by the form they have in common."""
     by_form: dict[str, tuple[str, ...]] = {}
-    for label in labels:
-        form = _form(folded(label))
-        by_form[form] = (*by_form.get(form, ()), label)
+    for written, label in forms:
+        form = _form(folded(written))
+        by_form[form] = tuple(dict.fromkeys((*by_form.get(form, ()), label)))
     longest_first = sorted(by_form, key=len, reverse=True)
     return re.compile("|".join(map(_bounded, longest_first))), by_form
 

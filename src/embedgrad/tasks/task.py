@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from embedgrad.errors import SettingsError
+from embedgrad.folding import folded
 from embedgrad.tasks.numbers import ends_in_number, last_number
 
 Kind = Literal["label", "number", "exact", "regex", "text"]
@@ -22,15 +23,20 @@ class Task:
     label    the output is one of `labels`
     number   the last number of the output is the target's
     exact    the output is the target, surrounding whitespace aside
-    regex    what the last match of `pattern` holds (group 1, else all of it) is the target
+    regex    what the last match of `pattern` holds (group 1, else all of it) is the target, or what it holds there
     text     free text: no metric, only the loss
 
-    Raises SettingsError for labels or a pattern that cannot work or do not belong to the kind.
+    By meaning, labels are also told from other words for them: `accepted` maps a label to such forms. An answer of
+    kind exact or regex can be read `by_number`: right by meaning if its last number is the target's.
+
+    Raises SettingsError for labels, forms or a pattern that cannot work or do not belong to the kind.
     """
 
     kind: Kind
     labels: tuple[str, ...] = ()
     pattern: str | None = None
+    accepted: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
+    by_number: bool = False
 
     def __post_init__(self) -> None:
         given: object = self.labels
@@ -54,6 +60,16 @@ class Task:
             except (re.error, RecursionError, OverflowError) as error:
                 raise SettingsError(f"The pattern {self.pattern!r} is no regular expression: {error}.") from error
 
+        if self.by_number and self.kind not in ("exact", "regex"):
+            raise SettingsError(f"Only exact and regex answers can be read by_number; got kind {self.kind!r}.")
+        object.__setattr__(self, "accepted", {label: tuple(forms) for label, forms in self.accepted.items()})
+        _check_forms(self.labels, self.accepted)
+
+    @property
+    def forms(self) -> tuple[tuple[str, str], ...]:
+        """(form, label): every text that means a label, the label itself first."""
+        return tuple((form, label) for label in self.labels for form in (label, *self.accepted.get(label, ())))
+
     @property
     def has_metric(self) -> bool:
         """Whether an output can be right or wrong."""
@@ -61,8 +77,22 @@ class Task:
 
     @property
     def has_meaning(self) -> bool:
-        """Whether outputs can also be read by meaning (`read_by_meaning`): labels only."""
-        return self.kind == "label"
+        """Whether outputs can also be read by meaning (`read_by_meaning`): labels, and what is read by number."""
+        return self.kind == "label" or self.by_number
+
+
+def _check_forms(labels: Sequence[str], accepted: Mapping[str, Sequence[str]]) -> None:
+    unknown = [label for label in accepted if label not in labels]
+    if unknown:
+        raise SettingsError(f"There are accepted forms for {unknown[0]!r}, which is none of the labels.")
+    meant: dict[str, str] = {folded(label): label for label in labels}
+    for label, forms in accepted.items():
+        for form in forms:
+            if not form.strip():
+                raise SettingsError(f"An accepted form of {label!r} is empty.")
+            other = meant.setdefault(folded(form), label)
+            if other != label:
+                raise SettingsError(f"The accepted form {form!r} of {label!r} also means {other!r}.")
 
 
 def infer_task(targets: Sequence[str]) -> Task:
