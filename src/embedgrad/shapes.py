@@ -71,6 +71,31 @@ class Comparison(Shape):
         return f"{self.difference:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, {p}"
 
 
+class TrialComparisons(Shape):
+    """The tuned prompt minus the first written one, and minus the best written one, in strict accuracy."""
+
+    after_vs_before: Comparison
+    after_vs_best_written: Comparison
+
+
+class TrialResult(Shape):
+    """One task of `embedgrad demo --json`. All Scores are on `test_rows` rows that nothing was chosen on.
+
+    `before` is the first written prompt, `best_written` the best of them on the validation rows, `after` the tuned
+    one. `majority` and `bag_of_words` are accuracies (fractions of the test rows) without any language model.
+    """
+
+    name: str
+    test_rows: int
+    before: Score
+    best_written: Score
+    after: Score
+    majority: float
+    bag_of_words: float
+    comparisons: TrialComparisons
+    seconds: float
+
+
 def _hex_digest(value: str) -> str:
     if len(value) != 64 or set(value) - set("0123456789abcdef"):
         raise ValueError("expected 64 lower-case hex digits")

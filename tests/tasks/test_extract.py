@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from embedgrad.tasks.extract import read_by_meaning, read_strict
-from embedgrad.tasks.grade import is_correct
+from embedgrad.tasks.grade import is_correct, is_meant
 from embedgrad.tasks.numbers import last_number, number_value
 from embedgrad.tasks.task import Task
 
@@ -76,6 +76,39 @@ def test_strict_label(output, label):
 )
 def test_label_by_meaning(task, output, label):
     assert read_by_meaning(task, output) == label
+
+
+ROUTES = Task("label", labels=("care", "thanks"), accepted={"care": ("sad", "in a bad mood"), "thanks": ("happy",)})
+
+
+@pytest.mark.parametrize(
+    ("output", "label"),
+    [
+        ("care", "care"),
+        ("The writer feels sad.", "care"),
+        ("In a bad  mood", "care"),
+        ("sad, so care", "care"),
+        ("sad, not happy", None),
+        ("sad. The answer is: happy", "thanks"),
+        ("sadly", None),
+        ("billing", None),
+    ],
+)
+def test_accepted_forms_mean_their_label(output, label):
+    assert read_by_meaning(ROUTES, output) == label
+    assert read_strict(ROUTES, output) == (output if output in ROUTES.labels else None)
+
+
+def test_a_worked_target_is_read_by_the_pattern_and_its_number_by_meaning():
+    task = Task("regex", pattern=r"Order: (\d+ [a-z]+)$", by_number=True)
+    target = "The boxes hold 4 * 6 = 24 pens. Order: 24 pens"
+    assert is_correct(task, read_strict(task, "6 * 4 = 24. Order: 24 pens"), target)
+    assert is_correct(task, read_strict(task, "Order: 24 pens"), "24 pens")
+    assert not is_correct(task, read_strict(task, "Order: 24 cups"), target)
+    assert is_meant(task, read_by_meaning(task, r"So it is \boxed{24}"), target)
+    assert is_meant(task, read_by_meaning(task, "Order: 24 cups"), target)
+    assert not is_meant(task, read_by_meaning(task, "24 or 25"), target)
+    assert not is_meant(task, read_by_meaning(task, "none"), target)
 
 
 def test_meaning_is_for_labels_only():

@@ -86,3 +86,23 @@ def test_macro_f1_by_hand():
 def test_macro_f1_refuses(predictions, targets, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         macro_f1(predictions, targets, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"accepted": {"maybe": ("perhaps",)}}, "There are accepted forms for 'maybe', which is none of the labels."),
+        ({"accepted": {"yes": (" ",)}}, "An accepted form of 'yes' is empty."),
+        ({"accepted": {"yes": ("NO",)}}, "The accepted form 'NO' of 'yes' also means 'no'."),
+        ({"accepted": {"yes": ("y",), "no": ("Y",)}}, "The accepted form 'Y' of 'no' also means 'yes'."),
+        ({"by_number": True}, "Only exact and regex answers can be read by_number; got kind 'label'."),
+    ],
+)
+def test_accepted_forms_that_cannot_work(options, message):
+    with pytest.raises(SettingsError) as error:
+        Task("label", labels=("yes", "no"), **options)
+    assert str(error.value) == message
+
+
+def test_a_task_with_accepted_forms_can_still_be_hashed():
+    assert hash(Task("label", labels=("yes",), accepted={"yes": ("y",)}))

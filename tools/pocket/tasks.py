@@ -14,8 +14,12 @@ from math import ceil
 from pathlib import Path
 from random import Random
 
+from tools.pocket.arithmetic import FAMILY as ARITHMETIC
+from tools.pocket.causal import FAMILY as CAUSAL
+from tools.pocket.emotion import FAMILY as EMOTION
 from tools.pocket.kinds import Family, Item
-from tools.pocket.mixture import ARITHMETIC, CAUSAL, EMOTION, SENTIMENT, draw_item
+from tools.pocket.mixture import draw_item
+from tools.pocket.sentiment import FAMILY as SENTIMENT
 
 ROWS = {"train": 480, "validation": 160, "test": 400}
 TASKS = Path(__file__).parents[2] / "src/embedgrad/pocket/tasks"

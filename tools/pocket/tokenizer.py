@@ -8,7 +8,10 @@ from random import Random
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from tools.pocket.mixture import CAUSAL, EMOTION, SENTIMENT, draw_document
+from tools.pocket.causal import FAMILY as CAUSAL
+from tools.pocket.emotion import FAMILY as EMOTION
+from tools.pocket.mixture import draw_document
+from tools.pocket.sentiment import FAMILY as SENTIMENT
 from tools.pocket.words import ALL_WORDS
 
 VOCABULARY_SIZE = 4096

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ from tools.pocket.batches import Batch, stream
 from tools.pocket.mixture import draw_document
 from tools.pocket.tokenizer import train_tokenizer
 
+PACKAGED = Path(__file__).parents[2] / "src/embedgrad/pocket/model"
 PEAK_LEARNING_RATE = 4e-3
 WARM_UP_STEPS = 150
 SAVE_EVERY_STEPS = 250
 WATCH_EVERY_STEPS = 250
-_WATCHED = 1200
+WATCHED = 1200
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Optimizers:
         for optimizer in (self.matrices, self.others):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
-            optimizer.step()
+            optimizer.step()  # type: ignore[no-untyped-call]
             optimizer.zero_grad(set_to_none=True)
 
 
@@ -101,7 +103,7 @@ def learning_rate(step: int, steps: int) -> float:
 def watch(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, float]:
     """Share of held-out documents answered exactly, by source: the trained instructions only, none of the demo's."""
     rng = Random("watched")
-    documents = [draw_document(rng, held_out=True) for _ in range(_WATCHED)]
+    documents = [draw_document(rng, held_out=True) for _ in range(WATCHED)]
     model.eval()
     right: dict[str, list[bool]] = {}
     rows = [[i for part in d.parts for i in tokenizer(part).input_ids] for d in documents]
@@ -189,8 +191,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("build/pocket"))
     parser.add_argument("--steps", type=int, default=5200)
+    parser.add_argument("--install", action="store_true", help="put the model into the package")
     given = parser.parse_args()
     train(given.output, given.steps)
+    if given.install:
+        shutil.copytree(given.output / "model", PACKAGED, dirs_exist_ok=True)
+        print(f"installed into {PACKAGED}; write the tasks' rows with python -m tools.pocket.tasks")
 
 
 if __name__ == "__main__":

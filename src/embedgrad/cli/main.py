@@ -20,6 +20,7 @@ from embedgrad.settings import describe
 _HELP = """Tune the token embeddings of the prompt you already have, the model frozen.
 
 Start with:
+    embedgrad demo
     embedgrad tune --model MODEL --prompt "..." --train train.jsonl --test test.jsonl
 """
 _EPILOGUE = "Every verb has --help with an example, --json and --quiet. --debug shows tracebacks."
@@ -27,6 +28,11 @@ _EPILOGUE = "Every verb has --help with an example, --json and --quiet. --debug 
 # Each verb is the function of its name in the module of its name, imported when it is used; its help stands here
 # so that `embedgrad --help` imports none of them.
 _VERBS = {
+    "demo": """Show the gain on eight small tasks with the bundled model: offline, in two minutes or so.
+
+For example:
+    embedgrad demo --output demo
+""",
     "tune": """Tune a prompt on labeled rows, and measure the gain on rows it has not seen.
 
 For example:

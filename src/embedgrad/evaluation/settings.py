@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field, PositiveInt
@@ -22,6 +23,12 @@ class EvaluationSettings(Settings):
         None, description="The labels, comma-separated; rows with others are errors."
     )
     pattern: str | None = Field(None, description="Regular expression whose last match is the answer (--task regex).")
+    accepted: dict[str, tuple[str, ...]] | None = Field(
+        None, description="Other words that mean a label, by label; for reading by meaning."
+    )
+    by_number: bool = Field(
+        False, description="Exact and regex answers are right by meaning if their last number is the target's."
+    )
     score_by: ScoreBy = Field(
         "generation", description="Generate answers, or choose the label of highest likelihood, or both."
     )
@@ -32,6 +39,9 @@ class EvaluationSettings(Settings):
 
     def resolved_task(self, targets: Sequence[str]) -> Task:
         """The task these settings name, told from `targets` where they leave it open."""
+        return replace(self._plain_task(targets), accepted=self.accepted or {}, by_number=self.by_number)
+
+    def _plain_task(self, targets: Sequence[str]) -> Task:
         if self.task == "auto":
             if self.labels:
                 return Task("label", labels=self.labels)

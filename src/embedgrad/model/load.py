@@ -30,6 +30,10 @@ from embedgrad.model.memory import free_bytes
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 
+POCKET = "pocket"
+"""The name of the model that ships with the package."""
+_POCKET_FOLDER = Path(__file__).parents[1] / "pocket" / "model"
+
 _UNLIMITED_TOKENS = 2**31
 _HUB_FILES = ["*.json", "model*.safetensors", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model"]
 
@@ -37,7 +41,8 @@ _HUB_FILES = ["*.json", "model*.safetensors", "*.jinja", "merges.txt", "vocab.tx
 def load_model(
     name: str | Path, dtype: Dtype = "auto", device: str = "auto", revision: str | None = None
 ) -> FrozenModel:
-    """The frozen base model in folder `name`, or of that name on the Hugging Face Hub.
+    """The frozen base model in folder `name`, or of that name on the Hugging Face Hub; "pocket" is the small one
+    that ships with the package (docs/pocket.md).
 
     `dtype` auto is bfloat16 on a GPU and float32 on a CPU; `device` auto is the first GPU, else the CPU.
     Raises ModelNotFound, NoSafetensors, NotCausal, NotEnoughMemory, or ModelError where transformers refuses.
@@ -84,6 +89,8 @@ def _locate(name: str | Path, revision: str | None) -> tuple[Path, str, str | No
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder, folder.resolve().name, None
+    if name == POCKET:
+        return _POCKET_FOLDER, POCKET, None
     if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
         near = [str(folder.parent / p.name) for p in folder.parent.glob("*/")] if folder.parent.is_dir() else []
         raise ModelNotFound(f"There is no model folder {name}.{did_you_mean(str(folder), near)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from embedgrad.report.words import cut, number, p_words, per_cent, per_cent_interval
-from embedgrad.shapes import Comparison, Proportion, Score
+from embedgrad.shapes import Comparison, Proportion, Score, TrialResult
 
 TABLE_NOTE = "In brackets: 95 % intervals. Loss in nats per target token; truncated: answers cut at the token limit."
 
@@ -25,6 +25,49 @@ def score_table(scores: Sequence[Score], comparisons: Sequence[Comparison | None
     columns.append(["difference", _NONE, *(_difference(comparison) for comparison in comparisons)])
     kept = [column for column in columns if any(cell != _NONE for cell in column[1:])]
     return [list(row) for row in zip(*kept, strict=True)]
+
+
+TRIAL_NOTE = (
+    "Accuracy in per cent on rows that neither tuning nor any choice saw, in brackets its 95 % interval. strict: the "
+    "exact answer; meaning: what a person would accept. majority: always the most frequent answer; words: a bag of "
+    "words trained on the tuning rows."
+)
+
+
+def trial_table(results: Sequence[TrialResult]) -> list[list[str]]:
+    """The demo's tasks, one row each: what costs nothing, the written prompts, the tuned one."""
+    header = ["task", "rows", "majority", "words", "first prompt", "best written", "tuned", "tuned - best written"]
+    return [
+        [*header, "meaning: best written", "tuned"],
+        *(
+            [
+                result.name,
+                f"{result.test_rows:,}",
+                number(100 * result.majority),
+                number(100 * result.bag_of_words),
+                _bare(_strict(result.before)),
+                _bare(_strict(result.best_written)),
+                _bare(_strict(result.after)),
+                _difference(result.comparisons.after_vs_best_written),
+                _bare(result.best_written.by_meaning),
+                _bare(result.after.by_meaning),
+            ]
+            for result in results
+        ),
+    ]
+
+
+def _strict(score: Score) -> Proportion | None:
+    if score.correct is None or score.interval is None:
+        return None
+    return Proportion(correct=score.correct, total=score.total, interval=score.interval)
+
+
+def _bare(proportion: Proportion | None) -> str:
+    """`61.2 (56.4 to 65.9)`."""
+    if proportion is None:
+        return _NONE
+    return f"{number(100 * proportion.correct / proportion.total)} ({per_cent_interval(proportion.interval)})"
 
 
 def _name(score: Score) -> str:

@@ -1,0 +1,156 @@
+"""`embedgrad demo`: the gain on eight small tasks with the bundled model, offline.
+
+Read it top down: for each task its written prompts, tuning the best of them, the untouched test rows, a run folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from embedgrad.cli.console import ProgressLine, Terminal
+from embedgrad.cli.settings import COMMA_SEPARATED
+from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.errors import UsageError, did_you_mean
+from embedgrad.pocket.tasks import NAMES, Block, PocketTask, load_task
+from embedgrad.report.tables import TRIAL_NOTE, trial_table
+from embedgrad.report.words import cut, duration_words
+from embedgrad.runs import METRICS, REPORT, SETTINGS, MetricsFile, RunFolder
+from embedgrad.settings import write_toml
+
+if TYPE_CHECKING:  # torch is loaded once the folder is there
+    from embedgrad.model.frozen_model import FrozenModel
+    from embedgrad.pocket.trial import Trial
+    from embedgrad.tuning.events import Event, Validating
+
+_TITLES: dict[Block, str] = {
+    "paper": "The paper's four prompts on their own labels",
+    "own": "Four tasks of one's own: labels and forms that no training instruction asks for, five written prompts each",
+}
+_ROWS_SHOWN = 3
+_ALL = 100  # parts of the progress bar per task
+
+
+def demo(
+    *,
+    output: Annotated[Path | None, Parameter(help="Folder to make, with a run folder per task.")] = None,
+    tasks: Annotated[str | None, Parameter(help=f"Only these of {', '.join(NAMES)}; comma-separated.")] = None,
+    seed: Annotated[int, Parameter(help="Seed of the batch order.")] = 0,
+    json: Annotated[bool, Parameter(help="Print the result as one JSON object.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+) -> None:
+    """Show the gain on eight small tasks with the bundled model."""
+    terminal = Terminal(json, quiet)
+    chosen = [load_task(name) for name in _named(tasks)]
+    folder = RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}")
+
+    from embedgrad.model.load import POCKET, load_model
+
+    with terminal.working("loading the pocket model"):
+        model = load_model(POCKET)
+    terminal.note(f"{model.parameters:,} parameters, frozen; {len(chosen)} tasks, each tuned and tested on its own")
+    trials: list[Trial] = []
+    with terminal.progress("demo", _ALL * len(chosen)) as progress:
+        for task in chosen:
+            trials.append(
+                _tried(model, task, seed, RunFolder.create(folder.file(task.name)), _ALL * len(trials), progress)
+            )
+    _show(trials, folder, terminal)
+
+
+def _named(tasks: str | None) -> Sequence[str]:
+    names = COMMA_SEPARATED.read([tasks]) if tasks else NAMES
+    for name in names:
+        if name not in NAMES:
+            raise UsageError(f"There is no task {name!r}; write some of {', '.join(NAMES)}.{did_you_mean(name, NAMES)}")
+    return list(dict.fromkeys(names))
+
+
+def _tried(
+    model: FrozenModel, task: PocketTask, seed: int, folder: RunFolder, done: int, progress: ProgressLine
+) -> Trial:
+    """Run one task and write its run folder. The bar moves a fifth for choosing, three for tuning, one for the test."""
+    from embedgrad.cli.outcome import Outcome, write
+    from embedgrad.pocket.trial import SETTINGS as TUNING
+    from embedgrad.pocket.trial import run_trial
+    from embedgrad.tuning.events import StepDone, Validated, as_metrics
+
+    at = done
+
+    def stage(words: str) -> None:
+        nonlocal at
+        if words.endswith("tuning"):
+            at = max(at, done + _ALL // 5)
+        progress.update(at, words)
+
+    with MetricsFile(folder.file(METRICS), -1) as metrics:
+
+        def listen(event: Event | Validating) -> None:
+            nonlocal at
+            if isinstance(event, StepDone):
+                at = done + _ALL // 5 + 3 * _ALL // 5 * event.step // event.total_steps
+                progress.update(at, f"{task.name}: tuning")
+            if isinstance(event, StepDone | Validated):
+                metrics.append(as_metrics(event))
+
+        trial = run_trial(model, task, seed=seed, stage=stage, listen=listen)
+    job = TuneSettings(
+        model=model.identity.name,
+        prompt=trial.start.text,
+        train=str(task.path("train")),
+        validation=str(task.path("validation")),
+        test=str(task.path("test")),
+        task=task.task.kind,
+        labels=task.task.labels or None,
+        pattern=task.task.pattern,
+        accepted={label: tuple(forms) for label, forms in task.task.accepted.items()} or None,
+        by_number=task.task.by_number,
+        **TUNING | {"seed": seed},
+    )
+    write_toml(folder.file(SETTINGS), job)
+    write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts), folder)
+    progress.update(done + _ALL, f"{task.name} is done")
+    return trial
+
+
+def _show(trials: Sequence[Trial], folder: RunFolder, terminal: Terminal) -> None:
+    """Both tables, rows that changed, and where everything lies."""
+    blocks = {block: [trial for trial in trials if trial.task.block == block] for block in _TITLES}
+    found: dict[str, list[dict[str, Any]]] = {
+        block: [t.result.model_dump(mode="json") for t in of_block] for block, of_block in blocks.items()
+    }
+    folder.write_json("demo.json", found)
+    terminal.result(found)
+    for block, title in _TITLES.items():
+        if blocks[block]:
+            terminal.say(f"\n{title}")
+            terminal.table(trial_table([trial.result for trial in blocks[block]]))
+    terminal.say(TRIAL_NOTE)
+    _show_rows(blocks["own"] or blocks["paper"], terminal)
+    seconds = sum(trial.seconds for trial in trials)
+    terminal.say(
+        f"\n{duration_words(seconds)} for {len(trials)} tasks. A run folder per task, with prompt file and report:"
+    )
+    for trial in trials:
+        terminal.say(f"  {folder.file(trial.task.name) / REPORT}")
+    terminal.say("\nWith your own model, prompt and rows:")
+    terminal.say('  embedgrad tune --model Qwen/Qwen2.5-0.5B-Instruct --prompt "..." --train rows.jsonl')
+
+
+def _show_rows(trials: Sequence[Trial], terminal: Terminal) -> None:
+    """One row of each task that was wrong under the best written prompt and is right now."""
+    shown = 0
+    for trial in sorted(trials, key=lambda t: -t.result.comparisons.after_vs_best_written.difference):
+        for first, second in zip(trial.best_written.predictions, trial.after.predictions, strict=True):
+            if not first.correct and second.correct and shown < _ROWS_SHOWN:
+                if not shown:
+                    terminal.say("\nRows that were wrong and are right now:")
+                shown += 1
+                terminal.say(f"  {trial.task.name}: {cut(first.input, 200)}")
+                terminal.say(f"    best written prompt: {cut(first.output or '', 120)}")
+                terminal.say(f"    tuned:               {cut(second.output or '', 120)}")
+                break

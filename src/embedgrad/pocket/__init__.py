@@ -1,0 +1,1 @@
+"""The bundled model and its eight tasks, and what the demo does with them."""

@@ -1,0 +1,110 @@
+"""`embedgrad demo`: both blocks in the promised shape, honest arms, a run folder per task that repeats its run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from embedgrad.cli.main import main
+from embedgrad.evaluation.evaluate import evaluate
+from embedgrad.model.load import load_model
+from embedgrad.pocket import trial as trials
+from embedgrad.pocket.tasks import load_task
+from embedgrad.shapes import TrialResult
+
+FEW_STEPS = {"epochs": 1, "min_steps": 1, "evaluate_every": 10, "checkpoint_seconds": 60.0}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[dict[str, object]]], Path, str]:
+    """The demo on a task of each block, with few steps: its JSON, its folder, and what it prints for people."""
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+        printed: list[str] = []
+        patch.setattr("builtins.print", lambda *texts, **options: printed.append(str(texts[0])))
+        assert main(["demo", "--tasks", "orders,sentiment", "--output", str(folder), "--json", "--quiet"]) == 0
+    assert len(printed) == 1
+    return json.loads(printed[0]), folder, printed[0]
+
+
+def test_json_has_both_blocks_in_the_promised_shape(demo):
+    found, folder, _ = demo
+    assert [t["name"] for t in found["paper"]] == ["sentiment"]
+    assert [t["name"] for t in found["own"]] == ["orders"]
+    for row in (*found["paper"], *found["own"]):
+        result = TrialResult.model_validate_json(json.dumps(row))
+        assert result.test_rows == result.before.total == result.best_written.total == result.after.total == 400
+        assert 0 <= result.majority <= 1
+        assert 0 <= result.bag_of_words <= 1
+        difference = result.after.accuracy - result.best_written.accuracy
+        assert result.comparisons.after_vs_best_written.difference == pytest.approx(difference)
+        assert result.comparisons.after_vs_before.difference == pytest.approx(
+            result.after.accuracy - result.before.accuracy
+        )
+        assert result.after.by_meaning is not None
+    assert found["paper"][0]["after"]["by_likelihood"]["total"] == 400
+    assert found["own"][0]["after"]["by_likelihood"] is None
+    assert json.loads((folder / "demo.json").read_text()) == found
+
+
+def test_the_best_written_prompt_is_chosen_on_validation_rows_and_its_score_is_its_own(demo):
+    found, _, _ = demo
+    model, task = load_model("pocket"), load_task("orders")
+    text = found["own"][0]["best_written"]["prompt"]
+    assert text in task.prompts
+    on_validation = [evaluate(model, p, task.rows("validation"), task.task).score for p in task.prompts]
+    best = max(on_validation, key=lambda score: (score.accuracy, -score.loss))
+    assert best.prompt == text
+    on_test = evaluate(model, text, task.rows("test"), task.task).score
+    assert on_test.model_dump(mode="json") == found["own"][0]["best_written"]
+
+
+@pytest.mark.parametrize("name", ["orders", "sentiment"])
+def test_each_task_has_a_run_folder_whose_settings_repeat_it(demo, name, tmp_path):
+    _, folder, _ = demo
+    run = folder / name
+    for file in (
+        "settings.toml",
+        "metrics.jsonl",
+        "prompt.safetensors",
+        "predictions.jsonl",
+        "result.json",
+        "report.html",
+    ):
+        assert (run / file).is_file(), file
+    again = tmp_path / "again"
+    assert main(["tune", "--settings", str(run / "settings.toml"), "--output", str(again), "--quiet"]) == 0
+    assert (again / "predictions.jsonl").read_text() == _without_likeliest((run / "predictions.jsonl").read_text())
+
+
+def _without_likeliest(lines: str) -> str:
+    """The demo also scores by likelihood, on the test rows only."""
+    rows = [json.loads(line) for line in lines.splitlines()]
+    for row in rows:
+        for arm in ("before", "after"):
+            row[arm]["likeliest"] = None
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def test_people_get_tables_rows_files_and_the_next_command(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+    assert main(["demo", "--tasks", "orders", "--output", str(tmp_path / "out")]) == 0
+    out, err = capsys.readouterr()
+    assert "best written" in out
+    assert str(tmp_path / "out" / "orders" / "report.html") in out
+    assert "embedgrad tune --model" in out
+    assert "parameters, frozen" in err
+
+
+def test_an_unknown_task_and_an_existing_folder_are_refused(tmp_path, capsys):
+    assert main(["demo", "--tasks", "order"]) == 2
+    assert capsys.readouterr().err == (
+        "embedgrad: There is no task 'order'; write some of math, sentiment, emotion, causal, desk, reviews, claims, "
+        "orders. Did you mean 'orders'?\n"
+    )
+    assert main(["demo", "--output", str(tmp_path)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
