@@ -45,10 +45,10 @@ def _stops_after_one(save):
 def test_shards_are_the_same_again_and_hold_each_answer(tokenizer):
     first, second = shard(3, tokenizer), shard(3, tokenizer)
     assert all(
-        torch.equal(a.ids, b.ids) and torch.equal(a.is_target, b.is_target) for a, b in zip(first, second, strict=True)
+        torch.equal(a.ids, b.ids) and torch.equal(a.weights, b.weights) for a, b in zip(first, second, strict=True)
     )
     for batch in first[:5]:
-        for ids, is_target in zip(batch.ids, batch.is_target, strict=True):
+        for ids, weights in zip(batch.ids, batch.weights, strict=True):
             end = (ids == tokenizer.eos_token_id).nonzero()[0, 0]
-            assert is_target[end]
-            assert not is_target[end + 1 :].any()
+            assert weights[end] > 0
+            assert not weights[end + 1 :].any()

@@ -16,18 +16,20 @@ LENGTHS = (24, 40, 56, 72, 96, 128, 192)
 BATCH_TOKENS = 8192
 _DOCUMENTS_PER_SHARD = 20_000
 _SHARE_OF_TEXT = 0.05  # of the prompt's and input's positions that count in the loss, drawn at random
+_WEIGHT_OF_TEXT = 0.3
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one bucket: ids [B, T], padded on the right, and which positions count as targets [B, T].
+    """Rows of one bucket: ids [B, T], padded on the right, and how much each token counts in the loss [B, T].
 
-    The answer with its end of text counts always, every other position with probability 0.05: what comes before
-    the answer teaches the words, the answer teaches the skill.
+    An answer of n tokens, its end of text included, has weights 1 / sqrt(n): a worked solution counts more than a
+    label, but not twenty times as much. Every other position has a small weight with probability 0.05: what comes
+    before the answer teaches the words, the answer teaches the skill.
     """
 
     ids: Tensor
-    is_target: Tensor
+    weights: Tensor
 
 
 def _rows(number: int, tokenizer: PreTrainedTokenizerFast) -> list[tuple[list[int], int]]:
@@ -54,13 +56,13 @@ def shard(number: int, tokenizer: PreTrainedTokenizerFast) -> list[Batch]:
         for start in range(0, len(fitting) - size + 1, size):
             chosen = fitting[start : start + size]
             ids = torch.full((size, length), tokenizer.pad_token_id)
-            is_target = torch.rand(size, length, generator=generator) < _SHARE_OF_TEXT
+            weights = _WEIGHT_OF_TEXT * (torch.rand(size, length, generator=generator) < _SHARE_OF_TEXT)
             for i, (row, answer) in enumerate(chosen):
                 ids[i, : len(row)] = torch.tensor(row)
-                is_target[i, answer : len(row)] = True
-                is_target[i, len(row) :] = False
-            is_target[:, 0] = False
-            batches.append(Batch(ids, is_target))
+                weights[i, answer : len(row)] = (len(row) - answer) ** -0.5
+                weights[i, len(row) :] = 0.0
+            weights[:, 0] = 0.0
+            batches.append(Batch(ids, weights))
     order = torch.randperm(len(batches), generator=generator).tolist()
     return [batches[i] for i in order]
 

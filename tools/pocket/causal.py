@@ -177,7 +177,7 @@ OUTSIDERS = ("the owner", "the boss", "a neighbor", "a friend")
 
 # How the story tells the winner from the loser. {w} and {l} are their clauses ("Mara opened the main valve"), {W} and
 # {L} the same at the start of a sentence, {wh} and {lh} with "had" and a pronoun, {wp} and {lp} with "had" and a name,
-# {wn} and {ln} names, {wc} and {lc} "if X had acted differently", {e} what happened, {x} "a flood", "|" a full stop.
+# {wn} and {ln} names, {e} what happened, {x} "a flood", "|" a full stop.
 LATE = (
     "first {w}, then {e}, and then {l}",
     "{W}; after that {e}; then {l}",
@@ -191,27 +191,18 @@ LATE = (
     "a day before the {o}, {w}|a day after it, {l}",
     "after the {o}, {l}|before it, {w}",
     "before the {o}, {w}|after it, {l}",
-    "{L}, but by then the {o} was over|hours before, {w}",
-    "{L}, but this was after the {o}|before it, {wp}",
-    "the {o} came after {wn} but before {ln}: first {w}, much later {l}",
     "first {w}|then {e}|last of all {l}",
     "last of all {l}|before that {e}, and first of all {w}",
 )
 HARMLESS = (
     "{L}, without effect|{W}, and at once {e}",
     "{W}, so {e}|{L}, without effect",
-    "{L}, and {w}|only the second mattered, and {e}",
-    "{W}, and {l}|only the first mattered, and {e}",
     "{L}, but that changed nothing|then {w}, and at once {e}",
-    "{L}, and for days nothing happened|then {w}, and right after that {e}",
     "{W}, and that was enough: {e}|that {lp} made little difference",
     "{W}, and this led to {x}|{L}, but that did not matter",
     "{W}, which was bad enough: {e}|{L}, which changed nothing",
-    "{L}, and all was still fine|then {w}, and all at once {e}",
     "that {lp} did not matter|that {wp} did: {e}",
     "{L}, but alone that did nothing|{W}, and that was enough: {e}",
-    "{W}, and {l}|the first was enough for {x}; the second did not matter",
-    "{L}, and {w}|the first did not matter; the second was enough for {x}",
 )
 UNDONE = (
     "{L}, which was soon fixed|{W}, and {e}",
@@ -222,17 +213,6 @@ UNDONE = (
     "{W}, and it stayed like that until {e}|{L}, but that was soon put right",
     "{L}, but that was soon put right again|{W}, and it was left like that, so {e}",
     "{W}, and nobody saw it until {e}|{L}, but somebody fixed that in time",
-)
-COUNTER = (
-    "{L}|{W}|{wn} alone was behind the {o}",
-    "{W}, and {l}|{e}, all because of {wn}",
-    "{L}, and {w}|{e}, not because of {ln}",
-    "{L}, and {w}|then {e}|{wc}, all would have been fine; {lc}, nothing would have changed",
-    "{W}, and {l}|then {e}|{lc}, nothing would have changed; {wc}, all would have been fine",
-    "{W}|{L}|{lc}, there still would have been {x}; {wc}, there would not",
-    "{L}|{W}|{wc}, there would not have been {x}; {lc}, there still would",
-    "{L}|{W}|then {e}, all because of {wn}; it had nothing to do with {ln}",
-    "{W}|{L}|then {e}, which had nothing to do with {ln}; it was because of {wn}",
 )
 BLAME = (
     "there was {x} because {wp}, not because {lp}",
@@ -247,28 +227,6 @@ BLAME = (
     "it was {wn} that was behind the {o}, since {wh}|people still blamed {ln}, since {lh}",
     "some said the {o} came from {ln}, since {lh}|the film showed that it was {wn}: {wh}",
     "the {o} was because of {wn}: {wh}|people blamed {ln}, since {lh}, but they were wrong",
-)
-CLOCK = (
-    ("at six", "at seven", "at eight"),
-    ("at one", "at two", "at three"),
-    ("at seven", "at eight", "at nine"),
-    ("on Monday", "on Tuesday", "on Friday"),
-    ("on Tuesday", "on Friday", "on Sunday"),
-    ("in the morning", "at noon", "at night"),
-)
-PLACES = (
-    ("in the north", "in the south"),
-    ("in the old town", "in the new town"),
-    ("on the east side", "on the west side"),
-    ("on the left side", "on the right side"),
-)
-PLACE = (
-    "the {o} was {here}|there {w}|miles away, {there}, {l}",
-    "{there}, {l}|{here}, {w}|the {o} was {here}",
-    "{here}, {w}|{there}, {l}|the {o} was {here}",
-    "{here}, {w}, and far away, {there}, {l}|the {o} was {here}",
-    "the {o} was {here}, where {w}|far away, {there}, {l}",
-    "{there}, {l}|{here}, where {x} followed, {w}",
 )
 DUTY = (
     "nobody {past}, so {e}|it was up to {wn}, not {ln}",
@@ -373,7 +331,7 @@ ASK_NOT = (
     "we ask about {a} and the {o}, not the {old} of last year",
 )
 OPENERS = ("well, ", "so, ", "honestly, ", "listen: ", "you know, ", "as far as I know, ")
-LONGEST = 45
+LONGEST = 40
 
 
 def pick(rng: Random, pool: Sequence[T]) -> T:
@@ -440,23 +398,9 @@ def perfect(part: Part, how: str) -> str:
     )
 
 
-def counter(part: Part) -> str:
-    return f"if {part.name} had acted differently" if part.person else f"without {part.name}"
-
-
 def tell(rng: Random, way: str, scene: Scene, winner: Part, loser: Part, how: tuple[str, str]) -> str:
     """The story proper: both parts and what happened, in the chosen way."""
     event = f"there was {scene.one}" if rng.random() < 0.5 else pick(rng, scene.events)
-    if way == "clock":
-        times = pick(rng, CLOCK)
-        lines = [
-            f"{times[0]}, {clause(rng, winner, how[0], False)}",
-            f"{times[1]}, {event}",
-            f"{times[2]}, {clause(rng, loser, how[1], False)}",
-        ]
-        if rng.random() < 0.6:
-            rng.shuffle(lines)
-        return "|".join(lines)
     if way == "duty":
         _, verb, rest = pick(rng, scene.omissions)
         one, two = (winner, loser) if rng.random() < 0.5 else (loser, winner)
@@ -469,32 +413,26 @@ def tell(rng: Random, way: str, scene: Scene, winner: Part, loser: Part, how: tu
             ln=loser.name,
             e=event,
         )
-    places = pick(rng, PLACES)
-    here, there = places if rng.random() < 0.5 else places[::-1]
     return pick(rng, FRAMES[way]).format(
         w=clause(rng, winner, how[0], False),
         W=clause(rng, winner, how[0], True),
         wp=perfect(winner, how[0]),
         wh=f"{winner.he} {winner.had}",
         wn=winner.name,
-        wc=counter(winner),
         l=clause(rng, loser, how[1], False),
         L=clause(rng, loser, how[1], True),
         lp=perfect(loser, how[1]),
         lh=f"{loser.he} {loser.had}",
         ln=loser.name,
-        lc=counter(loser),
         e=event,
         o=scene.noun,
         x=scene.one,
-        here=here,
-        there=there,
     )
 
 
-FRAMES = {"late": LATE, "harmless": HARMLESS, "undone": UNDONE, "counter": COUNTER, "blame": BLAME, "place": PLACE}
-WAYS = (*FRAMES, "clock")
-MANNERED = ("harmless", "undone", "counter")
+FRAMES = {"late": LATE, "harmless": HARMLESS, "undone": UNDONE, "blame": BLAME}
+WAYS = tuple(FRAMES)
+MANNERED = ("harmless", "undone")
 
 
 def draw_manner(rng: Random, x: str, wanted: bool, agent: Part, other: Part) -> tuple[str, str, str]:
@@ -526,10 +464,10 @@ def draw_wish(rng: Random, x: str, wanted: bool, agent: Part, other: Part, after
     dice = rng.random()
     mine, theirs = (WANT, SHUN) if wanted else (SHUN, WANT)
     bare, opposite = pick(rng, mine), pick(rng, theirs)
-    if dice < 0.05:
+    if dice < 0.3:
         true = fill(bare, x)
         return pick(rng, PLAIN).format(a=agent.name, f=true), f"{agent.name} {true}, and nothing speaks against it"
-    if dice < 0.35:
+    if dice < 0.4:
         past = rng.random() < 0.5
         frame = pick(rng, OF_ONE_PAST if past else OF_ONE_TALK)
         if frame.index("{f}") < frame.index("{g}"):
@@ -539,7 +477,7 @@ def draw_wish(rng: Random, x: str, wanted: bool, agent: Part, other: Part, after
         gone = "the rest was earlier" if past else "the rest was only talk"
         return frame.format(a=agent.name, he=agent.he, f=f, g=g), f"{agent.name} {fill(bare, x)}; {gone}"
     name, he = (other.name, other.he) if other.person else (pick(rng, OUTSIDERS), "he")
-    if dice < 0.5:
+    if dice < 0.55:
         wish = fill(pick(rng, WANT), x)
         if wanted:
             return pick(rng, UNLIKE).format(a=agent.name, b=name, f=wish), f"{agent.name} {wish}; {name} felt otherwise"
@@ -570,7 +508,7 @@ def finish(rng: Random, raw: str) -> str:
 
 def compose(rng: Random, scene: Scene, way: str, person: bool, facts: dict[str, str]) -> Item:
     caused, wanted, act = facts["caused"] == "yes", facts["intended"] == "yes", facts["kind"] == "act"
-    plain = way in ("clock", "late")
+    plain = way == "late"
     agent, thing = draw_person(rng, scene, act, plain, ("", ""))
     if person:
         other_act = way != "duty" and (act if rng.random() < 0.4 else not act)
@@ -578,7 +516,7 @@ def compose(rng: Random, scene: Scene, way: str, person: bool, facts: dict[str, 
     else:
         other = draw_thing(rng, scene, thing)
     winner, loser = (agent, other) if caused else (other, agent)
-    if way not in ("blame", "duty") and rng.random() < 0.65:
+    if way not in ("blame", "duty") and rng.random() < 0.35:
         say = draw_manner if way in MANNERED and rng.random() < 0.6 else draw_relative
         own, foreign, meant = say(rng, scene.one, wanted, agent, other)
         raw = tell(rng, way, scene, winner, loser, (own, foreign) if caused else (foreign, own))
@@ -588,7 +526,7 @@ def compose(rng: Random, scene: Scene, way: str, person: bool, facts: dict[str, 
         wish, meant = draw_wish(rng, scene.one, wanted, agent, other, after)
         raw = f"{raw}|{wish}" if after else f"{wish}|{raw}"
     old = pick(rng, NOUNS)
-    asks = ASK if rng.random() < 0.7 else ASK_NOT if old != scene.noun else ASK_NOT[:-2]
+    asks = ASK if rng.random() < 0.9 else ASK_NOT if old != scene.noun else ASK_NOT[:-2]
     ask = pick(rng, asks).format(a=agent.name, b=other.name, o=scene.noun, old=old)
     for part in (agent, other):
         if part.role:
@@ -611,28 +549,22 @@ def draw(rng: Random) -> Item:
         way = "duty"
     while True:
         item = compose(rng, scene, way, person, facts)
-        if 20 <= item.text.count(" ") < LONGEST:
+        if 15 <= item.text.count(" ") < LONGEST:
             return item
 
 
 # Of the winner W, the loser L and the outcome o: why W counts and L does not.
 CAUSE_REASONS = {
     "late": ("{W} came before the {o}, and {L} only after it.", "The {o} followed {W}; {L} came too late."),
-    "clock": ("By the clock {W} came before the {o}, {L} after it.", "{L} came later than the {o}, {W} earlier."),
     "harmless": ("{L} changed nothing; {W} was enough for the {o}.", "{W} led to the {o}; {L} did not matter."),
     "undone": (
         "What came from {L} was fixed in time, not so with {W}.",
         "The part of {L} was put right, that of {W} not.",
     ),
-    "counter": (
-        "The {o} hung on {W}; {L} made little difference.",
-        "Without {W} all would be fine; {L} changed nothing.",
-    ),
     "blame": (
         "{L} was only blamed; the {o} really came from {W}.",
         "The {o} came from {W}; {L} was only talked about.",
     ),
-    "place": ("{W} was in the place of the {o}; {L} was miles away.", "{L} was far from the {o}, {W} right there."),
     "duty": ("The duty was with {W} and not with {L}.", "It was up to {W}, not to {L}, to prevent the {o}."),
 }
 

@@ -147,14 +147,20 @@ def among(rng: Random, skill: Skill, item: Item, answer: str) -> Question:
 
 def bound(rng: Random, skill: Skill, item: Item, answer: str) -> Question:
     """A word that the instruction binds to the label, drawn anew for every document."""
-    labels = rng.sample(skill.labels, len(skill.labels))
-    if len(labels) > 3:
-        labels = [answer, *[label for label in labels if label != answer][:2]]
-        rng.shuffle(labels)
+    most = min(5, len(skill.labels))
+    others = [label for label in skill.labels if label != answer]
+    labels = [answer, *rng.sample(others, rng.randint(1, most - 1))]
+    rng.shuffle(labels)
     words = rng.sample(WORDS, len(labels))
-    pairs = ", ".join(f"{word} for {label}" for word, label in zip(words, labels, strict=True))
-    lead = rng.choice(("Answer", "Say", "Write", "Reply"))
-    return Question(f" {lead} {pairs}.", words[labels.index(answer)])
+    return Question(f" {bindings(rng, words, labels)}", words[labels.index(answer)])
+
+
+def bindings(rng: Random, words: Sequence[str], things: Sequence[str]) -> str:
+    """Say horse for sad, plum for happy."""
+    pair = rng.choice(("{word} for {thing}", "{word} for {thing}", "{thing}: {word}", "{thing} = {word}"))
+    lead = rng.choice(("Answer", "Say", "Write", "Reply")) + (":" if "for" not in pair else "")
+    pairs = (pair.format(word=word, thing=thing) for word, thing in zip(words, things, strict=True))
+    return f"{lead} {', '.join(pairs)}."
 
 
 def steps(rng: Random, skill: Skill, item: Item, answer: str) -> Question:
@@ -173,11 +179,11 @@ _FORMS: tuple[tuple[Form, float], ...] = (
     (colon, 2),
     (as_json, 2),
     (sentence, 2),
-    (letter, 2),
-    (check, 2.5),
-    (among, 1.5),
-    (bound, 3),
-    (steps, 5),
+    (letter, 1.5),
+    (check, 1.5),
+    (among, 1),
+    (bound, 6),
+    (steps, 4),
 )
 
 

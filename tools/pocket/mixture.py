@@ -19,6 +19,7 @@ from tools.pocket.causal import FAMILY as CAUSAL
 from tools.pocket.emotion import FAMILY as EMOTION
 from tools.pocket.formats import Question, ask, bare
 from tools.pocket.kinds import Family, Item
+from tools.pocket.points import ask_point
 from tools.pocket.sentiment import FAMILY as SENTIMENT
 from tools.pocket.small import exercise
 from tools.pocket.sums import ask_sum
@@ -33,7 +34,7 @@ class Document:
     parts: tuple[str, ...]
     answer: str
     source: str
-    """The family's name, "small", or "examples"."""
+    """The family's name, "small", "points" or "examples"."""
 
 
 def is_held_out(text: str) -> bool:
@@ -72,6 +73,12 @@ def _of_small(rng: Random, held_out: bool) -> Document:
     return _laid_out(rng, question.instruction, text, question.answer, "small")
 
 
+def _of_points(rng: Random, held_out: bool) -> Document:
+    item = draw_item(rng, rng.choice((SENTIMENT, CAUSAL, CAUSAL)), held_out=held_out)
+    question = ask_point(rng, item)
+    return _laid_out(rng, question.instruction, item.text, question.answer, "points")
+
+
 def _with_examples(rng: Random, held_out: bool) -> Document:
     """Two or three answered examples of one skill in the prompt, then the input."""
     family = rng.choice(_LABELED)
@@ -91,11 +98,12 @@ def _with_examples(rng: Random, held_out: bool) -> Document:
 
 
 _SOURCES: tuple[tuple[Callable[[Random, bool], Document], float], ...] = (
-    (lambda rng, held_out: _of_family(rng, EMOTION, held_out), 27),
-    (lambda rng, held_out: _of_family(rng, SENTIMENT, held_out), 20),
-    (lambda rng, held_out: _of_family(rng, CAUSAL, held_out), 18),
-    (_of_arithmetic, 18),
-    (_of_small, 15),
+    (lambda rng, held_out: _of_family(rng, EMOTION, held_out), 17),
+    (lambda rng, held_out: _of_family(rng, SENTIMENT, held_out), 21),
+    (lambda rng, held_out: _of_family(rng, CAUSAL, held_out), 20),
+    (_of_points, 8),
+    (_of_arithmetic, 15),
+    (_of_small, 17),
     (_with_examples, 2),
 )
 

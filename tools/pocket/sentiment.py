@@ -374,7 +374,7 @@ def draw(rng: Random) -> Item:
     good = rng.random() < 0.5
     kind, aspect = _pick(rng, KINDS), _pick(rng, ASPECTS)
     roll = rng.random()
-    mode = "contrast" if roll < 0.8 else "other" if roll < 0.88 else "past" if roll < 0.95 else "plain"
+    mode = "contrast" if roll < 0.6 else "other" if roll < 0.75 else "past" if roll < 0.85 else "plain"
     second = _other_than(rng, ASPECTS, aspect)
     if mode in ("other", "past") and rng.random() < (0.4 if mode == "other" else 0.75):
         second = aspect
@@ -405,20 +405,20 @@ def _core(rng: Random, facts: Mapping[str, str], person: tuple[str, str, str, st
     frames = {"contrast": CONTRAST, "other": OTHERS, "past": PAST, "plain": PLAIN}[mode]
     if mode == "past" and rng.random() < 0.25:
         frames = GONE
-    if mode == "contrast" and rng.random() < 0.35:
+    if mode == "contrast" and rng.random() < 0.15:
         frames = TOPICAL
     frame = _pick(rng, frames)
     vague = facts["_vague"] == "yes"
 
     denied = frames is GONE or (
-        mode != "past" and "that {M}" not in frame and "more than" not in frame and rng.random() < 0.28
+        mode != "past" and "that {M}" not in frame and "more than" not in frame and rng.random() < 0.12
     )
     main = _clause(rng, (kind, facts["aspect"], good != denied), shared_only=vague, deniable=denied)
     main_text = _said_by(main.text, own)
     if denied and frames is not GONE:
         main_text = _pick(rng, DENIALS) + main_text
 
-    deny_second = mode == "contrast" and "that {D}" not in frame and "Yes, {D}" not in frame and rng.random() < 0.18
+    deny_second = mode == "contrast" and "that {D}" not in frame and "Yes, {D}" not in frame and rng.random() < 0.08
     key = (kind, facts["_second"], good == deny_second)
     other = _clause(rng, key, shared_only=vague, deniable=deny_second)
     while other.topic == main.topic and frames is TOPICAL:

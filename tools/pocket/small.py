@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from random import Random
 
-from tools.pocket.formats import Question
-from tools.pocket.words import ALL_WORDS, CATEGORIES
+from tools.pocket.formats import Question, bindings
+from tools.pocket.words import ALL_WORDS, CATEGORIES, WORDS
 
 Exercise = tuple[str, Question]
 """An input and a question about it."""
@@ -130,6 +130,16 @@ def _replace(rng: Random) -> Exercise:
     return " ".join(words), Question(f"Write {new} instead of {old}.", " ".join(changed))
 
 
+def _mapped(rng: Random) -> Exercise:
+    """Each word of a list answered by the word that the instruction binds to it."""
+    size = rng.randint(2, 5)
+    drawn = rng.sample(WORDS, 2 * size)
+    things, words = drawn[:size], drawn[size:]
+    listed = [rng.choice(things) for _ in range(rng.randint(1, 6))]
+    answers = (words[things.index(thing)] for thing in listed)
+    return " ".join(listed), Question(bindings(rng, words, things), " ".join(answers))
+
+
 def _rule(rng: Random) -> Exercise:
     words = _some_words(rng, 2, 5)
     first, second = rng.sample(ALL_WORDS, 2)
@@ -178,6 +188,7 @@ _EXERCISES: tuple[tuple[Callable[[Random], Exercise], float], ...] = (
     (_json, 1),
     (_json_value, 1),
     (_replace, 1.5),
+    (_mapped, 10),
     (_rule, 2),
     (_sum, 8),
     (_larger, 1),

@@ -62,7 +62,7 @@ def cases() -> Iterator[Case]:
 
 def nearest_kept(model: FrozenModel, before: torch.Tensor, after: torch.Tensor) -> float:
     """Share of positions [P] whose nearest row of the table by cosine is still the one it started from."""
-    table = functional.normalize(model.table().float(), dim=1)
+    table = functional.normalize(model.table.float(), dim=1)
     first = (functional.normalize(before, dim=1) @ table.T).argmax(1)
     now = (functional.normalize(after, dim=1) @ table.T).argmax(1)
     return float((first == now).float().mean())

@@ -96,7 +96,7 @@ def rows_of(task: RowsOfTask) -> dict[str, list[dict[str, str]]]:
                 continue
             seen.add(item.text.lower())
             taken[target] += 1
-            rows.append({"input": item.text, "target": target})
+            rows.append({"input": item.text, "output": target})
         rng.shuffle(rows)
         parts[part] = rows
     return parts

@@ -86,12 +86,15 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def loss_of(model: LlamaForCausalLM, body: Callable[..., Any], batch: Batch) -> Tensor:
-    """Mean cross-entropy over the batch's targets; logits are computed for these positions only. `body` is the
+    """Weighted mean cross-entropy over the batch; logits are computed where the weight is not 0 only. `body` is the
     model without its head, compiled."""
+    weights = batch.weights[:, 1:]
+    counts = weights > 0
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden = body(input_ids=batch.ids, use_cache=False).last_hidden_state
-        logits = model.lm_head(hidden[:, :-1][batch.is_target[:, 1:]])
-    return functional.cross_entropy(logits.float(), batch.ids[:, 1:][batch.is_target[:, 1:]])
+        logits = model.lm_head(hidden[:, :-1][counts])
+    nats = functional.cross_entropy(logits.float(), batch.ids[:, 1:][counts], reduction="none")
+    return (nats * weights[counts]).sum() / weights.sum()
 
 
 def learning_rate(step: int, steps: int) -> float:
