@@ -9,6 +9,7 @@ import embedgrad as eg
 import tiny
 from embedgrad.engine import plain
 from embedgrad.engine.generate import generate_ids
+from embedgrad.engine.plan import choose
 from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.model.families import has_sliding_window
 
@@ -68,6 +69,10 @@ def test_batched_equals_single_equals_hugging_face(family: str, place: str, tiny
             assert answers(model, prompt, layouts, tokens, stops, padding=padding) == wanted
         for batch_tokens in (1, 130, 300):
             assert answers(model, prompt, layouts, tokens, stops, batch_tokens=batch_tokens) == wanted
+        if choose(model, prompt.embeddings, layouts, with_gradient=False).shares:
+            for batch_tokens in (1, 130, 8192):
+                found = answers(model, prompt, layouts, tokens, stops, batch_tokens=batch_tokens, shares=True)
+                assert found == wanted
     lengths = {len(ids) for ids, _ in wanted}
     assert len(lengths) > 1 or family in tiny.OTHERS  # rows really left the batch at different steps
 

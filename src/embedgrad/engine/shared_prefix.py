@@ -41,7 +41,7 @@ def prefill(model: FrozenModel, prompt: Tensor, head_ids: Sequence[int]) -> Keys
     embeds = torch.cat([head.to(model.dtype), prompt.to(model.dtype)])[None]
     cache = DynamicCache(config=model.lm.config)
     model.lm(inputs_embeds=embeds, past_key_values=cache, use_cache=True, **_no_logits(model))
-    return _keys_values(cache, embeds.shape[1])
+    return keys_values(cache, embeds.shape[1])
 
 
 def row_nats(model: FrozenModel, prefix: KeysValues, layouts: Sequence[Layout]) -> Tensor:
@@ -81,7 +81,7 @@ def _no_logits(model: FrozenModel) -> dict[str, int]:
     return {"logits_to_keep": 1} if "logits_to_keep" in model.forward_arguments else {}
 
 
-def _keys_values(cache: DynamicCache, length: int) -> KeysValues:
+def keys_values(cache: DynamicCache, length: int) -> KeysValues:
     """The tensors in a prefilled cache. Raises CannotShare where a layer keeps anything but all keys and values
     (a sliding window shorter than the prefix, a recurrent state)."""
     found: KeysValues = []

@@ -133,7 +133,13 @@ class Judge:
         if _generates(self.task, self.score_by):
             budget = self.engine.batch_tokens
             for number, answer in generate_ids(
-                self.model, prompt, self.rows, self.max_new_tokens, self.stop_ids, batch_tokens=budget
+                self.model,
+                prompt,
+                self.rows,
+                self.max_new_tokens,
+                self.stop_ids,
+                batch_tokens=budget,
+                shares=self.engine.shares,
             ):
                 found[number] = (decode(self.model, answer.ids), answer.truncated)
                 count(1)
