@@ -31,7 +31,7 @@ def test_training_documents_hold_no_held_out_input():
     lines = {line.rsplit(" -> ", 1)[0] for d in documents for part in d.parts for line in part.split("\n") if line}
     assert not lines & inputs
     families = {d.source for d in documents}
-    assert families == {"emotion", "sentiment", "causal", "arithmetic", "small", "examples"}
+    assert families == {"emotion", "sentiment", "causal", "arithmetic", "small", "points", "examples"}
     plain = [part.strip("\n") for d in documents if d.source == "emotion" for part in d.parts]
     assert sum(map(is_held_out, plain)) < 0.1 * len(plain)  # instructions and line breaks only, never an input
 
@@ -48,7 +48,7 @@ def test_a_held_out_input_in_the_training_text_would_be_found():
 @pytest.mark.parametrize("task", TASKS_ROWS, ids=lambda task: task.name)
 def test_the_rows_are_what_the_generators_write(task):
     written = {part: [(row.input, row.target) for row in load_task(task.name).rows(part)] for part in ROWS}
-    drawn = {part: [(row["input"], row["target"]) for row in rows] for part, rows in rows_of(task).items()}
+    drawn = {part: [(row["input"], row["output"]) for row in rows] for part, rows in rows_of(task).items()}
     assert written == drawn
 
 
@@ -86,6 +86,6 @@ def test_no_training_instruction_asks_for_an_own_task_or_words_a_paper_prompt():
         document = draw_document(rng)
         text = "".join(document.parts)
         assert not any(start in text.lower() for start in paper)
-        if document.source not in ("small", "examples"):
+        if document.source not in ("small", "points", "examples"):
             assert document.answer not in own
             assert "Order:" not in document.answer

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from embedgrad.cli.console import ProgressLine, Terminal
 from embedgrad.cli.settings import COMMA_SEPARATED
 from embedgrad.cli.tune_settings import TuneSettings
-from embedgrad.errors import UsageError, did_you_mean
+from embedgrad.errors import FolderExists, UsageError, did_you_mean
 from embedgrad.pocket.tasks import NAMES, Block, PocketTask, load_task
 from embedgrad.report.tables import TRIAL_NOTE, trial_table
 from embedgrad.report.words import cut, duration_words
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # torch is loaded once the folder is there
 
 _TITLES: dict[Block, str] = {
     "paper": "The paper's four prompts on their own labels",
-    "own": "Four tasks of one's own: labels and forms that no training instruction asks for, five written prompts each",
+    "own": "Four tasks of one's own, with labels and forms that no training instruction asks for; five written prompts",
 }
 _ROWS_SHOWN = 3
 _ALL = 100  # parts of the progress bar per task
@@ -46,13 +46,17 @@ def demo(
     """Show the gain on eight small tasks with the bundled model."""
     terminal = Terminal(json, quiet)
     chosen = [load_task(name) for name in _named(tasks)]
-    folder = RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}")
-
-    from embedgrad.model.load import POCKET, load_model
+    if output is not None and output.exists():
+        raise FolderExists(f"The folder {output} exists already. Choose another --output.")
+    from embedgrad.model.load import POCKET, fastest_dtype, load_model
 
     with terminal.working("loading the pocket model"):
-        model = load_model(POCKET)
-    terminal.note(f"{model.parameters:,} parameters, frozen; {len(chosen)} tasks, each tuned and tested on its own")
+        model = load_model(POCKET, fastest_dtype())
+    folder = RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}")
+    terminal.note(
+        f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "
+        f"{len(chosen)} tasks, each tuned and tested on its own"
+    )
     trials: list[Trial] = []
     with terminal.progress("demo", _ALL * len(chosen)) as progress:
         for task in chosen:
@@ -75,8 +79,7 @@ def _tried(
 ) -> Trial:
     """Run one task and write its run folder. The bar moves a fifth for choosing, three for tuning, one for the test."""
     from embedgrad.cli.outcome import Outcome, write
-    from embedgrad.pocket.trial import SETTINGS as TUNING
-    from embedgrad.pocket.trial import run_trial
+    from embedgrad.pocket.trial import run_trial, settings_of
     from embedgrad.tuning.events import StepDone, Validated, as_metrics
 
     at = done
@@ -109,7 +112,8 @@ def _tried(
         pattern=task.task.pattern,
         accepted={label: tuple(forms) for label, forms in task.task.accepted.items()} or None,
         by_number=task.task.by_number,
-        **TUNING | {"seed": seed},
+        dtype=model.dtype_name,
+        **settings_of(task) | {"seed": seed},
     )
     write_toml(folder.file(SETTINGS), job)
     write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts), folder)
@@ -127,7 +131,8 @@ def _show(trials: Sequence[Trial], folder: RunFolder, terminal: Terminal) -> Non
     terminal.result(found)
     for block, title in _TITLES.items():
         if blocks[block]:
-            terminal.say(f"\n{title}")
+            rows = sorted({trial.result.test_rows for trial in blocks[block]})
+            terminal.say(f"\n{title}; {' to '.join(map(str, rows))} test rows each")
             terminal.table(trial_table([trial.result for trial in blocks[block]]))
     terminal.say(TRIAL_NOTE)
     _show_rows(blocks["own"] or blocks["paper"], terminal)

@@ -129,7 +129,7 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
             check_lengths(model, prompt, {"validation": parts.validation, "test": parts.test}, answer_tokens=limit)
     # Labels that were told from the rows are told from them again: as a setting they would refuse removed duplicates.
     found = {"task": task.kind, "pattern": task.pattern, "max_new_tokens": limit}
-    found |= {"revision": model.identity.revision, "dtype": str(model.dtype).removeprefix("torch.")}
+    found |= {"revision": model.identity.revision, "dtype": model.dtype_name}
     resolved = job.model_copy(update={**found, "learning_rate": repr(rate)})
     return Prepared(resolved, model, first, text, task, tuned_rows)
 
@@ -206,10 +206,9 @@ def _opening(
     )
     labels = f" ({', '.join(task.labels)})" if task.labels else ""
     yield f"task: {task.kind}{labels}" + ("" if task.has_metric else "; no metric, so the loss alone chooses")
-    dtype = str(model.dtype).removeprefix("torch.")
     yield (
-        f"{model.identity.name}: {model.parameters:,} parameters, frozen, {dtype} on {model.device}; prompt of "
-        f"{len(first)} tokens"
+        f"{model.identity.name}: {model.parameters:,} parameters, frozen, {model.dtype_name} on {model.device}; "
+        f"prompt of {len(first)} tokens"
     )
     steps = job.total_steps(tuned_rows)
     epochs = steps * job.batch_size / max(tuned_rows, 1)  # without any row, tune says so

@@ -45,6 +45,11 @@ class FrozenModel:
         return self.lm.get_input_embeddings().weight.dtype  # type: ignore[no-any-return]
 
     @property
+    def dtype_name(self) -> str:
+        """float32, bfloat16 or float16."""
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
     def width(self) -> int:
         """D, the length of one embedding row."""
         return int(self.lm.get_input_embeddings().weight.shape[1])

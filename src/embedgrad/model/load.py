@@ -179,6 +179,15 @@ def _device(device: str) -> torch.device:
     return place
 
 
+def fastest_dtype() -> Dtype:
+    """bfloat16 where this machine multiplies it natively (a GPU, x86 with AVX512-BF16 or AMX), else float32.
+
+    Trap: elsewhere PyTorch emulates it, slower than float32.
+    """
+    native = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
+    return "bfloat16" if torch.cuda.is_available() or any(ask is not None and ask() for ask in native) else "float32"
+
+
 def _dtype(dtype: str, place: torch.device) -> torch.dtype:
     if dtype == "auto":
         return torch.bfloat16 if place.type == "cuda" else torch.float32

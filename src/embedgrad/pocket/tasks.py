@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
@@ -23,12 +23,14 @@ class TaskFile(Settings):
     """`task.toml`: `accepted` maps each label to other forms of it; `pattern` reads an answer that is no label.
 
     `prompts` are written ones: of a paper task the paper's, of an own task five, the first being the shortest.
+    `steps` is how many tuning takes in the demo, chosen on validation rows.
     """
 
     about: str
     block: Block
     kind: Literal["label", "regex"]
     prompts: tuple[str, ...]
+    steps: PositiveInt
     pattern: str | None = None
     by_meaning: Literal["number"] | None = None
     accepted: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -43,6 +45,7 @@ class PocketTask:
     about: str
     task: Task
     prompts: tuple[str, ...]
+    steps: int
     folder: Path
 
     def path(self, part: str) -> Path:
@@ -70,4 +73,4 @@ def load_task(name: str) -> PocketTask:
         accepted=file.accepted,
         by_number=file.by_meaning == "number",
     )
-    return PocketTask(name, file.block, file.about, task, file.prompts, folder)
+    return PocketTask(name, file.block, file.about, task, file.prompts, file.steps, folder)

@@ -28,33 +28,35 @@ def score_table(scores: Sequence[Score], comparisons: Sequence[Comparison | None
 
 
 TRIAL_NOTE = (
-    "Accuracy in per cent on rows that neither tuning nor any choice saw, in brackets its 95 % interval. strict: the "
-    "exact answer; meaning: what a person would accept. majority: always the most frequent answer; words: a bag of "
-    "words trained on the tuning rows."
+    "Strict accuracy in per cent on rows that neither tuning nor any choice saw, with its 95 % interval. meaning: what "
+    "a person would accept; likelihood: the likeliest label, nothing generated; both first of the text, then tuned. "
+    "majority: always the most frequent answer; words: a bag of words trained on the tuning rows."
 )
 
 
 def trial_table(results: Sequence[TrialResult]) -> list[list[str]]:
-    """The demo's tasks, one row each: what costs nothing, the written prompts, the tuned one."""
-    header = ["task", "rows", "majority", "words", "first prompt", "best written", "tuned", "tuned - best written"]
-    return [
-        [*header, "meaning: best written", "tuned"],
-        *(
-            [
-                result.name,
-                f"{result.test_rows:,}",
-                number(100 * result.majority),
-                number(100 * result.bag_of_words),
-                _bare(_strict(result.before)),
-                _bare(_strict(result.best_written)),
-                _bare(_strict(result.after)),
-                _difference(result.comparisons.after_vs_best_written),
-                _bare(result.best_written.by_meaning),
-                _bare(result.after.by_meaning),
-            ]
-            for result in results
-        ),
+    """The demo's tasks, one row each: what costs nothing, the written prompts, the tuned one. Tasks with one written
+    prompt have one column for it."""
+    chosen = any(result.before.prompt != result.best_written.prompt for result in results)
+    written = "best written" if chosen else "prompt"
+    columns: list[tuple[str, Callable[[TrialResult], str]]] = [
+        ("task", lambda r: r.name),
+        ("majority, words", lambda r: f"{number(100 * r.majority)}, {number(100 * r.bag_of_words)}"),
+        *([("first prompt", lambda r: _bare(_strict(r.before)))] if chosen else []),
+        (written, lambda r: _bare(_strict(r.best_written))),
+        ("tuned", lambda r: _bare(_strict(r.after))),
+        (f"tuned - {written}", lambda r: _difference(r.comparisons.after_vs_best_written)),
+        ("meaning", lambda r: _pair(r.best_written.by_meaning, r.after.by_meaning)),
+        ("likelihood", lambda r: _pair(r.best_written.by_likelihood, r.after.by_likelihood)),
     ]
+    return [[title for title, _ in columns], *([cell(result) for _, cell in columns] for result in results)]
+
+
+def _pair(text: Proportion | None, tuned: Proportion | None) -> str:
+    """`45.5, 92.0`."""
+    if text is None or tuned is None:
+        return _NONE
+    return ", ".join(number(100 * found.correct / found.total) for found in (text, tuned))
 
 
 def _strict(score: Score) -> Proportion | None:
