@@ -1,27 +1,30 @@
-"""1. Tune a prompt on labeled rows, and see on rows it has not met what was gained."""
+"""1. Tune a prompt on labeled rows, and see on rows it has not met what was gained.
+
+The model and the rows ship with embedgrad (docs/pocket.md); a name on the Hub and your own files work the same.
+"""
 
 import embedgrad as eg
-import tiny_model
+from embedgrad.pocket.tasks import load_task
 
-TEXT = "What does the customer think?"
-DATA = tiny_model.DATA
+reviews = load_task("sentiment")  # labels: positive, negative
+TEXT = "Did the customer like it?"
 
-model = eg.load_model(tiny_model.chosen())
+model = eg.load_model("pocket")
 run = eg.tune(
     model,
     TEXT,
-    DATA / "train.jsonl",
-    validation=DATA / "validation.jsonl",  # chooses the best prompt; without it, 20 % of the tuning rows
-    min_steps=60,
-    evaluate_every=20,
+    reviews.path("train"),
+    validation=reviews.path("validation"),  # chooses the best prompt; without it, 20 % of the tuning rows
+    epochs=3,
+    min_steps=90,
 )
 print(f"{run.steps} steps in {run.seconds:.1f} s, best after step {run.best_step} ({run.stopped})")
 
-before = eg.evaluate(model, TEXT, DATA / "test.jsonl")
-after = eg.evaluate(model, run.prompt, DATA / "test.jsonl")
+before = eg.evaluate(model, TEXT, reviews.path("test"))
+after = eg.evaluate(model, run.prompt, reviews.path("test"))
 for name, found in (("text prompt ", before.score), ("tuned prompt", after.score)):
     print(f"{name}  {found.correct} of {found.total} right, loss {found.loss:.3f} nats per target token")
 print(f"difference    {eg.compare(before, after)}")
 
-run.prompt.save("customer.safetensors")
-print("saved as customer.safetensors")
+run.prompt.save("reviews.safetensors")
+print("saved as reviews.safetensors")

@@ -4,13 +4,17 @@ Look for a better wording before you tune: what a tuned prompt has to beat is yo
 """
 
 import embedgrad as eg
-import tiny_model
+from embedgrad.pocket.tasks import load_task
 
-WORDINGS = ["What does the customer think?", "Is it good or bad?", "Is it praise or a complaint?"]
+WORDINGS = [
+    "What is the review like?",
+    "Is the review good or bad?",
+    "Is the review positive or negative? Choose from: positive, negative.",
+]
 
-model = eg.load_model(tiny_model.chosen())
-rows = eg.load_examples(tiny_model.DATA / "test.jsonl")
-task = eg.Task("label", labels=("praise", "complaint"))
+model = eg.load_model("pocket")
+rows = load_task("sentiment").rows("test")
+task = eg.Task("label", labels=("positive", "negative"), accepted={"positive": ["good"], "negative": ["bad"]})
 
 # "both": the answer that the model writes, and the label that it finds likeliest.
 found = [eg.evaluate(model, wording, rows, task, score_by="both") for wording in WORDINGS]
@@ -18,7 +22,9 @@ for evaluation in found:
     score = evaluation.score
     low, high = score.interval
     likeliest = score.by_likelihood.correct / score.by_likelihood.total
-    print(f"{score.prompt:<30} strict {score.accuracy:.2f} (95 % {low:.2f} to {high:.2f}), likeliest {likeliest:.2f}")
+    print(
+        f"{score.prompt[:34]:<34} strict {score.accuracy:.2f} (95 % {low:.2f} to {high:.2f}), likeliest {likeliest:.2f}"
+    )
 
 print(f"\nthird against first: {eg.compare(found[0], found[2])}")
 print("\nSome answers to the first wording:")

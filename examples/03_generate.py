@@ -4,20 +4,21 @@ import tempfile
 from pathlib import Path
 
 import embedgrad as eg
-import tiny_model
+from embedgrad.pocket.tasks import load_task
 
-TEXT = "What does the customer think?"
-MESSAGES = ["Thank you, the lamp is lovely.", "The lamp came broken and late.", "Great service, I love it."]
+reviews = load_task("sentiment")
+TEXT = "Did the customer like it?"
+REVIEWS = [row.input for row in reviews.rows("test")[:3]]
 
-model = eg.load_model(tiny_model.chosen())
-run = eg.tune(model, TEXT, tiny_model.DATA / "train.jsonl", min_steps=60, evaluate_every=20)
+model = eg.load_model("pocket")
+run = eg.tune(model, TEXT, reviews.path("train"), validation=reviews.path("validation"), epochs=3, min_steps=60)
 
 with tempfile.TemporaryDirectory() as folder:
-    file = Path(folder) / "customer.safetensors"
+    file = Path(folder) / "reviews.safetensors"
     run.prompt.save(file)
     print(f"{file.name}: {file.stat().st_size:,} bytes for {len(run.prompt)} tokens of width {run.prompt.width}\n")
     for prompt in (TEXT, file):
-        print(f"under {prompt if prompt is TEXT else file.name!r}")
+        print(f"under {'the text' if prompt is TEXT else file.name}")
         # Greedy: the same input gives the same answer, alone or among others.
-        for message, answer in zip(MESSAGES, eg.generate(model, prompt, MESSAGES, max_new_tokens=8), strict=True):
-            print(f"  {message:<32} {answer.text!r}{' (cut at the limit)' if answer.truncated else ''}")
+        for review, answer in zip(REVIEWS, eg.generate(model, prompt, REVIEWS, max_new_tokens=8), strict=True):
+            print(f"  {review:.70} -> {answer.text!r}{' (cut at the limit)' if answer.truncated else ''}")

@@ -6,13 +6,12 @@ from dataclasses import replace
 import torch
 
 import embedgrad as eg
-import tiny_model
+from embedgrad.pocket.tasks import load_task
 
-DATA = tiny_model.DATA
-
-model = eg.load_model(tiny_model.chosen())
-prompt = eg.start(model, "What does the customer think?")  # placed, not tuned
-train, test = eg.load_examples(DATA / "train.jsonl"), eg.load_examples(DATA / "test.jsonl")
+reviews = load_task("sentiment")
+model = eg.load_model("pocket")
+prompt = eg.start(model, "Did the customer like it?")  # placed, not tuned
+train, test = reviews.rows("train"), reviews.rows("test")
 
 vectors = prompt.embeddings.clone().requires_grad_()  # [P, D] float32
 optimizer = torch.optim.SGD([vectors], lr=20 * model.table_rms, momentum=0.9)

@@ -1,12 +1,12 @@
 """5. Other starts than the text's own embeddings, and tokens that must not move."""
 
 import embedgrad as eg
-import tiny_model
+from embedgrad.pocket.tasks import load_task
 
-TEXT = "What does the customer think?"
-DATA = tiny_model.DATA
+reviews = load_task("sentiment")
+TEXT = "Did the customer like it?"
 
-model = eg.load_model(tiny_model.chosen())
+model = eg.load_model("pocket")
 last = len(eg.start(model, TEXT)) - 1
 starts = {
     "text": eg.start(model, TEXT),
@@ -14,11 +14,16 @@ starts = {
     "random, as long": eg.start(model, TEXT, kind="random", seed=1),
     "vocabulary, 4 tokens": eg.start(model, TEXT, kind="vocabulary", tokens=4, seed=1),
 }
-test = eg.load_examples(DATA / "test.jsonl")
+test = reviews.rows("test")[:200]
 print(f"{'start':<34} tokens  loss before  after  right of {len(test)}  moved")
 for name, prompt in starts.items():
     run = eg.tune(
-        model, prompt, DATA / "train.jsonl", validation=DATA / "validation.jsonl", min_steps=60, evaluate_every=20
+        model,
+        prompt,
+        reviews.path("train"),
+        validation=reviews.path("validation"),
+        min_steps=60,
+        epochs=2,
     )
     before, after = eg.evaluate(model, prompt, test).score, eg.evaluate(model, run.prompt, test).score
     drift = (run.prompt.embeddings - prompt.embeddings).norm(dim=1) / prompt.embeddings.norm(dim=1)

@@ -1,28 +1,28 @@
 """6. Hand the prompt to PEFT, and check that it answers the same there (needs `pip install peft`)."""
 
+import copy
 import tempfile
 from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import embedgrad as eg
-import tiny_model
+from embedgrad.pocket.tasks import load_task
 
-MESSAGE = "The lamp came broken and late."
+reviews = load_task("sentiment")
+REVIEW = reviews.rows("test")[0].input
 
-name = tiny_model.chosen()
-model = eg.load_model(name, device="cpu", dtype="float32")
-run = eg.tune(model, "What does the customer think?", tiny_model.DATA / "train.jsonl", min_steps=60, evaluate_every=20)
-ours = eg.generate(model, run.prompt, [MESSAGE], max_new_tokens=8)[0]
+model = eg.load_model("pocket", device="cpu", dtype="float32")
+run = eg.tune(model, "Did the customer like it?", reviews.path("train"), min_steps=60, epochs=2)
+ours = eg.generate(model, run.prompt, [REVIEW], max_new_tokens=8)[0]
 
 with tempfile.TemporaryDirectory() as temporary:
-    folder = Path(temporary) / "customer-peft"
+    folder = Path(temporary) / "reviews-peft"
     eg.save_peft(model, run.prompt, folder)
     print("\n".join((folder / "README.md").read_text().splitlines()[2:20]), "\n...\n")
 
-    base, tokenizer = AutoModelForCausalLM.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+    base, tokenizer = copy.deepcopy(model.lm), model.tokenizer  # for a model on the Hub: from_pretrained
     with_prompt = PeftModel.from_pretrained(base, folder)
 
 # PEFT puts the prompt first; what follows it in the template is yours to add, as that README says.
@@ -30,7 +30,7 @@ template = run.prompt.template.segments
 place = next(i for i, segment in enumerate(template) if segment.kind == "slot" and segment.name == "prompt")
 ids = []
 for segment in template[place + 1 :]:
-    ids += segment.ids if segment.kind == "fixed" else tokenizer(MESSAGE, add_special_tokens=False)["input_ids"]
+    ids += segment.ids if segment.kind == "fixed" else tokenizer(REVIEW, add_special_tokens=False)["input_ids"]
 answer = with_prompt.generate(input_ids=torch.tensor([ids]), max_new_tokens=8, do_sample=False)
 print("embedgrad:", repr(ours.text))
 print("PEFT:     ", repr(tokenizer.decode(answer[0][len(ids) :], skip_special_tokens=True)))

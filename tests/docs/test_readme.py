@@ -13,9 +13,9 @@ from documents import DOCUMENTS, ROOT, Block, blocks, name
 
 import embedgrad as eg
 
-VERBS = ("tune", "evaluate", "generate", "inspect")
+VERBS = ("demo", "tune", "evaluate", "generate", "inspect")
 NOT_OURS = {"--index-url", "--sentences"}  # flags of pip and of a benchmark
-REASONS = ("installs", "download", "needs ../shared", "GPU")
+REASONS = ("installs", "download", "needs ../shared", "GPU", "minutes")
 
 
 def _run(block: Block, folder: Path, before: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +30,8 @@ def _run(block: Block, folder: Path, before: str) -> subprocess.CompletedProcess
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if any(not b.reason for b in blocks(d))], ids=name)
 def test_blocks_run_in_order(document: Path, tmp_path: Path) -> None:
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for folder in ("examples", "src"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     session = ""
     for block in blocks(document):
         if block.reason is None:

@@ -1,12 +1,12 @@
 """Very short stories with two candidate causes of one bad outcome, of which exactly one brought it about.
 
 Each story first fixes a winner (whose deed or neglected duty brought the outcome about) and a loser (whose part did
-not count), then writes both with the same words. Only the structure tells them apart: the order in time, the place,
+not count), then writes both with the same words. Only the structure tells them apart: the order in time,
 what was put right in time, what made a difference, who was only blamed, whose duty it was. The closing sentence says
 which of the two the question is about, so the same words make yes-stories and no-stories.
 
-What the named person wanted is drawn apart from that. The opposite wish is nearly always in the text as well: it is
-the other person's, or lies in the past, or is only said of the person, or is denied.
+What the named person wanted is drawn apart from that. The opposite wish is mostly in the text as well: it is the
+other person's, or lies in the past, or is only said of the person, or is denied.
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ from torch.nn import functional
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.result import compare_accuracy
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.load import POCKET, load_model
+from embedgrad.model.load import POCKET, fastest_dtype, load_model
 from embedgrad.placement import start
 from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
-from embedgrad.pocket.trial import SETTINGS, best_prompt
+from embedgrad.pocket.trial import SETTINGS, best_prompt, settings_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tuning.tune import tune
 
@@ -72,7 +72,7 @@ def run_case(model: FrozenModel, task: PocketTask, best: SoftPrompt, case: Case)
     """Tune one case and judge it on the test rows beside the best written prompt."""
     parts = task.parts()
     first = best if case.start == "text" else start(model, best.text or "", kind="random", seed=case.seed)
-    settings = SETTINGS | {"learning_rate": case.rate, "seed": case.seed}
+    settings = settings_of(task) | {"learning_rate": case.rate, "seed": case.seed}
     run = tune(model, first, parts.train[: case.rows], validation=parts.validation, task=task.task, **settings)
     judge = Judge.prepare(model, best, parts.test, task.task)
     text = judge.judge(best.embeddings, "text")
@@ -96,7 +96,7 @@ def run_case(model: FrozenModel, task: PocketTask, best: SoftPrompt, case: Case)
 
 def run(part: int, of: int) -> None:
     """Run this part of the cases that are not in FILE yet."""
-    model = load_model(POCKET)
+    model = load_model(POCKET, fastest_dtype())
     FILE.parent.mkdir(parents=True, exist_ok=True)
     chosen: dict[str, SoftPrompt] = {}
     for case in list(cases())[part::of]:
@@ -222,7 +222,7 @@ def draw() -> None:
     axes[1].set_xscale("log")
     axes[2].set_xscale("log")
     axes[0].set_ylabel("strict accuracy, % of 400 test rows")
-    axes[0].legend(title="dotted: best written prompt", frameon=False)
+    axes[2].legend(title="dotted: best written prompt", frameon=False, loc="upper left")
     figure.savefig(FIGURE, metadata={"Date": None})
 
 

@@ -187,6 +187,10 @@ def train(folder: Path, steps: int) -> None:
                 },
             )
     model.to(torch.bfloat16).eval().save_pretrained(folder / "model")
+    config_file = folder / "model/config.json"
+    config = json.loads(config_file.read_text("utf-8")) | {"attn_implementation": "eager"}  # as in `new_model`
+    config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+    (folder / "model/model.safetensors").chmod(0o644)
     print(f"saved {folder / 'model'}", flush=True)
 
 
