@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {"learning_rate": "0.5rms", "batch_size": 32, "evalua
 
 def settings_of(task: PocketTask) -> dict[str, Any]:
     """SETTINGS with the task's steps, however many rows there are."""
-    return SETTINGS | {"epochs": 1, "min_steps": task.steps}
+    return {"epochs": 1, "min_steps": task.steps} | SETTINGS
 
 
 Stage = Callable[[str], None]
