@@ -17,11 +17,9 @@ import re
 import textwrap
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
 
-from tools.pocket.kinds import Family, Item
+from tools.pocket.kinds import Family, Item, pick
 
-T = TypeVar("T")
 Forms = tuple[tuple[str, ...], tuple[str, ...]]
 """Templates in the present and in the past."""
 
@@ -688,17 +686,13 @@ LONGEST = 40
 MEASURES = ("year", "mile", "minute", "day")
 
 
-def _pick(rng: Random, pool: tuple[T, ...]) -> T:
-    return pool[int(rng.random() * len(pool))]
-
-
 def _range(rng: Random, low: int, high: int) -> int:
     return low + int(rng.random() * (high - low + 1))
 
 
 def _free(rng: Random, high: int = 99) -> int:
     """A number of a sum: small ones more often than large ones."""
-    return _range(rng, 2, min(high, _pick(rng, (12, 30, 60, 99, 99))))
+    return _range(rng, 2, min(high, pick(rng, (12, 30, 60, 99, 99))))
 
 
 def _solve(rng: Random, step: Step, values: dict[str, int], last: bool) -> tuple[int, int, int] | None:
@@ -732,7 +726,7 @@ def _quotient(rng: Random, left: int | None, right: int | None) -> tuple[int, in
         right = right or _range(rng, 2, 9)
         return (right * _range(rng, 2, 12), right) if right <= 9 else None
     fits = tuple(d for d in range(2, 10) if left % d == 0 and 2 <= left // d <= 12 and right in (None, d))
-    return (left, _pick(rng, fits)) if fits else None
+    return (left, pick(rng, fits)) if fits else None
 
 
 def _sum(rng: Random, left: int | None, right: int | None) -> tuple[int, int] | None:
@@ -781,7 +775,7 @@ class _Draft:
         self.answer = 0
 
     def pick(self, forms: Forms) -> str:
-        return _pick(self.rng, forms[self.tense])
+        return pick(self.rng, forms[self.tense])
 
     def fill(self, template: str) -> str:
         return template.format_map(self.words | self.values)
@@ -822,7 +816,7 @@ def _event(draft: _Draft, part: Part, first: bool, last: bool) -> bool:
     draft.values.pop("x", None)
     if not draft.work(part.steps, last):
         return False
-    clause = ("" if first else _pick(draft.rng, LINKS)) + draft.fill(draft.pick(part.texts))
+    clause = ("" if first else pick(draft.rng, LINKS)) + draft.fill(draft.pick(part.texts))
     draft.sentences.append(clause[0].upper() + clause[1:] + ".")
     if "z" in draft.values:
         draft.values["v"] = draft.values.pop("z")
@@ -840,7 +834,7 @@ def _insert(draft: _Draft, chain: bool) -> None:
     story = " ".join(lines)
     while True:
         personal = rng.random() < 0.65
-        aside = _pick(rng, ABOUT_PERSON) if personal else _pick(rng, ABOUT_PLACE)
+        aside = pick(rng, ABOUT_PERSON) if personal else pick(rng, ABOUT_PLACE)
         if not any(word in story and word in aside for word in MEASURES):
             break
     draft.other(5, 19)
@@ -865,7 +859,7 @@ def _chain(rng: Random, steps: int, distract: bool) -> _Draft | None:
     refuse_at = _range(rng, 0, left) if refuse else -1
     if not begins:
         draft.values["v"] = _free(rng)
-    if not draft.tell(_pick(rng, SOURCES) if begins else DIRECT, last=False):
+    if not draft.tell(pick(rng, SOURCES) if begins else DIRECT, last=False):
         return None
     first = True
     while left > 0 or refuse:
@@ -882,7 +876,7 @@ def _chain(rng: Random, steps: int, distract: bool) -> _Draft | None:
             return None
         first = False
     if ends:
-        if not draft.tell(_pick(rng, ENDS)):
+        if not draft.tell(pick(rng, ENDS)):
             return None
     else:
         draft.sentences.append(draft.fill(draft.pick((PLAIN_ASKS if first else ASKS).texts)))
@@ -905,7 +899,7 @@ def draw(rng: Random) -> Item:
     """A word problem: its answer, the unit, the number of steps, the worked solution and its equations."""
     chance = rng.random()
     steps, schemas = (1, ONE_STEP) if chance < 0.3 else (2, TWO_STEPS) if chance < 0.8 else (3, THREE_STEPS)
-    schema = _pick(rng, schemas) if rng.random() < 0.6 else None
+    schema = pick(rng, schemas) if rng.random() < 0.6 else None
     distract = rng.random() < 0.36
     draft, text = None, ""
     while draft is None or text.count(" ") >= LONGEST:
@@ -916,4 +910,4 @@ def draw(rng: Random) -> Item:
     return Item(text, facts)
 
 
-FAMILY = Family("arithmetic", draw, (), ("problem", "word problem", "question", "exercise"))
+FAMILY = Family("arithmetic", draw, ())

@@ -11,14 +11,10 @@ other person's, or lies in the past, or is only said of the person, or is denied
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
 
-from tools.pocket.kinds import Family, Item, Skill
-
-T = TypeVar("T")
+from tools.pocket.kinds import Family, Item, Skill, pick
 
 
 @dataclass(frozen=True)
@@ -332,10 +328,6 @@ ASK_NOT = (
 )
 OPENERS = ("well, ", "so, ", "honestly, ", "listen: ", "you know, ", "as far as I know, ")
 LONGEST = 40
-
-
-def pick(rng: Random, pool: Sequence[T]) -> T:
-    return pool[int(rng.random() * len(pool))]
 
 
 def fill(phrase: str, x: str, he: str = "") -> str:
@@ -693,5 +685,4 @@ FAMILY = Family(
             answer=lambda item: item.facts["kind"],
         ),
     ),
-    input_names=("story", "text", "case", "situation"),
 )

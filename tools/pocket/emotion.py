@@ -521,5 +521,4 @@ FAMILY = Family(
         Skill("other", OTHER_PHRASINGS, "other emotion", EMOTIONS, "The other person feels {label}.", _other),
         Skill("mood", MOOD_PHRASINGS, "mood", ("good", "bad", "unsure"), "The writer's mood is {label}.", _mood, 1.5),
     ),
-    input_names=("message", "chat message", "text", "note"),
 )

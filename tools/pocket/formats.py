@@ -1,7 +1,7 @@
 """How a question about an item is worded and in which form its answer is due: one `Skill`, many documents.
 
 Each form below is a pair: what the instruction adds to the skill's wording, and what the answer then looks like.
-None of them asks for what the demo's own tasks ask for (`own_tasks.py` names their labels and forms).
+None of them asks for what the demo's own tasks ask for (`tasks.py` has them).
 """
 
 from __future__ import annotations

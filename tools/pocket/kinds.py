@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,5 +48,8 @@ class Family:
     name: str
     draw: Callable[[Random], Item]
     skills: tuple[Skill, ...]
-    input_names: tuple[str, ...]
-    """What an input is called in instructions: "message", "chat message", "text"."""
+
+
+def pick(rng: Random, pool: Sequence[T]) -> T:
+    """One of `pool`. The rows that ship were drawn like this; `rng.choice` draws others from the same seed."""
+    return pool[int(rng.random() * len(pool))]

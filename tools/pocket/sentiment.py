@@ -21,11 +21,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
 
-from tools.pocket.kinds import Family, Item, Skill
-
-T = TypeVar("T")
+from tools.pocket.kinds import Family, Item, Skill, pick
 
 
 def _split(block: str) -> tuple[str, ...]:
@@ -323,22 +320,18 @@ def _pools() -> dict[tuple[str, str, bool], tuple[tuple[Clause, ...], tuple[Clau
 POOLS = _pools()
 
 
-def _pick(rng: Random, pool: Sequence[T]) -> T:
-    return pool[int(rng.random() * len(pool))]
-
-
 def _clause(rng: Random, key: tuple[str, str, bool], *, shared_only: bool, deniable: bool) -> Clause:
     """Draw a clause and fill its slots, except for the person."""
     shared, own = POOLS[key]
     while True:
-        clause = _pick(rng, shared if shared and (shared_only or rng.random() < 0.25) else own)
+        clause = pick(rng, shared if shared and (shared_only or rng.random() < 0.25) else own)
         if clause.deniable or not deniable:
             break
         shared_only = False
     text, topic = clause.text, clause.topic
     for slot, values in SLOTS.items():
         if slot in text:
-            value = _pick(rng, values)
+            value = pick(rng, values)
             text, topic = text.replace(slot, value), topic.replace(slot, value)
     return Clause(text, topic, clause.deniable, clause.specific)
 
@@ -348,31 +341,31 @@ def _said_by(text: str, person: tuple[str, str, str]) -> str:
 
 
 def _other_than(rng: Random, pool: Sequence[str], value: str) -> str:
-    while (other := _pick(rng, pool)) == value:
+    while (other := pick(rng, pool)) == value:
         pass
     return other
 
 
 def _opener(rng: Random, kind: str, who: str) -> str:
-    things = {name: _pick(rng, THINGS[name]) for name in (kind, _other_than(rng, KINDS, kind))}
+    things = {name: pick(rng, THINGS[name]) for name in (kind, _other_than(rng, KINDS, kind))}
     thing, decoy = things.values()
     if rng.random() < 0.06:
         thing = f"a new {kind}"
-    return _pick(rng, OPENERS).format(k=thing, o=decoy, who=who)
+    return pick(rng, OPENERS).format(k=thing, o=decoy, who=who)
 
 
 def _feeling(rng: Random, good: bool, who: str) -> str:
-    own, (past, base) = _pick(rng, FEELINGS[not good]), _pick(rng, FEELINGS[good])
+    own, (past, base) = pick(rng, FEELINGS[not good]), pick(rng, FEELINGS[good])
     roll = rng.random()
     if roll < 0.35:
-        return _pick(rng, FEEL_OWN).format(f=own[0])
-    return _pick(rng, FEEL_NOT if roll < 0.7 else FEEL_BOTH).format(f=past, b=base, g=own[0], who=who)
+        return pick(rng, FEEL_OWN).format(f=own[0])
+    return pick(rng, FEEL_NOT if roll < 0.7 else FEEL_BOTH).format(f=past, b=base, g=own[0], who=who)
 
 
 def draw(rng: Random) -> Item:
     """Decide what is reviewed and how, then write it."""
     good = rng.random() < 0.5
-    kind, aspect = _pick(rng, KINDS), _pick(rng, ASPECTS)
+    kind, aspect = pick(rng, KINDS), pick(rng, ASPECTS)
     roll = rng.random()
     mode = "contrast" if roll < 0.6 else "other" if roll < 0.75 else "past" if roll < 0.85 else "plain"
     second = _other_than(rng, ASPECTS, aspect)
@@ -401,13 +394,13 @@ def _core(rng: Random, facts: Mapping[str, str], person: tuple[str, str, str, st
     """Write the two judgements in a frame; also what the reasoning needs, and whether they show the kind of thing."""
     good, kind, mode = facts["sentiment"] == "positive", facts["kind"], facts["_mode"]
     who, he, him, his = person
-    own = _pick(rng, OWN)
+    own = pick(rng, OWN)
     frames = {"contrast": CONTRAST, "other": OTHERS, "past": PAST, "plain": PLAIN}[mode]
     if mode == "past" and rng.random() < 0.25:
         frames = GONE
     if mode == "contrast" and rng.random() < 0.15:
         frames = TOPICAL
-    frame = _pick(rng, frames)
+    frame = pick(rng, frames)
     vague = facts["_vague"] == "yes"
 
     denied = frames is GONE or (
@@ -416,7 +409,7 @@ def _core(rng: Random, facts: Mapping[str, str], person: tuple[str, str, str, st
     main = _clause(rng, (kind, facts["aspect"], good != denied), shared_only=vague, deniable=denied)
     main_text = _said_by(main.text, own)
     if denied and frames is not GONE:
-        main_text = _pick(rng, DENIALS) + main_text
+        main_text = pick(rng, DENIALS) + main_text
 
     deny_second = mode == "contrast" and "that {D}" not in frame and "Yes, {D}" not in frame and rng.random() < 0.08
     key = (kind, facts["_second"], good == deny_second)
@@ -425,7 +418,7 @@ def _core(rng: Random, facts: Mapping[str, str], person: tuple[str, str, str, st
         other = _clause(rng, key, shared_only=False, deniable=deny_second)
     other_text = _said_by(other.text, (he, him, his) if mode == "other" else own)
     if deny_second:
-        other_text = _pick(rng, DENIALS) + other_text
+        other_text = pick(rng, DENIALS) + other_text
 
     topics = (main.topic, other.topic)
     if rng.random() < 0.12:
@@ -436,14 +429,14 @@ def _core(rng: Random, facts: Mapping[str, str], person: tuple[str, str, str, st
         D=other_text,
         mt=topics[0],
         dt=topics[1],
-        sit=_pick(rng, DECIDES),
-        min=_pick(rng, MINOR),
-        counts=_pick(rng, COUNTS),
+        sit=pick(rng, DECIDES),
+        min=pick(rng, MINOR),
+        counts=pick(rng, COUNTS),
         who=who,
         he=he,
         his=his,
-        last=_pick(rng, LAST[kind in GOODS]),
-        this=_pick(rng, THIS[kind in GOODS]),
+        last=pick(rng, LAST[kind in GOODS]),
+        this=pick(rng, THIS[kind in GOODS]),
     )
     private = {
         "_who": who,
@@ -456,7 +449,7 @@ def _core(rng: Random, facts: Mapping[str, str], person: tuple[str, str, str, st
 
 def _write(rng: Random, facts: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """Write one version of the review, sentence by sentence, whatever its length."""
-    person = _pick(rng, PEOPLE)
+    person = pick(rng, PEOPLE)
     who, kind, good = person[0], facts["kind"], facts["sentiment"] == "positive"
     core, private, known = _core(rng, facts, person)
     before = [_opener(rng, kind, who)] if not known or rng.random() < 0.06 else []
@@ -464,7 +457,7 @@ def _write(rng: Random, facts: Mapping[str, str]) -> tuple[list[str], dict[str, 
     if rng.random() < 0.3 and (facts["again"] == "unsaid" or rng.random() < 0.2):
         (before if rng.random() < 0.5 else after).append(_feeling(rng, good, who))
     if facts["again"] != "unsaid":
-        after.append(_pick(rng, AGAIN_YES if good else AGAIN_NO).format(v=AGAIN[kind], who=who))
+        after.append(pick(rng, AGAIN_YES if good else AGAIN_NO).format(v=AGAIN[kind], who=who))
     return [*before, core, *after], private
 
 
@@ -474,7 +467,7 @@ def _finish(rng: Random, parts: Sequence[str]) -> str:
     if rng.random() < 0.14 and not text.startswith(("Yes", "Still", "Do not", "Wait", "To be")):
         first = text.split(" ", 1)[0].rstrip(",")
         keep = first in ("I", "Tom", "Ben", "Anna", "Mia")
-        text = _pick(rng, FILLERS) + (text if keep else text[0].lower() + text[1:])
+        text = pick(rng, FILLERS) + (text if keep else text[0].lower() + text[1:])
     text = SENTENCE_START.sub(lambda match: match.group().upper(), text)
     text += "!" if rng.random() < 0.1 else "."
     if rng.random() < 0.1 and not text.startswith(("I ", "Tom", "Ben", "Anna", "Mia")):
@@ -513,7 +506,7 @@ def reason(rng: Random, item: Item) -> str:
     facts = item.facts
     pools = DENIED_REASONS if facts["_denied"] else REASONS
     who = facts["_who"].replace("my ", "the ")
-    line = _pick(rng, pools[facts["_mode"]]).format(main=facts["_main"], other=facts["_other"], who=who)
+    line = pick(rng, pools[facts["_mode"]]).format(main=facts["_main"], other=facts["_other"], who=who)
     if line.count(" ") > 13:
         line = f"It is denied that {facts['_main']}." if facts["_denied"] else f"What counts is that {facts['_main']}."
     return line[0].upper() + line[1:]
@@ -606,5 +599,4 @@ FAMILY = Family(
             answer=lambda item: item.facts["kind"],
         ),
     ),
-    input_names=("review", "statement", "text", "comment"),
 )
