@@ -130,7 +130,7 @@ def _replace(rng: Random) -> Exercise:
     return " ".join(words), Question(f"Write {new} instead of {old}.", " ".join(changed))
 
 
-def _mapped(rng: Random) -> Exercise:
+def mapped(rng: Random) -> Exercise:
     """Each word of a list answered by the word that the instruction binds to it."""
     size = rng.randint(2, 5)
     drawn = rng.sample(WORDS, 2 * size)
@@ -188,7 +188,7 @@ _EXERCISES: tuple[tuple[Callable[[Random], Exercise], float], ...] = (
     (_json, 1),
     (_json_value, 1),
     (_replace, 1.5),
-    (_mapped, 10),
+    (mapped, 10),
     (_rule, 2),
     (_sum, 8),
     (_larger, 1),

@@ -23,6 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tools.pocket.batches import Batch, stream
 from tools.pocket.mixture import draw_document
+from tools.pocket.skills import answered_exactly
 from tools.pocket.tokenizer import train_tokenizer
 
 PACKAGED = Path(__file__).parents[2] / "src/embedgrad/pocket/model"
@@ -102,26 +103,14 @@ def learning_rate(step: int, steps: int) -> float:
     return PEAK_LEARNING_RATE * min((step + 1) / WARM_UP_STEPS, (steps - step) / max(1, steps - WARM_UP_STEPS))
 
 
-@torch.no_grad()
 def watch(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, float]:
     """Share of held-out documents answered exactly, by source: the trained instructions only, none of the demo's."""
     rng = Random("watched")
     documents = [draw_document(rng, held_out=True) for _ in range(WATCHED)]
     model.eval()
     right: dict[str, list[bool]] = {}
-    rows = [[i for part in d.parts for i in tokenizer(part).input_ids] for d in documents]
-    answers = [[*tokenizer(d.answer).input_ids, tokenizer.eos_token_id] for d in documents]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]) + len(answers[i]))
-    for start in range(0, len(order), 64):
-        chosen = order[start : start + 64]
-        length = max(len(rows[i]) + len(answers[i]) for i in chosen)
-        ids = torch.full((len(chosen), length), tokenizer.pad_token_id)
-        for line, i in enumerate(chosen):
-            ids[line, : len(rows[i]) + len(answers[i])] = torch.tensor(rows[i] + answers[i])
-        guessed = model(input_ids=ids, use_cache=False).logits.argmax(-1)
-        for line, i in enumerate(chosen):  # all tokens right under teacher forcing = greedy decoding gives the answer
-            span = slice(len(rows[i]) - 1, len(rows[i]) + len(answers[i]) - 1)
-            right.setdefault(documents[i].source, []).append(guessed[line, span].tolist() == answers[i])
+    for document, is_right in zip(documents, answered_exactly(model, tokenizer, documents), strict=True):
+        right.setdefault(document.source, []).append(is_right)
     model.train()
     return {source: round(sum(marks) / len(marks), 3) for source, marks in sorted(right.items())}
 
