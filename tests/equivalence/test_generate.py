@@ -7,7 +7,7 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import plain
+from embedgrad.engine import generate, plain
 from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.plan import choose
 from embedgrad.layouts import lay_out_rows, stop_ids
@@ -129,3 +129,12 @@ def test_mixed_columns_and_history_in_one_batch(tiny_model) -> None:
     assert together == [eg.generate(model, PROMPT, [r], template=template, max_new_tokens=6)[0] for r in rows]
     without = eg.generate(model, PROMPT, [eg.Example("and then?")], template=template, max_new_tokens=6)
     assert together[1] != without[0]  # the earlier turns are seen
+
+
+def test_the_prompt_is_really_shared(tiny_model, monkeypatch) -> None:
+    model = tiny_model("llama")
+    prompt = eg.start(model, PROMPT)
+    layouts = lay_out_rows(model, prompt, [eg.Example(text) for text in INPUTS], with_target=False)
+    plainly = answers(model, prompt, layouts, 4, ())
+    monkeypatch.setattr(generate, "join", None)  # puts the prompt into every row
+    assert answers(model, prompt, layouts, 4, (), shares=True) == plainly

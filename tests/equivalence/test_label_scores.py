@@ -9,7 +9,7 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine.plan import choose
+from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.score import answer_nats
 from embedgrad.layouts import lay_out_rows
 
@@ -30,3 +30,13 @@ def test_sharing_the_inputs_changes_nothing(family: str, place: str, tiny_model)
         plain = answer_nats(replace(engine, shares=False), prompt.embeddings, layouts, ANSWERS)
         torch.testing.assert_close(found, plain, rtol=1e-5, atol=1e-4)
         assert sum(told) == len(INPUTS) * len(ANSWERS)
+
+
+def test_the_inputs_are_really_shared(tiny_model, monkeypatch) -> None:
+    model = tiny_model("llama")
+    prompt = eg.start(model, "Determine the main emotion.")
+    layouts = lay_out_rows(model, prompt, [eg.Example(text) for text in INPUTS], with_target=False)
+    engine = choose(model, prompt.embeddings, layouts, with_gradient=False)
+    assert engine.shares
+    monkeypatch.setattr(Engine, "row_nats", None)  # the plain way, which takes every input along
+    assert answer_nats(engine, prompt.embeddings, layouts, ANSWERS).shape == (len(INPUTS), len(ANSWERS))

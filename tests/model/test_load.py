@@ -231,3 +231,26 @@ def test_no_tokenizer(folder: Path) -> None:
 def test_loading_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     eg.load_model(folder)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "avx512", "amx", "dtype"),
+    [
+        (False, False, False, "float32"),
+        (False, True, False, "bfloat16"),
+        (False, False, True, "bfloat16"),
+        (True, False, False, "bfloat16"),
+    ],
+)
+def test_the_fastest_dtype(monkeypatch, cuda: bool, avx512: bool, amx: bool, dtype: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    assert load.fastest_dtype() == dtype
+
+
+def test_the_fastest_dtype_where_torch_cannot_tell(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert load.fastest_dtype() == "float32"

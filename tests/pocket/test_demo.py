@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,18 @@ def test_people_get_tables_rows_files_and_the_next_command(monkeypatch, tmp_path
     monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
     assert main(["demo", "--tasks", "claims", "--output", str(tmp_path / "out")]) == 0
     out, err = capsys.readouterr()
-    assert "best written" in out
+    header = next(line for line in out.splitlines() if line.lstrip().startswith("task "))
+    assert re.split(r"\s{2,}", header.strip()) == [
+        "task",
+        "majority, words",
+        "first prompt",
+        "best written",
+        "tuned",
+        "tuned - best written",
+        "meaning",
+        "likelihood",
+    ]
+    assert "five written prompts; 400 test rows each" in out
     assert str(tmp_path / "out" / "claims" / "report.html") in out
     assert "embedgrad tune --model" in out
     assert "parameters, frozen" in err
@@ -106,5 +118,24 @@ def test_an_unknown_task_and_an_existing_folder_are_refused(tmp_path, capsys):
         'orders. Did you mean "orders"?\n'
     )
     assert main(["demo", "--output", str(tmp_path)]) == 2
-    assert "exists already" in capsys.readouterr().err
+    told = f"embedgrad: The folder {tmp_path} exists already. Choose another --output.\n"
+    assert capsys.readouterr().err == told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_is_stopped_keeps_the_tasks_that_are_done(monkeypatch, tmp_path, capsys):
+    folder, run_trial = tmp_path / "out", trials.run_trial
+
+    def stopped_at_causal(model, task, **options):
+        if task.name == "causal":
+            raise KeyboardInterrupt
+        return run_trial(model, task, **options)
+
+    monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+    monkeypatch.setattr(trials, "run_trial", stopped_at_causal)
+    assert main(["demo", "--tasks", "causal", "--output", str(folder)]) == 1
+    assert not folder.exists()
+    assert main(["demo", "--tasks", "sentiment,causal", "--output", str(folder)]) == 1
+    assert [path.name for path in folder.iterdir()] == ["sentiment"]
+    assert (folder / "sentiment" / "result.json").is_file()
+    assert "Traceback" not in capsys.readouterr().err

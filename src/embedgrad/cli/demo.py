@@ -60,9 +60,12 @@ def demo(
     trials: list[Trial] = []
     with terminal.progress("demo", _ALL * len(chosen)) as progress:
         for task in chosen:
-            trials.append(
-                _tried(model, task, seed, RunFolder.create(folder.file(task.name)), _ALL * len(trials), progress)
-            )
+            run_folder = RunFolder.create(folder.file(task.name))
+            try:
+                trials.append(_tried(model, task, seed, run_folder, _ALL * len(trials), progress))
+            except BaseException:  # the tasks that are done keep their folders, the one at hand leaves none
+                (run_folder if trials else folder).discard()
+                raise
     _show(trials, folder, terminal)
 
 

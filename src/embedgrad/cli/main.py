@@ -28,7 +28,7 @@ _EPILOGUE = "Every verb has --help with an example, --json and --quiet. --debug 
 # Each verb is the function of its name in the module of its name, imported when it is used; its help stands here
 # so that `embedgrad --help` imports none of them.
 _VERBS = {
-    "demo": """Show the gain on eight small tasks with the bundled model: offline, in two minutes or so.
+    "demo": """Show the gain on eight small tasks with the bundled model: offline, in minutes.
 
 For example:
     embedgrad demo --output demo
