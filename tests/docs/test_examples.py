@@ -17,7 +17,7 @@ SAYS = {
     "03": "'positive'",
     "04": "own loop",
     "05": "vocabulary, 4 tokens",
-    "06": "PEFT:      '",
+    "06": "PEFT:      'negative'",
 }
 
 
