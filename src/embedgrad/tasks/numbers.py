@@ -10,7 +10,7 @@ from embedgrad.tasks.boxed import boxed
 _NUMBER = re.compile(
     r"""(?:(?<![0-9A-Za-z)\]])(?P<sign>[-−]))?        # a hyphen after a word or a number is no sign
         (?:[$€£¥₹]\s?(?P<inner_sign>[-−])?)?
-        (?P<digits>[0-9]{1,3}(?:,[0-9]{3}(?![0-9]))++|[0-9]++|(?<![0-9])(?=\.[0-9]))
+        (?P<digits>[0-9]{1,3}(?:,[0-9]{3}(?![0-9]))+|[0-9]++|(?<![0-9])(?=\.[0-9]))
         (?:\s?[/⁄]\s?(?P<below>[0-9]++)
           |(?P<decimals>\.[0-9]++)?(?P<exponent>[eE][-+]?[0-9]{1,2}(?![0-9A-Za-z]))?)""",
     re.VERBOSE,
