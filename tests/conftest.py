@@ -12,6 +12,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: a second thread only waits, worst on a busy machine
 
 
+@pytest.fixture(scope="session", autouse=True)
+def float32_by_default():
+    """`--dtype auto` is float32 on every machine that runs the tests: answers are compared token by token."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embedgrad.model.load.fastest_dtype", lambda place: "float32")
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """`tiny_folder("llama", bos=False)`: the checkpoint of `tiny.make_model_folder`, made once. Do not change it."""

@@ -15,6 +15,7 @@ import embedgrad as eg
 import tiny
 from embedgrad import errors
 from embedgrad.model import load
+from embedgrad.model.load import fastest_dtype
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_frozen_and_whole(folder: Path) -> None:
     assert model.stop_ids == {2}
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("family", [*tiny.FAMILIES, *tiny.OTHERS])
 def test_embed_is_what_inputs_embeds_expects(family: str, tiny_model) -> None:
     model = tiny_model(family)
     ids = torch.tensor([[5, 9, 300]])
@@ -173,6 +174,23 @@ def test_not_a_language_model(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("family", "what"), [("gemma3n", "it gives other logits"), ("gemma4", "it fails (RuntimeError)")]
+)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_model_that_needs_token_ids(family: str, what: str, dtype: str, tiny_folder) -> None:
+    folder = tiny_folder(family)
+    assert told(errors.ModelError, folder, dtype) == (
+        f"{folder.name} ({family}_text) needs token ids, which a tuned prompt does not have: from embeddings alone "
+        f"{what}. Models that look a token up again in later layers (Gemma 3n, Gemma 4 E2B and E4B, DeepSeek V4) do "
+        "so. Use one that does not, such as Gemma 3, Qwen or Llama."
+    )
+
+
+def test_a_gemma_4_without_per_layer_embeddings_is_taken(tiny_model) -> None:
+    assert tiny_model("gemma4", hidden_size_per_layer_input=0).width == 32
+
+
 def test_remote_code_is_refused(folder: Path) -> None:
     (folder / "evil.py").write_text("raise SystemExit('this ran')\n")
     change_config(
@@ -234,23 +252,23 @@ def test_loading_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    ("cuda", "avx512", "amx", "dtype"),
+    ("on_gpu", "cuda", "avx512", "amx", "dtype"),
     [
-        (False, False, False, "float32"),
-        (False, True, False, "bfloat16"),
-        (False, False, True, "bfloat16"),
-        (True, False, False, "bfloat16"),
+        (False, True, False, False, "float32"),
+        (False, True, True, False, "bfloat16"),
+        (False, False, False, True, "bfloat16"),
+        (True, True, False, False, "bfloat16"),
+        (True, False, True, True, "float32"),
     ],
 )
-def test_the_fastest_dtype(monkeypatch, cuda: bool, avx512: bool, amx: bool, dtype: str) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+def test_the_fastest_dtype(monkeypatch, on_gpu: bool, cuda: bool, avx512: bool, amx: bool, dtype: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: cuda)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
-    assert load.fastest_dtype() == dtype
+    assert fastest_dtype(torch.device("cuda" if on_gpu else "cpu")) == dtype
 
 
 def test_the_fastest_dtype_where_torch_cannot_tell(monkeypatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
-    assert load.fastest_dtype() == "float32"
+    assert fastest_dtype(torch.device("cpu")) == "float32"

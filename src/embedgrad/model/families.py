@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer, LinearAttentionLayer
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
-from embedgrad.errors import NotCausal
+from embedgrad.errors import ModelError, NotCausal
 
 
 def check_causal(config: Any, label: str) -> None:
@@ -36,28 +36,78 @@ def check_causal(config: Any, label: str) -> None:
     )
 
 
-def check_reads_forward(lm: Any, label: str) -> None:
-    """Raises NotCausal where a later token changes what the model says at an earlier one (some decoders are read both
-    ways): padding and the loss of every row rest on that it does not."""
-    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=lm.get_input_embeddings().weight.device)
-    with torch.no_grad():
-        first, other = lm(inputs_embeds=lm.get_input_embeddings()(ids)).logits[:, 0].float()
+def check_forward(lm: Any, label: str) -> None:
+    """Runs four tokens through the model. Raises ModelError where it needs more than their embeddings, and NotCausal
+    where a later token changes what it says at an earlier one (some decoders are read both ways): padding and the loss
+    of every row rest on that it does not."""
+    table = lm.get_input_embeddings()
+    vocabulary = len(table.weight)
+    ids = (vocabulary // 2 + torch.tensor([[0, 1, 2, 3], [0, 1, 2, 4]], device=table.weight.device)) % vocabulary
     tolerance = 1e-4 if lm.dtype == torch.float32 else 2e-2  # of the largest logit
-    if float((first - other).abs().max()) > tolerance * float(first.abs().max()):
+    with torch.no_grad():
+        wanted = lm(input_ids=ids).logits.float()
+        found = _from_embeddings(lm, table(ids), label)
+        # Trap: Gemma 4 finds the ids of exact embeddings by itself, and fails where a tuning has moved them.
+        _from_embeddings(lm, 1.5 * table(ids[:1]), label)
+    bound = tolerance * float(wanted.abs().max())
+    if float((found - wanted).abs().max()) > bound:
+        raise _needs_ids(lm, label, "gives other logits")
+    if float((found[0, 0] - found[1, 0]).abs().max()) > bound:
         raise NotCausal(
             f"{label} ({lm.config.model_type}) reads a text in both directions: it cannot continue a prompt."
         )
 
 
+def _from_embeddings(lm: Any, embeds: torch.Tensor, label: str) -> torch.Tensor:
+    """[B, T, V] float32 logits of `embeds` [B, T, D]."""
+    try:
+        logits: torch.Tensor = lm(inputs_embeds=embeds).logits
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # each model has its own way to say that it wants ids
+        raise _needs_ids(lm, label, f"fails ({type(error).__name__})") from error
+    return logits.float()
+
+
+def _needs_ids(lm: Any, label: str, what: str) -> ModelError:
+    return ModelError(
+        f"{label} ({lm.config.model_type}) needs token ids, which a tuned prompt does not have: from embeddings alone "
+        f"it {what}. Models that look a token up again in later layers (Gemma 3n, Gemma 4 E2B and E4B, DeepSeek V4) "
+        "do so. Use one that does not, such as Gemma 3, Qwen or Llama."
+    )
+
+
 def has_sliding_window(config: Any) -> bool:
-    """Whether some layer attends only to a window of the last tokens."""
+    """Whether padding between a row's tokens changes what they see, masked or not: some layer counts columns instead
+    of tokens, for a window or a chunk of the last ones, or for their distances (MPT)."""
     text = config.get_text_config()
-    return getattr(text, "sliding_window", None) is not None
+    by_name = text.model_type in ("gpt_neo", "mpt")  # both leave their caches and masks to themselves
+    by_config = getattr(text, "sliding_window", None) is not None
+    return by_name or by_config or any(isinstance(layer, DynamicSlidingWindowLayer) for layer in _cache_layers(config))
+
+
+def rope_switch_tokens(config: Any) -> int | None:
+    """Longest row whose rotary factors are the short ones; a longer one gives all in its batch others (longrope, as in
+    the 128k variants of Phi-3). None where there is only one set."""
+    rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    return int(rope["original_max_position_embeddings"]) if rope.get("rope_type") == "longrope" else None
+
+
+def attends_in_chunks(config: Any) -> bool:
+    """Whether some layer sees only its chunk of the row, which only transformers' own masks say (Llama 4)."""
+    return getattr(config.get_text_config(), "attention_chunk_size", None) is not None
 
 
 def keeps_a_state(config: Any) -> bool:
-    """Whether some layer keeps a running state instead of keys and values (Mamba, linear attention, hybrids)."""
-    return not all(isinstance(layer, DynamicLayer) for layer in DynamicCache(config=config).layers)
+    """Whether some layer keeps a running state instead of keys and values, or beside them (Mamba, linear attention,
+    hybrids)."""
+    layers = _cache_layers(config)
+    return any(isinstance(layer, LinearAttentionLayer) or not isinstance(layer, DynamicLayer) for layer in layers)
+
+
+def _cache_layers(config: Any) -> Sequence[object]:
+    layers: Sequence[object] = DynamicCache(config=config).layers
+    return layers
 
 
 def cache_argument(forward_arguments: Collection[str]) -> str | None:

@@ -23,7 +23,7 @@ from embedgrad.errors import (
     UsageError,
     did_you_mean,
 )
-from embedgrad.model.families import check_causal, check_reads_forward
+from embedgrad.model.families import check_causal, check_forward
 from embedgrad.model.fingerprint import identify, stored_elements, weight_files
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
@@ -44,7 +44,8 @@ def load_model(
     """The frozen base model in folder `name`, or of that name on the Hugging Face Hub; "pocket" is the small one
     that ships with the package (docs/pocket.md).
 
-    `dtype` auto is bfloat16 on a GPU and float32 on a CPU; `device` auto is the first GPU, else the CPU.
+    `dtype` auto is bfloat16 where GPU or processor computes it natively (`fastest_dtype`), else float32; `device` auto
+    is the first GPU, else the CPU.
     Raises ModelNotFound, NoSafetensors, NotCausal, NotEnoughMemory, or ModelError where transformers refuses.
     """
     place = _device(device)
@@ -62,7 +63,7 @@ def load_model(
         lm = _told(label, lambda: _load_weights(folder, label, torch_dtype, place))
     lm.requires_grad_(False)
     lm.eval()
-    check_reads_forward(lm, label)
+    _told(label, lambda: check_forward(lm, label))
     context = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
     identity = identify(folder, label, commit, lm.config, tokenizer)
     return FrozenModel(lm, tokenizer, identity, int(context) if context > 0 else _UNLIMITED_TOKENS)
@@ -179,18 +180,20 @@ def _device(device: str) -> torch.device:
     return place
 
 
-def fastest_dtype() -> Dtype:
-    """bfloat16 where this machine multiplies it natively (a GPU, x86 with AVX512-BF16 or AMX), else float32.
+def fastest_dtype(place: torch.device) -> Dtype:
+    """bfloat16 where `place` multiplies it natively (a GPU from Ampere on, x86 with AVX512-BF16 or AMX), else float32.
 
     Trap: elsewhere PyTorch emulates it, slower than float32.
     """
+    if place.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     native = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
-    return "bfloat16" if torch.cuda.is_available() or any(ask is not None and ask() for ask in native) else "float32"
+    return "bfloat16" if any(ask is not None and ask() for ask in native) else "float32"
 
 
 def _dtype(dtype: str, place: torch.device) -> torch.dtype:
     if dtype == "auto":
-        return torch.bfloat16 if place.type == "cuda" else torch.float32
+        dtype = fastest_dtype(place)
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
     if dtype not in known:
         raise UsageError(f"{dtype!r} is no dtype; write auto, {', '.join(known)}.{did_you_mean(dtype, [*known])}")
