@@ -1,11 +1,12 @@
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedgrad.data.batches import batch_rows, micro_batches
+from embedgrad.data.batches import batch_rows, length_buckets, micro_batches
 
 
 @given(rows=st.integers(1, 40), batch=st.integers(1, 60), seed=st.integers(0, 99), epochs=st.integers(1, 3))
@@ -54,3 +55,63 @@ def test_micro_batches_fit_and_lose_nothing(lengths, batch_tokens):
 
 def test_micro_batches_example():
     assert micro_batches([5, 2, 2, 9, 1], 6) == [[4, 1, 2], [0], [3]]
+
+
+def cost(pieces: Sequence[Sequence[int]], lengths: Sequence[int], piece_tokens: int) -> int:
+    """Padded size in all, and what each piece costs besides."""
+    return sum(max(lengths[index] for index in piece) * len(piece) + piece_tokens for piece in pieces)
+
+
+def fits(piece: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> bool:
+    return len(piece) == 1 or max(lengths[index] for index in piece) * len(piece) <= batch_tokens
+
+
+def partitions(rows: Sequence[int]) -> Iterator[list[list[int]]]:
+    """All ways to put `rows` into pieces, in any order."""
+    if not rows:
+        yield []
+        return
+    first, *rest = rows
+    for pieces in partitions(rest):
+        yield [[first], *pieces]
+        for number, piece in enumerate(pieces):
+            yield [*pieces[:number], [first, *piece], *pieces[number + 1 :]]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 50), max_size=60),
+    batch_tokens=st.integers(1, 400),
+    piece_tokens=st.integers(0, 200),
+)
+def test_length_buckets_fit_lose_nothing_and_cost_no_more_than_micro_batches(lengths, batch_tokens, piece_tokens):
+    pieces = length_buckets(lengths, batch_tokens, piece_tokens)
+    assert list(chain(*pieces)) == sorted(range(len(lengths)), key=lambda index: (lengths[index], index))
+    assert all(fits(piece, lengths, batch_tokens) for piece in pieces)
+    filled = micro_batches(lengths, batch_tokens)
+    assert cost(pieces, lengths, piece_tokens) <= cost(filled, lengths, piece_tokens)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 20), max_size=6),
+    batch_tokens=st.integers(1, 60),
+    piece_tokens=st.integers(0, 30),
+)
+def test_no_way_to_cut_costs_less_than_length_buckets(lengths, batch_tokens, piece_tokens):
+    """Of all ways, those out of order too."""
+    found = cost(length_buckets(lengths, batch_tokens, piece_tokens), lengths, piece_tokens)
+    allowed = (
+        pieces
+        for pieces in partitions(range(len(lengths)))
+        if all(fits(piece, lengths, batch_tokens) for piece in pieces)
+    )
+    assert found == min(cost(pieces, lengths, piece_tokens) for pieces in allowed)
+
+
+def test_length_buckets_example():
+    lengths = [100, 10, 90, 12, 11]
+    assert length_buckets(lengths, 1000, 0) == [[1], [4], [3], [2], [0]]
+    assert length_buckets(lengths, 1000, 50) == [[1, 4, 3], [2, 0]]
+    assert length_buckets(lengths, 1000, 500) == [[1, 4, 3, 2, 0]]
+    assert length_buckets(lengths, 100, 500) == [[1, 4, 3], [2], [0]]
+    assert length_buckets(lengths, 1, 500) == [[1], [4], [3], [2], [0]]
+    assert length_buckets([], 1000) == []

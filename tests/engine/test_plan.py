@@ -13,6 +13,7 @@ from embedgrad.layouts import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 ROWS = [eg.Example("I can't believe it worked!", "happy"), eg.Example("so sad", "sad"), eg.Example("the dog", "calm")]
+CACHED = "cached input: what stands before the prompt goes through the model once"
 SHARED = "shared prefix: the prompt goes through the model once a step"
 
 
@@ -33,26 +34,36 @@ def check_against_plain(engine, prompt, layouts) -> None:
     assert engine.row_nats(prompt.embeddings, layouts).tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
 
 
-@pytest.mark.parametrize("family", ["qwen2", "llama", "gpt2", "bloom", "mixtral", "qwen3_moe"])
+@pytest.mark.parametrize("family", tiny.SHARING)
 def test_prompt_first_shares(family: str, tiny_model) -> None:
     engine, prompt, layouts, said = chosen(tiny_model(family))
     assert (engine.shares, engine.reason, said) == (True, SHARED, [])
     check_against_plain(engine, prompt, layouts)
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_prompt_after_the_input_takes_the_plain_path(family: str, tiny_model) -> None:
+@pytest.mark.parametrize("family", tiny.SHARING)
+def test_prompt_after_the_input_caches_the_input(family: str, tiny_model) -> None:
     engine, prompt, layouts, said = chosen(tiny_model(family), "{input}\n\n{prompt}")
-    reason = "plain path: what stands before the prompt varies from row to row"
-    assert (engine.shares, engine.reason, said) == (False, reason, [])
+    assert (engine.path, engine.reason, said) == ("cached input", CACHED, [])
     check_against_plain(engine, prompt, layouts)
 
 
-def test_a_target_right_after_the_prompt_takes_the_plain_path(tiny_model) -> None:
+def test_a_target_right_after_the_prompt(tiny_model) -> None:
     """Equal inputs: the head is shared, but the first target token is predicted inside the prefix."""
     rows = [eg.Example("the dog", "calm"), eg.Example("the dog", "happy")]
     engine, prompt, layouts, said = chosen(tiny_model("llama", chat=False), "{input} {prompt}", rows, text=True)
-    assert (engine.shares, engine.reason, said) == (False, "plain path: the target follows the prompt at once", [])
+    assert (engine.path, engine.reason, said) == ("cached input", CACHED, [])
+    assert list(engine.inputs.kept) == []
+    check_against_plain(engine, prompt, layouts)
+
+
+def test_a_target_right_after_a_prompt_that_comes_first(tiny_model) -> None:
+    rows = [eg.Example("", "calm"), eg.Example("", "happy")]
+    engine, prompt, layouts, said = chosen(
+        tiny_model("llama", chat=False, bos=False), "{prompt}{input}", rows, text=True
+    )
+    assert (engine.path, engine.reason) == ("plain", "plain path: the target follows the prompt at once")
+    assert said == []
     check_against_plain(engine, prompt, layouts)
 
 
@@ -62,31 +73,36 @@ def test_later_rows_that_cannot_share_take_the_plain_path(tiny_model) -> None:
     check_against_plain(engine, after, lay_out_rows(engine.model, after, ROWS))
 
 
-def test_a_window_shorter_than_the_prefix(tiny_model) -> None:
-    engine, prompt, layouts, said = chosen(tiny_model("gemma2", sliding_window=8))
-    assert engine.reason == "plain path: a layer keeps a window or a state instead of the whole prefix"
-    assert said == []
+@pytest.mark.parametrize("family", tiny.WINDOWED)
+def test_a_window_shorter_than_the_prefix(family: str, tiny_model) -> None:
+    engine, prompt, layouts, said = chosen(tiny_model(family, **tiny.NARROW))
+    assert (engine.path, said) == ("shared prefix", [])
     check_against_plain(engine, prompt, layouts)
 
 
 @pytest.mark.parametrize("window", [12, 13, 14, 15, 16, 17, 18, 24, 40])
-def test_any_window_gives_the_plain_loss(window: int, tiny_model) -> None:
-    engine, prompt, layouts, said = chosen(tiny_model("gemma2", sliding_window=window))
+@pytest.mark.parametrize("family", tiny.WINDOWED)
+def test_any_window_gives_the_plain_loss(family: str, window: int, tiny_model) -> None:
+    engine, prompt, layouts, said = chosen(tiny_model(family, sliding_window=window))
     assert said == []
     check_against_plain(engine, prompt, layouts)
 
 
-@pytest.mark.parametrize("family", ["mamba", "recurrent_gemma"])
+@pytest.mark.parametrize("family", tiny.STATES)
 def test_a_state_takes_the_plain_path(family: str, tiny_model) -> None:
     engine, prompt, layouts, said = chosen(tiny_model(family))
-    assert engine.reason == "plain path: a layer keeps a window or a state instead of the whole prefix"
+    assert engine.reason == "plain path: a layer keeps a state instead of keys and values"
     assert said == []
     check_against_plain(engine, prompt, layouts)
 
 
 def test_a_fast_path_that_is_wrong_is_told_once(tiny_model, monkeypatch) -> None:
     right = shared_prefix.prefill
-    monkeypatch.setattr(shared_prefix, "prefill", lambda *a: [(keys * 1.1, values) for keys, values in right(*a)])
+
+    def wrong(*arguments: object) -> list:
+        return [(keys * 1.1, values) for keys, values in right(*arguments)]
+
+    monkeypatch.setattr(shared_prefix, "prefill", wrong)
     engine, prompt, layouts, said = chosen(tiny_model("llama"))
     assert not engine.shares
     assert len(said) == 1

@@ -68,6 +68,15 @@ def test_killed_and_resumed_is_the_same_run(job, uninterrupted, tmp_path):
 
 
 @pytest.mark.stress
+def test_resumed_with_inputs_that_must_be_read_again(job, tmp_path):
+    """With the prompt after the input, what a run has kept of the inputs is gone when it is resumed."""
+    job = [*job, "--template", r"{input}\n\n{prompt}"]
+    subprocess.run([sys.executable, "-m", "embedgrad", *job, "--output", str(tmp_path / "whole")], check=True)
+    assert killed(job, tmp_path / "run", kills=2, seed=3) >= 2
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.stress
 @pytest.mark.parametrize("seed", range(10))
 def test_killed_twenty_times(job, uninterrupted, tmp_path, seed):
     assert killed(job, tmp_path / "run", kills=20, seed=seed) >= 20

@@ -6,6 +6,9 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
+PIECE_TOKENS = 256
+"""What one more forward and backward costs, in tokens: measured on 2 CPU cores (docs/performance.md)."""
+
 
 def batch_rows(rows: int, batch: int, seed: int, step: int) -> tuple[int, ...]:
     """Row numbers of optimizer step `step` (from 0): the `step`-th piece of `batch` rows of an endless line
@@ -31,6 +34,25 @@ def micro_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
         else:
             pieces.append([index])
     return pieces
+
+
+def length_buckets(lengths: Sequence[int], batch_tokens: int, piece_tokens: int = PIECE_TOKENS) -> list[list[int]]:
+    """As `micro_batches`, but cut where that saves more than it costs: least padded size in all, when each piece costs
+    as much time as `piece_tokens` tokens. For the rows of one step: takes time rows x rows per piece."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    cost, cut = [0.0], [0]  # of the first `stop` rows; where their last piece begins
+    for stop in range(1, len(order) + 1):
+        longest = lengths[order[stop - 1]]
+        fits = range(max(0, stop - max(1, batch_tokens // max(longest, 1))), stop)
+        best = min(fits, key=lambda start: cost[start] + longest * (stop - start))
+        cost.append(cost[best] + longest * (stop - best) + piece_tokens)
+        cut.append(best)
+    pieces: list[list[int]] = []
+    stop = len(order)
+    while stop:
+        pieces.append(order[cut[stop] : stop])
+        stop = cut[stop]
+    return pieces[::-1]
 
 
 @lru_cache(maxsize=4)

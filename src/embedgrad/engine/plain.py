@@ -26,7 +26,7 @@ def join(model: FrozenModel, prompt: Tensor, ids: Tensor, layouts: Sequence[Layo
 
 def row_nats(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -> Tensor:
     """[B] loss of each row in nats, summed over its targets; differentiable in `prompt` [P, D]."""
-    rows = pad_rows(layouts, 0, model.device, model.context_tokens)
+    rows = pad_rows(layouts, 0, model.device, model.padded_tokens)
     embeds = join(model, prompt, rows.ids, layouts)
     return sum_nats(target_logits(model, rows, inputs_embeds=embeds, use_cache=False), rows)
 

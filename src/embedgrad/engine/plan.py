@@ -1,49 +1,80 @@
-"""Chooses the path for rows and checks the fast one against the plain one before it is relied on."""
+"""Chooses the path for rows, and checks it against the plain one before it is relied on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from embedgrad.data.batches import micro_batches
-from embedgrad.engine import plain, shared_prefix
+from embedgrad.data.batches import length_buckets, micro_batches
+from embedgrad.engine import cached_input, plain, shared_prefix
+from embedgrad.engine.attention import CannotAttend
+from embedgrad.engine.behind import PLAIN_MEANS, Means, checkpointed
+from embedgrad.engine.cached_input import InputCache
+from embedgrad.engine.compiled import compile_parts, uncompile
+from embedgrad.engine.past import CannotShare, KeysValues
 from embedgrad.engine.rows import LossAndGradient
-from embedgrad.engine.shared_prefix import CannotShare
 from embedgrad.errors import NotEnoughMemory
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.memory import free_bytes
 from embedgrad.template.layout import Layout
 
 BATCH_TOKENS = 8192
 
+Cut = Callable[[Sequence[int], int], list[list[int]]]
+Path = Literal["shared prefix", "cached input", "plain"]
+
 # Largest relative difference of gradient and loss at which two orders of the same sums count as the same.
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
+
+_WHY = {
+    "shared prefix": "the prompt goes through the model once a step",
+    "cached input": "what stands before the prompt goes through the model once",
+}
 
 
 @dataclass(frozen=True)
 class Engine:
     """Loss and gradient of rows through a frozen model.
 
-    shares        whether the shared prefix may be used (rows that have none still take the plain path)
+    path          how rows go through it (those that cannot still take the plain path)
     reason        in one line, why
     batch_tokens  upper bound of rows x longest row in one forward pass
+    means         how the fast paths run the model
+    inputs        what the cached-input path keeps
     """
 
     model: FrozenModel
-    shares: bool
-    reason: str
+    path: Path
+    reason: str = ""
     batch_tokens: int = BATCH_TOKENS
+    means: Means = PLAIN_MEANS
+    inputs: InputCache = field(default_factory=lambda: InputCache(0))
+    heads: dict[tuple[int, ...], KeysValues] = field(default_factory=dict)
+
+    @property
+    def shares(self) -> bool:
+        """Whether keys and values up to the prompt's end may be computed once for all rows."""
+        return self.path == "shared prefix"
 
     def loss_and_gradient(self, prompt: Tensor, layouts: Sequence[Layout]) -> LossAndGradient:
         """Over all `layouts`, in micro-batches of similar length; `row_nats` in the order of `layouts`."""
-        order = self._micro_batches(layouts)
+        path = self._path_of(layouts)
+        order = self._pieces(length_buckets, path, layouts)
         batches = [[layouts[i] for i in indices] for indices in order]
         with memory_told(self.batch_tokens):
-            path = plain if self._shared_head(layouts) is None else shared_prefix
-            found = path.loss_and_gradient(self.model, prompt, batches)
+            if path == "shared prefix":
+                head = self._head(layouts[0].head_ids)
+                found = shared_prefix.loss_and_gradient(self.model, prompt, batches, self.means, head)
+            elif path == "cached input":
+                found = cached_input.loss_and_gradient(self.model, prompt, batches, self.inputs, self.means)
+            else:
+                with checkpointed(self.model, PLAIN_MEANS) if self.means.checkpoints else nullcontext():
+                    found = plain.loss_and_gradient(self.model, prompt, batches)
         nats = torch.empty_like(found.row_nats)
         nats[torch.tensor([i for indices in order for i in indices])] = found.row_nats
         return LossAndGradient(found.loss, found.gradient, nats, found.tokens)
@@ -55,26 +86,61 @@ class Engine:
         is told how many rows each micro-batch had."""
         nats = torch.empty(len(layouts), dtype=torch.float64)
         with torch.no_grad(), memory_told(self.batch_tokens):
-            head = self._shared_head(layouts)
-            prefix = None if head is None else shared_prefix.prefill(self.model, prompt, head)
-            for indices in self._micro_batches(layouts):
+            path = self._path_of(layouts)
+            prefix: KeysValues = []
+            if path == "shared prefix":
+                head_ids = layouts[0].head_ids
+                prefix = shared_prefix.prefill(self.model, prompt, head_ids, self._head(head_ids))
+            for indices in self._pieces(micro_batches, path, layouts):
                 rows = [layouts[i] for i in indices]
-                if prefix is None:
-                    found = plain.row_nats(self.model, prompt, rows)
+                if path == "shared prefix":
+                    found = shared_prefix.row_nats(self.model, prefix, rows, self.means)
+                elif path == "cached input":
+                    found = cached_input.row_nats(self.model, prompt, rows, self.inputs, self.means, self.batch_tokens)
                 else:
-                    found = shared_prefix.row_nats(self.model, prefix, rows)
+                    found = plain.row_nats(self.model, prompt, rows)
                 nats[torch.tensor(indices)] = found.double().cpu()
                 progress(len(indices))
         return nats
 
-    def _shared_head(self, layouts: Sequence[Layout]) -> tuple[int, ...] | None:
-        try:
-            return shared_prefix.shared_head(layouts) if self.shares else None
-        except CannotShare:
-            return None
+    def lengths(self, layouts: Sequence[Layout]) -> list[int]:
+        """Tokens of each row that go through the model in one forward, a shared prefix counted in."""
+        return _lengths(self.path, layouts)
 
-    def _micro_batches(self, layouts: Sequence[Layout]) -> list[list[int]]:
-        return micro_batches([len(layout) for layout in layouts], self.batch_tokens)
+    def inputs_bytes(self, prompt: Tensor, layouts: Sequence[Layout]) -> int:
+        """What keys and values of all distinct inputs of `layouts` take; 0 where none are kept."""
+        if self.path != "cached input":
+            return 0
+        heads = {layout.head_ids for layout in layouts}
+        return cached_input.bytes_per_token(self.model, prompt) * sum(map(len, heads))
+
+    def _path_of(self, layouts: Sequence[Layout]) -> Path:
+        if self.path == "plain" or any(len(layout) > self.model.switch_tokens for layout in layouts):
+            return "plain"
+        if self.path == "cached input":
+            return self.path if all(layout.prompt.start for layout in layouts) else "plain"
+        try:
+            return "shared prefix" if _path(layouts) == "shared prefix" else "plain"
+        except CannotShare:
+            return "plain"
+
+    def _pieces(self, cut: Cut, path: Path, layouts: Sequence[Layout]) -> list[list[int]]:
+        """Micro-batches by `cut`; rows on both sides of the model's rotary switch do not meet."""
+        lengths = _lengths(path, layouts)
+        sides: dict[bool, list[int]] = {}
+        for number, layout in enumerate(layouts):
+            sides.setdefault(len(layout) > self.model.switch_tokens, []).append(number)
+        return [
+            [side[i] for i in piece]
+            for side in sides.values()
+            for piece in cut([lengths[i] for i in side], self.batch_tokens)
+        ]
+
+    def _head(self, head_ids: tuple[int, ...]) -> KeysValues:
+        """Keys and values of the constant text before the prompt, once per run."""
+        if head_ids not in self.heads:
+            self.heads[head_ids] = shared_prefix.head_keys_values(self.model, head_ids)
+        return self.heads[head_ids]
 
 
 def choose(
@@ -85,50 +151,103 @@ def choose(
     say: Callable[[str], None] = lambda message: None,
     *,
     with_gradient: bool = True,
+    compiled: bool = False,
 ) -> Engine:
-    """The engine for `layouts`: the shared prefix where the prompt comes before everything that varies and two
-    rows give the plain path's loss and gradient; else the plain path. A model whose fast path fails is told to
-    `say`, once. Rows that are only to be judged need no gradient, nor its memory. Raises NotEnoughMemory."""
+    """The engine for `layouts`: the shared prefix where the prompt comes before everything that varies, the cached
+    input where something stands before the prompt, if two rows give the plain path's loss and gradient; else the
+    plain path. A model whose fast path fails is told to `say`, once. Rows that are only to be judged need no gradient,
+    nor its memory. With `compiled`, norms and MLPs of the model are compiled first, and stay so unless that fails.
+    Raises NotEnoughMemory."""
+    problem = ""
+    if compiled:
+        _compile(model, prompt, layouts, say)
+    try:
+        path = _path(layouts)
+        with memory_told(batch_tokens):
+            rows = _shortest_and_longest([row for row in layouts if len(row) <= model.switch_tokens] or layouts)
+            slow = _measured(Engine(model, "plain"), prompt, rows, with_gradient)
+            for means in _means(model):
+                engine = Engine(model, path, f"{path}: {_WHY[path]}", batch_tokens, means, _input_cache(model))
+                try:
+                    difference = _difference(_measured(engine, prompt, rows, with_gradient), slow)
+                except CannotAttend:
+                    continue
+                except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
+                    # Whatever a model does that is not made for this: the plain path stays right.
+                    problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
+                    continue
+                if difference <= _TOLERANCE[model.dtype]:
+                    engine.inputs.forget()
+                    return engine
+                problem = f"loss or gradient differ by {difference:.1e} relative"
+    except CannotShare as error:
+        return Engine(model, "plain", f"plain path: {error}", batch_tokens)
+    reason = f"plain path: the {path} does not fit this model ({problem})"
+    say(reason)
+    return Engine(model, "plain", reason, batch_tokens)
+
+
+def _compile(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout], say: Callable[[str], None]) -> None:
+    rows = _shortest_and_longest(layouts)
+    compile_parts(model)
+    try:
+        plain.loss_and_gradient(model, prompt, [rows])
+    except Exception as error:  # torch.compile's errors share no base class that is public
+        uncompile(model)
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        say(f"not compiled: {type(error).__name__}: {first_line}. Install a C++ compiler, or pass --compile off.")
+
+
+def _path(layouts: Sequence[Layout]) -> Path:
+    """The fastest path that these rows allow. Raises CannotShare where that is the plain one."""
     try:
         shared_prefix.shared_head(layouts)
-        with memory_told(batch_tokens):
-            rows = _shortest_and_longest(layouts)
-            difference = (_difference if with_gradient else _loss_difference)(model, prompt, rows)
     except CannotShare as error:
-        return Engine(model, False, f"plain path: {error}", batch_tokens)
-    except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
-        # Whatever a model's cache does when it is not made for this: the plain path stays right.
-        problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
-    else:
-        if difference <= _TOLERANCE[model.dtype]:
-            return Engine(model, True, "shared prefix: the prompt goes through the model once a step", batch_tokens)
-        problem = f"loss or gradient differ by {difference:.1e} relative"
-    reason = f"plain path: the shared prefix does not fit this model ({problem})"
-    say(reason)
-    return Engine(model, False, reason, batch_tokens)
+        if all(layout.prompt.start for layout in layouts):
+            return "cached input"
+        raise error
+    return "shared prefix"
+
+
+def _means(model: FrozenModel) -> list[Means]:
+    """How to run the model, fastest first."""
+    if not getattr(model.lm, "_supports_attention_backend", False):
+        return [PLAIN_MEANS]  # its layers take masks of their own kind
+    stock = [Means(trims=True), PLAIN_MEANS]
+    if model.device.type != "cpu":
+        return stock  # flash attention on a GPU needs no help
+    return [Means(own_attention=True, trims=True), Means(own_attention=True), *stock]
+
+
+def _lengths(path: Path, layouts: Sequence[Layout]) -> list[int]:
+    """Tokens of each row that go through the model together. A kept one takes about a 16th of another's memory."""
+    if path != "cached input":
+        return [len(layout) for layout in layouts]
+    return [len(layout) - layout.prompt.start + layout.prompt.start // 16 for layout in layouts]
+
+
+def _input_cache(model: FrozenModel) -> InputCache:
+    return InputCache(free_bytes(model.device) // 4)
 
 
 def _shortest_and_longest(layouts: Sequence[Layout]) -> list[Layout]:
-    """Two rows of unequal length where there are any, so that padding is part of the check."""
+    """Two rows of unequal length where there are any, so that padding is part of the check; with a target."""
     ordered = sorted(layouts, key=len)
-    return [ordered[0], ordered[-1]]
+    return [row if row.target else row.with_target((0,)) for row in (ordered[0], ordered[-1])]
 
 
-def _difference(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -> float:
-    """Largest relative difference of loss and gradient between the shared prefix and the plain path."""
-    fast = shared_prefix.loss_and_gradient(model, prompt, [layouts])
-    slow = plain.loss_and_gradient(model, prompt, [layouts])
-    gradient = float((fast.gradient - slow.gradient).norm() / slow.gradient.norm().clamp_min(1e-12))
-    return max(gradient, abs(fast.loss - slow.loss) / max(abs(slow.loss), 1e-12))
+def _measured(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], with_gradient: bool) -> tuple[Tensor, Tensor]:
+    """Each row's loss [rows], and the gradient (of length 0 without)."""
+    if not with_gradient:
+        return engine.row_nats(prompt, layouts), torch.zeros(0)
+    found = engine.loss_and_gradient(prompt, layouts)
+    return found.row_nats, found.gradient
 
 
-def _loss_difference(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -> float:
-    """As `_difference`, of the rows' losses alone."""
-    with torch.no_grad():
-        prefix = shared_prefix.prefill(model, prompt, shared_prefix.shared_head(layouts))
-        fast = shared_prefix.row_nats(model, prefix, layouts)
-        slow = plain.row_nats(model, prompt, layouts)
-    return float(((fast - slow).abs() / slow.abs().clamp_min(1e-12)).max())
+def _difference(fast: tuple[Tensor, Tensor], slow: tuple[Tensor, Tensor]) -> float:
+    """Largest relative difference of the rows' losses and of the gradient."""
+    nats = float(((fast[0] - slow[0]).abs() / slow[0].abs().clamp_min(1e-12)).max())
+    return max(nats, float((fast[1] - slow[1]).norm() / slow[1].norm().clamp_min(1e-12)))
 
 
 @contextmanager

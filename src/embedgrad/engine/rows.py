@@ -53,22 +53,30 @@ class PaddedRows:
     row_of: Tensor
 
 
-def pad_rows(layouts: Sequence[Layout], offset: int, device: torch.device, context_tokens: int) -> PaddedRows:
-    """`layouts` from position `offset` on. Targets must start after `offset`."""
-    longest = max(len(layout) for layout in layouts) - offset
-    width = min(-(-longest // _ROUND_TO) * _ROUND_TO, max(longest, context_tokens - offset))
-    ids = torch.zeros(len(layouts), width, dtype=torch.long)
-    predicts = torch.zeros(len(layouts), width, dtype=torch.bool)
+def pad_rows(layouts: Sequence[Layout], offset: int, device: torch.device, most_tokens: int) -> PaddedRows:
+    """`layouts` from position `offset` on, padded to no more than `most_tokens` in all. Targets must start after
+    `offset`."""
+    ids = pad_ids([layout.ids[offset:] for layout in layouts], most_tokens - offset)
+    predicts = torch.zeros(ids.shape, dtype=torch.bool)
     targets: list[int] = []
     row_of: list[int] = []
     for row, layout in enumerate(layouts):
-        ids[row, : len(layout) - offset] = torch.tensor(layout.ids[offset:], dtype=torch.long)
         span = layout.target
         predicts[row, span.start - offset - 1 : span.stop - offset - 1] = True
         targets.extend(layout.ids[span.start : span.stop])
         row_of.extend([row] * len(span))
     tensors = (ids, predicts, torch.tensor(targets, dtype=torch.long), torch.tensor(row_of, dtype=torch.long))
     return PaddedRows(*(tensor.to(device) for tensor in tensors))
+
+
+def pad_ids(rows: Sequence[Sequence[int]], most_tokens: int) -> Tensor:
+    """[B, T] ids, padded with 0 on the right to a multiple of 16, but not past `most_tokens`."""
+    longest = max(map(len, rows))
+    width = min(-(-longest // _ROUND_TO) * _ROUND_TO, max(longest, most_tokens))
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = torch.tensor(row, dtype=torch.long)
+    return ids
 
 
 def target_logits(model: FrozenModel, rows: PaddedRows, **inputs: object) -> Tensor:
@@ -90,7 +98,11 @@ def target_logits(model: FrozenModel, rows: PaddedRows, **inputs: object) -> Ten
 
 def sum_nats(logits: Tensor, rows: PaddedRows) -> Tensor:
     """[B] cross-entropy in nats, summed over each row's targets, in float32."""
-    nats = F.cross_entropy(logits.float(), rows.targets, reduction="none")
+    return per_row(F.cross_entropy(logits.float(), rows.targets, reduction="none"), rows)
+
+
+def per_row(nats: Tensor, rows: PaddedRows) -> Tensor:
+    """[B] sums of the targets' `nats` [N]."""
     return torch.zeros(len(rows.ids), device=nats.device).index_add(0, rows.row_of, nats)
 
 

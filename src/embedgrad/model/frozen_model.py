@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from embedgrad.model.families import rope_switch_tokens
+from embedgrad.model.parts import head_of
 from embedgrad.shapes import BaseIdentity
 
 _ROWS_PER_CHUNK = 16384
@@ -58,6 +60,27 @@ class FrozenModel:
     def vocabulary(self) -> int:
         """V, the rows of the embedding table that the tokenizer can name."""
         return min(len(self.tokenizer), int(self.lm.get_input_embeddings().weight.shape[0]))
+
+    @cached_property
+    def switch_tokens(self) -> int:
+        """Rows up to this long may share a batch; longer ones change what the others' positions mean. The context where
+        there are none."""
+        return rope_switch_tokens(self.lm.config) or self.context_tokens
+
+    @property
+    def padded_tokens(self) -> int:
+        """Up to which length rows may be padded."""
+        return min(self.context_tokens, self.switch_tokens)
+
+    @cached_property
+    def head_rows(self) -> int:
+        """How many logits the model gives per position: V, and rows that no token has."""
+        return int(self.lm.config.get_text_config().vocab_size)
+
+    @cached_property
+    def head(self) -> Callable[[Tensor], Tensor] | None:
+        """[N, D] last hidden states -> [N, V] logits, where the head can be taken by itself."""
+        return head_of(self.lm, self.embed(range(min(16, self.head_rows)))[None])
 
     @property
     def has_chat_template(self) -> bool:

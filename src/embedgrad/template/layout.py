@@ -78,6 +78,20 @@ class Layout:
         """Everything before the prompt."""
         return self.ids[: self.prompt.start]
 
+    def after(self, position: int) -> Layout:
+        """The row from `position` on; spans before it are empty."""
+
+        def moved(span: Span) -> Span:
+            return Span(max(span.start - position, 0), max(span.stop - position, 0))
+
+        return replace(
+            self,
+            ids=self.ids[position:],
+            prompt=moved(self.prompt),
+            input=moved(self.input),
+            target=moved(self.target),
+        )
+
     def with_target(self, target_ids: Sequence[int]) -> Layout:
         """The same row with this target (its end included) instead of the one it has."""
         row = self.ids[: self.target.start]

@@ -1,0 +1,176 @@
+"""Causal attention as plain batched matrix products, for CPUs: a drop-in for transformers' own.
+
+On a CPU, `scaled_dot_product_attention` takes its flash kernel, whose backward reaches a fraction of the matrix
+units' rate. Here each key/value head meets all the query heads of its group in one product (nothing is repeated),
+scores live for one block of queries at a time, and the backward computes them again, so no [T, T] matrix is kept.
+Equals transformers' `eager_attention_forward` (tests/equivalence/test_attention.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+
+from embedgrad.model.families import attends_in_chunks, has_sliding_window
+from embedgrad.model.frozen_model import FrozenModel
+
+NAME = "embedgrad"
+MASKED = "embedgrad_masked"
+_SCORES_AT_ONCE = 1 << 21  # of one block of queries: 8 MiB, what a processor's cache holds
+
+
+_UNKNOWN = ("softcap", "s_aux", "sinks", "position_bias", "indices", "block_indices")
+
+
+class CannotAttend(Exception):
+    """This model's attention has a term that is not written here; transformers' own can always be used."""
+
+
+def grouped_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """What transformers calls in place of its own attention.
+
+    query           [B, H, T, E]; the last T of the T' positions
+    key, value      [B, G, T', E]
+    attention_mask  [B, 1, T, T'] True where a query sees a key; None: everything up to itself
+    sliding_window  a query sees only so many keys, itself included
+    returns         [B, T, H, E]
+
+    Raises CannotAttend for terms it does not know (soft-capped scores, sinks, biases).
+    """
+    further = [name for name in _UNKNOWN if options.get(name) is not None]
+    if further:
+        raise CannotAttend(f"attention with {', '.join(further)}")
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    window = sliding_window if sliding_window and sliding_window < key.shape[2] else None
+    sight = _Sight(scale, window, query.shape[0] * query.shape[1], query.shape[2], key.shape[2])
+    found: Tensor = _GroupedAttention.apply(query, key, value, attention_mask, sight)  # type: ignore[no-untyped-call]
+    return found, None
+
+
+def masked_attention(*tensors: Any, sliding_window: int | None = None, **options: Any) -> tuple[Tensor, None]:
+    """As `grouped_attention`, for models with windows or chunks: their mask holds those, too."""
+    return grouped_attention(*tensors, **options)
+
+
+AttentionInterface.register(NAME, grouped_attention)  # transformers makes no mask for it
+AttentionInterface.register(MASKED, masked_attention)
+AttentionMaskInterface.register(MASKED, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+
+
+def takes_masks(model: FrozenModel) -> bool:
+    """Whether only transformers' masks say what a layer sees. Trap: some models name their window nowhere else."""
+    return has_sliding_window(model.lm.config) or attends_in_chunks(model.lm.config)
+
+
+@contextmanager
+def in_use(model: FrozenModel, wanted: bool = True) -> Iterator[None]:
+    """While this lasts, the model's layers attend by `grouped_attention`, if `wanted`."""
+    config = model.lm.config.get_text_config()
+    before = config._attn_implementation
+    if wanted:
+        config._attn_implementation = MASKED if takes_masks(model) else NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """How scores become weights, and what each of T queries at the end of T' positions may see."""
+
+    scale: float
+    window: int | None
+    heads: int  # of all rows
+    tokens: int
+    positions: int
+
+    def blocks(self, mask: Tensor | None) -> Iterator[tuple[int, int, int]]:
+        """Pieces of the queries, start to stop, and how many of the first keys they see at most."""
+        block = max(32, _SCORES_AT_ONCE // (self.heads * self.positions))
+        for start in range(0, self.tokens, block):
+            stop = min(start + block, self.tokens)
+            yield start, stop, self.positions - self.tokens + stop if mask is None else self.positions
+
+    def weights(self, query: Tensor, keys: Tensor, mask: Tensor | None, groups: int, start: int, stop: int) -> Tensor:
+        """[B * G, R * t, seen] softmax of the scores of queries start to stop, `query` [B * G, R * t, E], over `keys`
+        [B * G, seen, E]; `mask` [B, 1, T, T'] as `grouped_attention` takes it."""
+        seen, offset = keys.shape[1], self.positions - self.tokens
+        exact = query.float(), keys.mT.float()  # rounded scores are what half precision would lose most by
+        scores = torch.baddbmm(exact[0].new_empty(()), *exact, beta=0, alpha=self.scale)
+        grid = scores.view(len(keys) // groups, groups, -1, stop - start, seen)
+        if mask is not None:
+            grid.masked_fill_(~mask[:, :, None, start:stop, :seen], -math.inf)
+        else:
+            later = torch.ones(stop - start, stop - start, dtype=torch.bool, device=keys.device).triu_(1)
+            grid[..., offset + start :].masked_fill_(later, -math.inf)
+        if self.window is not None:
+            position = torch.arange(offset + start, offset + stop, device=keys.device)[:, None]
+            grid.masked_fill_(torch.arange(seen, device=keys.device) <= position - self.window, -math.inf)
+        return torch.softmax(scores, dim=-1).to(query.dtype)
+
+
+class _GroupedAttention(torch.autograd.Function):
+    """The R query heads of each key/value head lie side by side: [B * G, R * T, E] against [B * G, T', E]."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sight: _Sight) -> Tensor:
+        ctx.save_for_backward(query, key, value, mask)
+        ctx.sight = sight
+        rows, heads, tokens, _ = query.shape
+        groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
+        output = query.new_empty(rows, tokens, heads, value.shape[-1])
+        for start, stop, seen in sight.blocks(mask):
+            folded = _folded(query[:, :, start:stop], groups)
+            weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
+            part = torch.bmm(weights, values[:, :seen])
+            output[:, start:stop] = part.view(rows, heads, stop - start, -1).transpose(1, 2)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, mask = ctx.saved_tensors
+        sight: _Sight = ctx.sight
+        groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
+        d_query, d_keys, d_values = (
+            torch.zeros_like(tensor) if wanted else None
+            for tensor, wanted in zip((query, keys, values), ctx.needs_input_grad, strict=False)
+        )
+        for start, stop, seen in sight.blocks(mask):
+            folded = _folded(query[:, :, start:stop], groups)
+            weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
+            d_output = _folded(gradient[:, start:stop].transpose(1, 2), groups)
+            if d_values is not None:
+                d_values[:, :seen].baddbmm_(weights.mT, d_output)
+            d_weights = torch.bmm(d_output, values[:, :seen].mT)
+            d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+            if d_query is not None:
+                part = torch.baddbmm(query.new_empty(()), d_scores, keys[:, :seen], beta=0, alpha=sight.scale)
+                d_query[:, :, start:stop] = part.view(d_query[:, :, start:stop].shape)
+            if d_keys is not None:
+                d_keys[:, :seen].baddbmm_(d_scores.mT, folded, alpha=sight.scale)
+        d_key, d_value = (None if d is None else d.view_as(given) for d, given in ((d_keys, key), (d_values, value)))
+        return d_query, d_key, d_value, None, None
+
+
+def _folded(heads: Tensor, groups: int) -> Tensor:
+    """[B, H, T, E] -> [B * G, R * T, E]."""
+    return heads.reshape(len(heads) * groups, -1, heads.shape[-1])

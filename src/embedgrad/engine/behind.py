@@ -1,0 +1,118 @@
+"""Rows through the model behind keys and values that were computed before, down to their losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from embedgrad.engine import attention
+from embedgrad.engine.head import LOGITS_AT_ONCE, token_nats
+from embedgrad.engine.last_layer import Places, last_layer_at
+from embedgrad.engine.past import KeysValues, Past
+from embedgrad.engine.rows import PaddedRows, per_row, sum_nats, target_logits
+from embedgrad.model.families import cache_argument
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.parts import decoder_layers, last_hidden
+
+
+@dataclass(frozen=True)
+class Means:
+    """How rows go through the model; every choice gives the same numbers.
+
+    own_attention  engine/attention.py instead of transformers' own
+    trims          the last layer only at targets (engine/last_layer.py)
+    checkpoints    layers keep nothing but their input and are run again in the backward
+    """
+
+    own_attention: bool = False
+    trims: bool = False
+    checkpoints: bool = False
+
+
+PLAIN_MEANS = Means()
+
+
+def row_nats_behind(
+    model: FrozenModel,
+    past: KeysValues,
+    embeds: Tensor,
+    rows: PaddedRows,
+    means: Means = PLAIN_MEANS,
+    past_lengths: Tensor | None = None,
+) -> Tensor:
+    """[B] loss of each row in nats, summed over its targets; differentiable in `past` and `embeds`.
+
+    past          keys and values before the rows, [1, ...] shared or [B, ...] each its own, padded on the left
+    embeds        [B, T, D] the rows
+    past_lengths  [B] how many of the past positions are real; None: all
+    """
+    length, (count, tokens, _) = past[0][0].shape[-2], embeds.shape
+    cache = Past(past, count, trimmed=means.trims)
+    options: dict[str, object] = {str(cache_argument(model.forward_arguments)): cache, "use_cache": True}
+    padding = None if past_lengths is None else length - past_lengths
+    mask = None
+    if means.own_attention or means.trims:
+        mask = _sees(length, tokens, padding, embeds.device)
+    if padding is not None:
+        complete = means.own_attention and not attention.takes_masks(model)
+        options |= _positions(model, length, tokens, padding, mask if complete else None)
+    large = len(rows.targets) * model.head_rows > LOGITS_AT_ONCE
+    head = model.head if large else None  # tried on a token the first time: before anything is changed
+    with ExitStack() as stack:
+        stack.enter_context(attention.in_use(model, means.own_attention))
+        if means.checkpoints:
+            stack.enter_context(checkpointed(model, means))
+        if means.trims:
+            assert mask is not None
+            stack.enter_context(last_layer_at(model, Places.of(rows.predicts), cache, mask))
+        if head is not None:
+            hidden = last_hidden(model.lm, inputs_embeds=embeds, **options)[rows.predicts]
+            return per_row(token_nats(head, hidden, rows.targets, model.head_rows), rows)
+        return sum_nats(target_logits(model, rows, inputs_embeds=embeds, **options), rows)
+
+
+def _sees(length: int, tokens: int, padding: Tensor | None, device: torch.device) -> Tensor:
+    """[B or 1, 1, T, P + T] True where a position of a row sees a key."""
+    keys = torch.arange(length + tokens, device=device)
+    causal = keys <= torch.arange(length, length + tokens, device=device)[:, None]
+    return causal[None, None] if padding is None else causal & (keys >= padding[:, None])[:, None, None]
+
+
+def _positions(model: FrozenModel, length: int, tokens: int, padding: Tensor, mask: Tensor | None) -> dict[str, object]:
+    """Which positions rows behind a padded past have, and what they must not see: `mask`, if that is complete.
+
+    Trap: with a cache, a two-dimensional mask must cover past and new; a shorter one is zero-padded in silence.
+    """
+    columns = torch.arange(length + tokens, device=padding.device)
+    options: dict[str, object] = {"attention_mask": (columns >= padding[:, None]).long() if mask is None else mask}
+    if "position_ids" in model.forward_arguments:
+        # Padding behind a row has no position of its own: past the last one, GPT-2 has learned none.
+        options["position_ids"] = (columns[length:] - padding[:, None]).clamp(max=model.padded_tokens - 1)
+    return options
+
+
+@contextmanager
+def checkpointed(model: FrozenModel, means: Means) -> Iterator[None]:
+    """While this lasts, layers keep only their inputs, a trimmed last one excepted. Trap: transformers' own gradient
+    checkpointing works in train mode only, and empties the cache."""
+    layers = list(decoder_layers(model.lm))[: -1 if means.trims else None]
+
+    def again(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with attention.in_use(model, means.own_attention):  # in the backward, too
+            return forward(*args, **kwargs)
+
+    for layer in layers:
+        run = partial(again, layer.forward)
+        layer.forward = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward

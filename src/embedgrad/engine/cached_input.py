@@ -1,0 +1,129 @@
+"""The cached-input path: where the prompt follows the input, the input goes through the model once per run.
+
+What stands before the prompt does not depend on it, so its keys and values are computed without gradient the first
+time a row is met and kept; from then on only the prompt and what follows it go through the model. Equals `plain` in
+loss and gradient (tests/equivalence). Cost per step, N body parameters, B rows, k prompt and m answer tokens:
+4N * B(k + m) instead of 4N * B(k + n + m), and once 2N per input token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from embedgrad.data.batches import micro_batches
+from embedgrad.engine import attention, past
+from embedgrad.engine.behind import PLAIN_MEANS, Means, row_nats_behind
+from embedgrad.engine.past import CannotShare, KeysValues
+from embedgrad.engine.rows import LossAndGradient, pad_ids, pad_rows, target_tokens
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.template.layout import Layout
+
+Head = tuple[int, ...]
+
+
+@dataclass
+class InputCache:
+    """Keys and values of what stands before the prompt, by its ids, up to a budget.
+
+    budget_bytes  what does not fit is computed again each time it is met
+    used_bytes    held now
+    """
+
+    budget_bytes: int
+    used_bytes: int = 0
+    kept: dict[Head, Tensor] = field(default_factory=dict)
+
+    def read(self, model: FrozenModel, heads: Sequence[Head], means: Means, batch_tokens: int) -> dict[Head, Tensor]:
+        """[L, 2, G, n, E] keys and values of each of `heads`, in the model's dtype. Those that are missing are computed
+        together, up to `batch_tokens` at a time."""
+        found = {head: self.kept[head] for head in heads if head in self.kept}
+        missing = [head for head in dict.fromkeys(heads) if head not in found]
+        for indices in micro_batches([len(head) for head in missing], batch_tokens):
+            for head, states in zip(
+                (missing[i] for i in indices), _read(model, [missing[i] for i in indices], means), strict=True
+            ):
+                found[head] = states
+                size = states.nbytes
+                if self.used_bytes + size <= self.budget_bytes:
+                    self.kept[head] = states
+                    self.used_bytes += size
+        return found
+
+    def forget(self) -> None:
+        """Drop everything."""
+        self.kept.clear()
+        self.used_bytes = 0
+
+
+def row_nats(
+    model: FrozenModel,
+    prompt: Tensor,
+    layouts: Sequence[Layout],
+    cache: InputCache,
+    means: Means = PLAIN_MEANS,
+    batch_tokens: int = 0,
+) -> Tensor:
+    """[B] loss of each row in nats, summed over its targets; differentiable in `prompt` [P, D]. Inputs that are met for
+    the first time are read one by one, or together up to `batch_tokens`."""
+    read = cache.read(model, [layout.head_ids for layout in layouts], means, batch_tokens)
+    keys_values, lengths = _side_by_side([read[layout.head_ids] for layout in layouts])
+    behind = [layout.after(layout.prompt.start) for layout in layouts]
+    rows = pad_rows(behind, 0, model.device, model.padded_tokens - int(lengths.max()))
+    own = prompt.to(model.dtype).expand(len(layouts), -1, -1)
+    embeds = torch.cat([own, model.embed(rows.ids[:, len(prompt) :])], dim=1)
+    is_padded = bool((lengths != lengths[0]).any())
+    return row_nats_behind(model, keys_values, embeds, rows, means, lengths.to(model.device) if is_padded else None)
+
+
+def loss_and_gradient(
+    model: FrozenModel,
+    prompt: Tensor,
+    micro_batches: Sequence[Sequence[Layout]],
+    cache: InputCache,
+    means: Means = PLAIN_MEANS,
+) -> LossAndGradient:
+    """As `plain.loss_and_gradient`. Trap: sums depend on what else is in a batch, in the last bits; an input is read
+    alone, so that its keys and values do not depend on when it is first met, and a resumed run goes on bit for bit."""
+    leaf = prompt.detach().float().requires_grad_()
+    tokens = sum(target_tokens(rows) for rows in micro_batches)
+    nats = []
+    for rows in micro_batches:
+        found = row_nats(model, leaf, rows, cache, means)
+        (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
+        nats.append(found.detach().double().cpu())
+    all_nats = torch.cat(nats)
+    assert leaf.grad is not None
+    return LossAndGradient(float(all_nats.sum()) / tokens, leaf.grad, all_nats, tokens)
+
+
+def bytes_per_token(model: FrozenModel, prompt: Tensor) -> int:
+    """What one input token's keys and values take."""
+    with torch.no_grad():
+        read = past.prefill(model, prompt[:1].to(model.dtype)[None])
+    return sum(keys.nbytes + values.nbytes for keys, values in read)
+
+
+def _read(model: FrozenModel, heads: Sequence[Head], means: Means) -> list[Tensor]:
+    """[L, 2, G, n, E] for each head. Padded on the right without a mask, which causal order makes exact."""
+    ids = pad_ids(heads, model.padded_tokens).to(model.device)
+    with torch.no_grad(), attention.in_use(model, means.own_attention):
+        read = past.prefill(model, model.embed(ids))
+    if len({keys.shape for pair in read for keys in pair}) > 1:
+        raise CannotShare("its layers keep keys and values of different shapes")
+    stacked = torch.stack([torch.stack(pair) for pair in read])  # [L, 2, B, G, T, E]
+    return [stacked[:, :, row, :, : len(head)].contiguous() for row, head in enumerate(heads)]
+
+
+def _side_by_side(read: Sequence[Tensor]) -> tuple[KeysValues, Tensor]:
+    """Rows' keys and values as one past, padded on the left, and how many positions of each row are real [B]."""
+    lengths = torch.tensor([states.shape[3] for states in read])
+    layers, _, groups, _, width = read[0].shape
+    most = int(lengths.max())
+    joined = read[0].new_zeros(layers, 2, len(read), groups, most, width)
+    for row, states in enumerate(read):
+        joined[:, :, row, :, most - states.shape[3] :] = states
+    return [(layer[0], layer[1]) for layer in joined], lengths

@@ -1,0 +1,49 @@
+"""torch.compile for the parts of a model where it pays: norms and MLPs, whose many small passes become one.
+
+Attention is left as it is (its shapes change with every batch, and its time goes into matrix products). Compiled
+code gives the same numbers up to rounding; the engine's self-check runs on it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.parts import decoder_layers
+
+Compile = Literal["auto", "on", "off"]
+
+PAYS_BACK_FLOPS = 5e15
+"""Arithmetic of a run from which on compiling saves more than it takes on a CPU: about 3 % of 4 hours at 350 GFLOP/s
+against half a minute (docs/performance.md)."""
+
+
+def is_worth_it(wanted: Compile, run_flops: float, model: FrozenModel) -> bool:
+    """Whether a run of so much arithmetic is to be compiled. On a GPU `auto` is off: nobody has measured it."""
+    if wanted == "auto":
+        return model.device.type == "cpu" and run_flops >= PAYS_BACK_FLOPS
+    return wanted == "on"
+
+
+def compile_parts(model: FrozenModel) -> None:
+    """Compile every norm and MLP of the model's layers, for any number of rows and tokens, once; they stay compiled.
+    The work is done at their first use, and fails there where no compiler is installed."""
+    for layer in decoder_layers(model.lm):
+        for name, part in layer.named_children():
+            if "attention" not in type(part).__name__.lower() and "forward" not in vars(part) and _has_work(name, part):
+                part.forward = torch.compile(part.forward, dynamic=True)
+
+
+def uncompile(model: FrozenModel) -> None:
+    """Undo `compile_parts`."""
+    for layer in decoder_layers(model.lm):
+        for part in layer.children():
+            vars(part).pop("forward", None)
+
+
+def _has_work(name: str, part: torch.nn.Module) -> bool:
+    """Not dropout, and no mixture of experts, whose routing cannot be compiled as one piece."""
+    kind = type(part).__name__.lower()
+    return any(True for _ in part.parameters()) and not any(word in kind + name for word in ("moe", "sparse", "expert"))

@@ -1,0 +1,96 @@
+"""The last layer only where its output is read.
+
+Its keys and values are needed at every position, its queries, output projection and MLP only where a target is
+predicted. So the layer is called twice: once for its keys and values, and once more on the gathered positions.
+Equals the whole layer at these positions (tests/equivalence/test_means.py).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from embedgrad.engine.past import LastLayerReached, Past
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.parts import decoder_layers
+
+
+@dataclass(frozen=True)
+class Places:
+    """Positions of B rows, padded to as many as the row with most has.
+
+    columns  [B, A] position within the row; where `is_real` is False, any
+    is_real  [B, A] True where there is such a position
+    """
+
+    columns: Tensor
+    is_real: Tensor
+
+    @classmethod
+    def of(cls, wanted: Tensor) -> Places:
+        """Of `wanted` [B, T], True where a position is asked for."""
+        counts = wanted.sum(1, keepdim=True)
+        most = int(counts.max())
+        columns = wanted.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
+        return cls(columns, torch.arange(most, device=wanted.device) < counts)
+
+    def spread(self, states: Tensor, tokens: int) -> Tensor:
+        """[B, A, D] -> [B, T, D], 0 at other positions."""
+        rows = torch.arange(len(states), device=states.device)[:, None].expand_as(self.columns)
+        whole = states.new_zeros(len(states), tokens, states.shape[-1])
+        return whole.index_put((rows[self.is_real], self.columns[self.is_real]), states[self.is_real])
+
+    def gather(self, states: Tensor) -> Tensor:
+        """[B or 1, T, ...] -> [B, A, ...]."""
+        rows = torch.arange(len(self.columns), device=self.columns.device)[:, None]
+        return states.expand(len(self.columns), *states.shape[1:])[rows, self.columns]
+
+
+@contextmanager
+def last_layer_at(model: FrozenModel, places: Places, past: Past, mask: Tensor) -> Iterator[None]:
+    """While this lasts, the model's last layer is computed at `places` only, and gives 0 elsewhere.
+
+    mask  [B, 1, T, P + T] or [1, 1, T, P + T] True where a query sees a key, for attention that was given none
+    """
+    layer = decoder_layers(model.lm)[-1]
+    whole = layer.forward
+    names = list(inspect.signature(whole).parameters)[1:]
+
+    def at_places(hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
+        tokens = hidden.shape[1]
+        with suppress(LastLayerReached):
+            whole(hidden, *args, **kwargs)
+        named = kwargs | dict(zip(names, args, strict=False))
+        if named.get("attention_mask") is None:
+            named["attention_mask"] = mask
+        moved = {name: _at(value, places, tokens) if name in _PER_POSITION else value for name, value in named.items()}
+        found = whole(places.gather(hidden), **moved)
+        if isinstance(found, tuple):
+            return (places.spread(found[0], tokens), *found[1:])
+        return places.spread(found, tokens)
+
+    layer.forward = at_places
+    try:
+        yield
+    finally:
+        del layer.forward
+
+
+_PER_POSITION = ("attention_mask", "position_ids", "position_embeddings")
+
+
+def _at(value: Any, places: Places, tokens: int) -> Any:
+    """An argument of the layer, at `places` if it has one entry per position."""
+    if isinstance(value, tuple):
+        return tuple(_at(part, places, tokens) for part in value)
+    if isinstance(value, Tensor) and value.ndim == 4 and value.shape[1:3] == (1, tokens):
+        return places.gather(value[:, 0])[:, None]
+    if isinstance(value, Tensor) and value.ndim in (2, 3) and value.shape[1] == tokens:
+        return places.gather(value)
+    return value
