@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from embedgrad.data.example import Example
     from embedgrad.data.sources import load_examples
     from embedgrad.errors import EmbedgradError
-    from embedgrad.evaluation.evaluate import Generation, evaluate, generate
+    from embedgrad.evaluation.answering import Generation
+    from embedgrad.evaluation.evaluate import evaluate
+    from embedgrad.evaluation.generate import generate, stream
     from embedgrad.evaluation.result import Evaluation, compare
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.model.load import load_model
@@ -36,7 +38,7 @@ _HOME = {
     "Evaluation": "evaluation.result",
     "Example": "data.example",
     "FrozenModel": "model.frozen_model",
-    "Generation": "evaluation.evaluate",
+    "Generation": "evaluation.answering",
     "Run": "tuning.tune",
     "Score": "shapes",
     "SoftPrompt": "prompt.soft_prompt",
@@ -47,11 +49,12 @@ _HOME = {
     "compare": "evaluation.result",
     "evaluate": "evaluation.evaluate",
     "forward": "tuning.tune",
-    "generate": "evaluation.evaluate",
+    "generate": "evaluation.generate",
     "load_examples": "data.sources",
     "load_model": "model.load",
     "save_peft": "placement",
     "start": "placement",
+    "stream": "evaluation.generate",
     "tune": "tuning.tune",
 }
 
@@ -77,6 +80,7 @@ __all__ = [
     "load_model",
     "save_peft",
     "start",
+    "stream",
     "tune",
 ]
 

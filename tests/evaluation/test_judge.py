@@ -159,7 +159,7 @@ def test_shortened_inputs_are_counted(model):
         max_new_tokens=2, task=LABELS, say=told.append,
     )  # fmt: skip
     assert told[0] == "8 tuning rows are left out because validation has their input too."
-    assert told[-1] == "Inputs whose end was cut to fit the model's context: 1 tuning rows, 0 validation rows."
+    assert "Inputs whose end was cut to fit the model's context: 1 tuning rows, 0 validation rows." in told
 
 
 def test_columns_of_the_template_tell_rows_apart(model):

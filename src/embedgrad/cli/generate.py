@@ -1,4 +1,4 @@
-"""`embedgrad generate`: answers under a prompt, for arguments or for JSONL from stdin."""
+"""`embedgrad generate`: answers under a prompt, or several, for arguments or for JSONL from stdin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json as json_lines
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import Field, PositiveInt
@@ -14,27 +14,39 @@ from pydantic import Field, PositiveInt
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.settings import (
     PROMPT,
+    WITH_ESCAPES,
     ModelSettings,
     RowSettings,
     TemplateSettings,
+    Typed,
+    absolute,
     load_rows,
     merged,
     required,
 )
 from embedgrad.data.example import Example
+from embedgrad.errors import DataError, UsageError, did_you_mean
+from embedgrad.prompt.naming import names_a_path
 from embedgrad.template.layout import Overlong
 
 if TYPE_CHECKING:
-    from embedgrad.evaluation.evaluate import Generation
+    from embedgrad.evaluation.answering import Answering, Generation
 
 _ROWS_AT_ONCE = 64
+_STOPS = Typed(lambda texts: tuple(map(WITH_ESCAPES.read, texts)))
 
 
 class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
     prompt: Annotated[str | None, PROMPT] = Field(
         None, description="The prompt: a text, @FILE with a text, a prompt file, a run folder, a PEFT folder."
     )
+    prompt_field: str | None = Field(
+        None, description="Column in which a row on stdin may name its own prompt file; other rows use --prompt."
+    )
     max_new_tokens: PositiveInt = Field(128, description="Longest answer in tokens.")
+    stop: Annotated[tuple[str, ...], _STOPS, Parameter(negative=(), show_default=False)] = Field(
+        (), description=r"Text before which an answer ends (\n is a newline); repeat the flag for several."
+    )
     batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
@@ -43,55 +55,118 @@ def generate(
     *inputs: Annotated[str, Parameter(help="Inputs to answer; without any, JSONL rows are read from stdin.")],
     flags: Annotated[GenerateSettings | None, Parameter(name="*")] = None,
     settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
-    json: Annotated[bool, Parameter(help="Print one JSON object per answer.", negative=())] = False,
+    stream: Annotated[
+        bool, Parameter(help="Show the one answer as it comes, also where stdout is no terminal.", negative=())
+    ] = False,
+    json: Annotated[
+        bool, Parameter(help="Print one JSON object per answer, with the entropy of every step.", negative=())
+    ] = False,
     quiet: Annotated[bool, Parameter(help="No notes.", negative=())] = False,
 ) -> None:
     """Answer inputs under a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order."""
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, GenerateSettings)
-    required(job, "model", "prompt")
+    required(job, "model") if job.prompt_field else required(job, "model", "prompt")
+    if stream and (json or len(inputs) != 1):
+        raise UsageError("--stream shows one answer as it comes: give one input as an argument, without --json.")
+    if job.prompt_field and inputs:
+        raise UsageError("--prompt-field names a column of the rows on stdin; with inputs as arguments use --prompt.")
     rows = [Example(text, line=number) for number, text in enumerate(inputs, start=1)]
     if not inputs:
         rows = load_rows("-", job, job.columns(), labels=None, needs_target=False)
+    prompts = _prompts(rows, job)
 
-    from embedgrad.evaluation.evaluate import generate as answers_to
+    from embedgrad.evaluation.answering import Answering
     from embedgrad.model.load import load_model
-    from embedgrad.placement import start
 
     with terminal.working(f"loading {job.model}"):
         model = load_model(job.model or "", job.dtype, job.device, job.revision)
-    template = job.named_template(model.has_chat_template)
-    prompt = start(model, job.prompt or "", template, allow_mismatch=job.allow_mismatch, say=terminal.note)
-    watched = Terminal(json, quiet or sys.stdout.isatty())  # a bar and answers on one terminal would mix
+    answering = Answering.prepare(
+        model,
+        prompts,
+        rows,
+        max_new_tokens=job.max_new_tokens,
+        stop=job.stop,
+        template=job.named_template(model.has_chat_template),
+        allow_mismatch=job.allow_mismatch,
+        overlong=job.overlong,
+        batch_tokens=job.batch_tokens,
+        say=terminal.note,
+    )
+    if stream or (len(inputs) == 1 and sys.stdout.isatty() and not json):
+        _stream(answering, rows, terminal)
+    else:
+        _answer(answering, rows, json or not inputs, terminal)
+
+
+def _prompts(rows: Sequence[Example], job: GenerateSettings) -> list[str]:
+    """Each row's prompt. Raises DataError naming the lines that have none, or name no file."""
+    field = job.prompt_field
+    if field is None:
+        return [job.prompt or ""] * len(rows)
+    known = sorted({name for row in rows for name in row.columns})
+    if field not in known:
+        raise DataError(
+            f'No row has a text in a column "{field}" (--prompt-field) besides its input and its target.'
+            f"{did_you_mean(field, known)}"
+        )
+    named = [row.columns.get(field) or None for row in rows]
+    strange = [row for row, name in zip(rows, named, strict=True) if name is not None and not names_a_path(name)]
+    if strange:
+        raise DataError(
+            f'{len(strange)} of {len(rows)} rows have a "{field}" where there is no file, the first at line '
+            f"{strange[0].line}: {strange[0].columns[field]!r}. Name a prompt file, a run folder or a PEFT folder."
+        )
+    without = [row for row, name in zip(rows, named, strict=True) if name is None]
+    if without and not job.prompt:
+        raise DataError(
+            f'{len(without)} of {len(rows)} rows name no prompt in "{field}", the first at line {without[0].line}. '
+            "Give --prompt for these."
+        )
+    return [absolute(name) if name is not None else job.prompt or "" for name in named]
+
+
+def _stream(answering: Answering, rows: Sequence[Example], terminal: Terminal) -> None:
+    if answering.requests[0] is None:
+        _tell_overlong(rows[0], terminal)
+        return
+    for piece in answering.stream(0):
+        print(piece, end="", flush=True)
+    print(flush=True)
+
+
+def _answer(answering: Answering, rows: Sequence[Example], as_lines: bool, terminal: Terminal) -> None:
+    watched = Terminal(
+        terminal.as_json, terminal.quiet or sys.stdout.isatty()
+    )  # a bar and answers on one terminal would mix
     with watched.progress("answering", len(rows)) as progress:
         for first in range(0, len(rows), _ROWS_AT_ONCE):
-            piece = rows[first : first + _ROWS_AT_ONCE]
-            answers = answers_to(
-                model,
-                prompt,
-                piece,
-                max_new_tokens=job.max_new_tokens,
-                overlong=job.overlong,
-                batch_tokens=job.batch_tokens,
-                say=terminal.note,
-            )
-            _print(piece, answers, json or not inputs, terminal)
-            progress.update(first + len(piece))
+            last = min(first + _ROWS_AT_ONCE, len(rows))
+            for row, answer in zip(rows[first:last], answering.answers(first, last), strict=True):
+                if answer is None:
+                    _tell_overlong(row, terminal)
+                if as_lines:
+                    print(json_lines.dumps(_line(row, answer, terminal.as_json), ensure_ascii=False))
+                elif answer is not None:
+                    print(answer.text)
+            sys.stdout.flush()
+            progress.update(last)
 
 
-def _print(rows: Sequence[Example], answers: Sequence[Generation | None], as_json: bool, terminal: Terminal) -> None:
-    for row, answer in zip(rows, answers, strict=True):
-        if answer is None:
-            terminal.note(f"line {row.line} is longer than the model's context and has no answer")
-        if as_json:
-            line = {
-                **row.columns,
-                "input": row.input,
-                "output": answer.text if answer else None,
-                "truncated": answer.truncated if answer else None,
-                "tokens": len(answer.tokens) if answer else None,
-            }
-            print(json_lines.dumps(line, ensure_ascii=False))
-        elif answer is not None:
-            print(answer.text)
-    sys.stdout.flush()
+def _line(row: Example, answer: Generation | None, in_full: bool) -> dict[str, Any]:
+    """One row's line: its other fields, and its answer's; these are null where there is no answer."""
+    line: dict[str, Any] = {
+        **row.columns,
+        "input": row.input,
+        "output": answer.text if answer else None,
+        "truncated": answer.truncated if answer else None,
+        "tokens": len(answer.tokens) if answer else None,
+    }
+    if in_full:
+        line["loops"] = answer.loops if answer else None
+        line["entropies_bits"] = [round(bits, 4) for bits in answer.entropies_bits] if answer else None
+    return line
+
+
+def _tell_overlong(row: Example, terminal: Terminal) -> None:
+    terminal.note(f"line {row.line} is longer than the model's context and has no answer")

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from embedgrad.data.batches import micro_batches
-from embedgrad.engine.generate import ReadInputs, next_logits, read_inputs, shared_keys_values
 from embedgrad.engine.plan import Engine, memory_told
-from embedgrad.engine.shared_prefix import KeysValues, keys_values
+from embedgrad.engine.read_inputs import ReadInputs, forward, read_inputs
+from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.template.layout import Layout
 
@@ -34,42 +33,37 @@ def answer_nats(
     `progress` is told how many rows x answers each micro-batch had.
     """
     with torch.no_grad(), memory_told(engine.batch_tokens):
-        prefix = shared_keys_values(engine.model, prompt, layouts) if engine.shares else []
-        if prefix:
-            return _behind(prefix, engine, prompt, layouts, answers, progress)
+        requests = [Request(layout, prompt) for layout in layouts]
+        if engine.shares:
+            requests = with_prefixes(engine.model, requests)
+        if all(request.prefix for request in requests):
+            return _behind(engine, requests, answers, progress)
     rows = [layout.with_target(answer) for layout in layouts for answer in answers]
     return engine.row_nats(prompt, rows, progress).reshape(len(layouts), len(answers))
 
 
 def _behind(
-    prefix: KeysValues,
-    engine: Engine,
-    prompt: Tensor,
-    layouts: Sequence[Layout],
-    answers: Sequence[Sequence[int]],
-    progress: Callable[[int], None],
+    engine: Engine, requests: Sequence[Request], answers: Sequence[Sequence[int]], progress: Callable[[int], None]
 ) -> Tensor:
-    nats = torch.empty(len(layouts), len(answers), dtype=torch.float64)
-    for indices in micro_batches([len(layout) for layout in layouts], engine.batch_tokens):
-        inputs = read_inputs(engine.model, prompt, [layouts[i] for i in indices], prefix)
-        past = keys_values(inputs.cache, inputs.mask.shape[1])
+    nats = torch.empty(len(requests), len(answers), dtype=torch.float64)
+    for indices in micro_batches([len(request.layout) for request in requests], engine.batch_tokens):
+        inputs = read_inputs(engine.model, [requests[i] for i in indices])
         for column, answer in enumerate(answers):
-            nats[indices, column] = _nats_after(engine.model, inputs, past, answer).double().cpu()
+            nats[indices, column] = _nats_after(engine.model, inputs, answer).double().cpu()
             progress(len(indices))
     return nats
 
 
-def _nats_after(model: FrozenModel, inputs: ReadInputs, past: KeysValues, answer: Sequence[int]) -> Tensor:
-    """[B] nats of `answer` after each row of `inputs`, whose keys and values are `past`."""
+def _nats_after(model: FrozenModel, inputs: ReadInputs, answer: Sequence[int]) -> Tensor:
+    """[B] nats of `answer` after each row of `inputs`, whose cache is left as it was."""
     ids = torch.tensor(answer, device=inputs.mask.device)
     logits = inputs.logits[:, None]
     if len(ids) > 1:
-        cache = DynamicCache(config=model.lm.config)
-        for layer, (keys, values) in enumerate(past):
-            cache.update(keys, values, layer)
         mask = torch.cat([inputs.mask, inputs.mask.new_ones(len(inputs.mask), len(ids) - 1)], dim=1)
         positions = (mask.cumsum(1) - 1)[:, 1 - len(ids) :]
         embeds = model.embed(ids[:-1]).expand(len(mask), -1, -1)
-        logits = torch.cat([logits, next_logits(model, cache, mask, positions, embeds, keep=len(ids) - 1)], dim=1)
-    likelihoods = logits.log_softmax(-1).gather(2, ids.expand(len(logits), -1)[:, :, None])
+        further = forward(model, inputs.cache, mask if any(inputs.paddings) else None, positions, embeds)
+        inputs.cache.crop(1 - len(ids))
+        logits = torch.cat([logits, further], dim=1)
+    likelihoods = logits.float().log_softmax(-1).gather(2, ids.expand(len(logits), -1)[:, :, None])
     return -likelihoods.sum((1, 2))

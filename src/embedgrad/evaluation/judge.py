@@ -11,8 +11,10 @@ from torch import Tensor
 from embedgrad.data.example import Example
 from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose
+from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.engine.score import answer_nats
 from embedgrad.errors import DataError, NonFiniteLoss, UsageError
+from embedgrad.evaluation.answer_text import decode
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows, stop_ids, target_ids
@@ -131,15 +133,11 @@ class Judge:
         """By row number: generated text without special tokens, and whether it was cut at the limit."""
         found: dict[int, tuple[str, bool]] = {}
         if _generates(self.task, self.score_by):
-            budget = self.engine.batch_tokens
+            requests = [Request(row, prompt, self.stop_ids) for row in self.rows]
+            if self.engine.shares:
+                requests = with_prefixes(self.model, requests)
             for number, answer in generate_ids(
-                self.model,
-                prompt,
-                self.rows,
-                self.max_new_tokens,
-                self.stop_ids,
-                batch_tokens=budget,
-                shares=self.engine.shares,
+                self.model, requests, self.max_new_tokens, batch_tokens=self.engine.batch_tokens
             ):
                 found[number] = (decode(self.model, answer.ids), answer.truncated)
                 count(1)
@@ -180,11 +178,6 @@ class Judge:
 def longest_target(model: FrozenModel, placed: SoftPrompt, examples: Sequence[Example]) -> int:
     """Tokens of the longest target of `examples`, what ends it included."""
     return max(len(target_ids(model, placed, example.target or "")) for example in examples)
-
-
-def decode(model: FrozenModel, ids: Sequence[int]) -> str:
-    """Generated ids as text, special tokens left out."""
-    return str(model.tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 def _check_labels(task: Task, examples: Sequence[Example]) -> None:

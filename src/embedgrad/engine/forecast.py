@@ -1,0 +1,172 @@
+"""What a tuning will cost, before it begins: arithmetic against the naive way, and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from embedgrad.engine.cached_input import InputCache
+from embedgrad.engine.plan import Engine
+from embedgrad.errors import NotEnoughMemory
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.memory import free_bytes
+from embedgrad.model.parts import decoder_layers
+from embedgrad.template.layout import Layout
+from embedgrad.units import bytes_words, flops_words
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Of one tuning.
+
+    step_flops      multiplications and additions of a step, attention's own products left out
+    naive_flops     the same where prompt and head go through the model for every row and position (PEFT)
+    weights_bytes   the model
+    pass_bytes      what a step keeps for its backward, at most
+    inputs_bytes    keys and values of all distinct inputs, on the cached-input path
+    """
+
+    step_flops: float
+    naive_flops: float
+    weights_bytes: int
+    pass_bytes: int
+    inputs_bytes: int
+
+    @property
+    def least_bytes(self) -> int:
+        """Without any kept input."""
+        return self.weights_bytes + self.pass_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        return self.least_bytes + self.inputs_bytes
+
+    def arithmetic(self) -> str:
+        """In words, against the naive way."""
+        return (
+            f"{self.naive_flops / self.step_flops:.2g} times less arithmetic than with prompt and head for every row "
+            f"({flops_words(self.step_flops)} instead of {flops_words(self.naive_flops)} a step)"
+        )
+
+    def memory(self) -> str:
+        """In words."""
+        kept = f", kept inputs {bytes_words(self.inputs_bytes)}" if self.inputs_bytes else ""
+        return (
+            f"memory: {bytes_words(self.total_bytes)} predicted at most, beside Python and its libraries "
+            f"(weights {bytes_words(self.weights_bytes)}, a step {bytes_words(self.pass_bytes)}{kept})"
+        )
+
+
+def forecast(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch_size: int) -> Forecast:
+    """Of steps of `batch_size` of `layouts`. What a step keeps is measured on two of them."""
+    model = engine.model
+    step, naive = _step_flops(engine, prompt, layouts, batch_size), naive_flops(model, layouts, batch_size)
+    weights = sum(tensor.nbytes for tensor in (*model.lm.parameters(), *model.lm.buffers()))
+    kept = _pass_bytes(engine, prompt, layouts, batch_size)
+    return Forecast(step, naive, weights, kept, engine.inputs_bytes(prompt, layouts))
+
+
+def fitted(
+    engine: Engine,
+    prompt: Tensor,
+    layouts: Sequence[Layout],
+    batch_size: int,
+    limit_bytes: int | None,
+    say: Callable[[str], None] = lambda message: None,
+) -> tuple[Engine, Forecast]:
+    """`engine` with what keeps it under `limit_bytes` in all (default: what is free now): activation checkpointing
+    where a step would exceed it, and a budget for kept inputs. Tells `say` what does not fit. Raises NotEnoughMemory
+    where a given limit cannot be kept."""
+    expected = forecast(engine, prompt, layouts, batch_size)
+    room = limit_bytes or expected.weights_bytes + free_bytes(engine.model.device)
+    if expected.least_bytes > room and not engine.means.checkpoints:
+        engine = replace(engine, means=replace(engine.means, checkpoints=True))
+        expected = forecast(engine, prompt, layouts, batch_size)
+        say(f"layers are computed again in the backward, to stay under {bytes_words(room)}; this takes longer")
+    if expected.least_bytes > room:
+        problem = f"A step is predicted to need {bytes_words(expected.least_bytes)} with the weights"
+        advice = (
+            f"Pass a smaller --batch-tokens, for example {max(256, engine.batch_tokens // 4)}; results stay the same"
+        )
+        if limit_bytes:
+            raise NotEnoughMemory(f"{problem}, more than --memory-limit {bytes_words(room)}. {advice}.")
+        say(f"{problem}; {bytes_words(room)} are free. {advice}.")
+    budget = max(0, room - expected.least_bytes)
+    budget = budget if limit_bytes else budget // 2  # others want some of what is free
+    if expected.inputs_bytes > budget:
+        say(
+            f"the inputs' keys and values take {bytes_words(expected.inputs_bytes)}, more than the "
+            f"{bytes_words(budget)} there are for them: what does not fit is computed again at each step"
+        )
+    return replace(engine, inputs=InputCache(budget)), expected
+
+
+def naive_flops(model: FrozenModel, layouts: Sequence[Layout], rows: int) -> float:
+    """Of a step of `rows` of `layouts` where everything goes through the model for every row: 4 per weight and token,
+    forward and backward to the inputs, no weight having a gradient."""
+    tokens = sum(map(len, layouts)) / len(layouts)
+    return 4 * (_body(model) + model.head_rows * model.width) * rows * tokens
+
+
+def _step_flops(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], rows: int) -> float:
+    tokens = sum(engine.lengths(layouts)) / len(layouts)
+    targets = sum(len(layout.target) for layout in layouts) / len(layouts)
+    if engine.path == "shared prefix":
+        through = len(prompt) + rows * (tokens - layouts[0].prompt.stop)
+    else:
+        through = rows * tokens
+    return 4 * (_body(engine.model) * through + engine.model.head_rows * engine.model.width * rows * targets)
+
+
+def _body(model: FrozenModel) -> int:
+    """How many weights every token meets."""
+    try:
+        return sum(parameter.numel() for parameter in decoder_layers(model.lm).parameters())
+    except AttributeError:
+        return model.parameters
+
+
+def _pass_bytes(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch_size: int) -> int:
+    """What the largest forward keeps for its backward: measured on the two longest rows, scaled by tokens."""
+    rows = sorted(layouts, key=len)[-2:]
+    longest = max(engine.lengths(layouts))
+    most_rows = min(batch_size, max(1, engine.batch_tokens // longest))
+    shared = rows[-1].prompt.stop if engine.path == "shared prefix" else 0
+    with kept_bytes(engine.model) as kept:
+        engine.loss_and_gradient(prompt, rows)
+    measured = shared + sum(engine.lengths(rows)) - shared * len(rows)
+    return int(kept.total / measured * (shared + most_rows * (longest - shared)))
+
+
+@dataclass
+class Kept:
+    """Bytes of distinct tensors that were kept for a backward, the model's own left out."""
+
+    total: int = 0
+    seen: dict[int, int] = field(default_factory=dict)
+
+
+@contextmanager
+def kept_bytes(model: FrozenModel) -> Iterator[Kept]:
+    """Counts while it lasts what autograd keeps, each storage at its largest."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.lm.parameters(), *model.lm.buffers())}
+    kept = Kept()
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        address = storage.data_ptr()
+        if address not in own and storage.nbytes() > kept.seen.get(address, 0):
+            kept.total += storage.nbytes() - kept.seen.get(address, 0)
+            kept.seen[address] = storage.nbytes()
+        return tensor
+
+    def unpack(tensor: Any) -> Any:
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        yield kept
