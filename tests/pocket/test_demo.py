@@ -10,7 +10,7 @@ import pytest
 
 from embedgrad.cli.main import main
 from embedgrad.evaluation.evaluate import evaluate
-from embedgrad.model.load import fastest_dtype, load_model
+from embedgrad.model.load import load_model
 from embedgrad.pocket import trial as trials
 from embedgrad.pocket.tasks import load_task
 from embedgrad.shapes import TrialResult
@@ -53,7 +53,7 @@ def test_json_has_both_blocks_in_the_promised_shape(demo):
 
 def test_the_best_written_prompt_is_chosen_on_validation_rows_and_its_score_is_its_own(demo):
     found, _, _ = demo
-    model, task = load_model("pocket", fastest_dtype()), load_task("desk")
+    model, task = load_model("pocket"), load_task("desk")
     shown = found["own"][0]["best_written"]["prompt"].removesuffix("...")
     (text,) = [prompt for prompt in task.prompts if prompt.startswith(shown)]
     on_validation = [evaluate(model, p, task.rows("validation"), task.task).score for p in task.prompts]

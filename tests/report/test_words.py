@@ -10,8 +10,9 @@ from made_up_run import result, score
 
 from embedgrad.report.run_folder import Result
 from embedgrad.report.tables import score_table
-from embedgrad.report.words import bytes_words, cut, duration_words, number, outcome, p_words, verdict
+from embedgrad.report.words import cut, duration_words, number, outcome, p_words, verdict
 from embedgrad.shapes import Comparison, Score
+from embedgrad.units import bytes_words
 
 
 def of(**changes: Any) -> Result:

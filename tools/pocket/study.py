@@ -22,7 +22,7 @@ from torch.nn import functional
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.result import compare_accuracy
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.load import POCKET, fastest_dtype, load_model
+from embedgrad.model.load import POCKET, load_model
 from embedgrad.placement import start
 from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
 from embedgrad.pocket.trial import SETTINGS, best_prompt, settings_of
@@ -96,7 +96,7 @@ def run_case(model: FrozenModel, task: PocketTask, best: SoftPrompt, case: Case)
 
 def run(part: int, of: int) -> None:
     """Run this part of the cases that are not in FILE yet."""
-    model = load_model(POCKET, fastest_dtype())
+    model = load_model(POCKET)
     FILE.parent.mkdir(parents=True, exist_ok=True)
     chosen: dict[str, SoftPrompt] = {}
     for case in list(cases())[part::of]:

@@ -48,10 +48,10 @@ def demo(
     chosen = [load_task(name) for name in _named(tasks)]
     if output is not None and output.exists():
         raise FolderExists(f"The folder {output} exists already. Choose another --output.")
-    from embedgrad.model.load import POCKET, fastest_dtype, load_model
+    from embedgrad.model.load import POCKET, load_model
 
     with terminal.working("loading the pocket model"):
-        model = load_model(POCKET, fastest_dtype())
+        model = load_model(POCKET)
     folder = RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}")
     terminal.note(
         f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "

@@ -16,9 +16,10 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.report.page import write_report
 from embedgrad.report.run_folder import Result, RowCounts
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import bytes_words, duration_words, loss_difference_words, verdict
+from embedgrad.report.words import duration_words, loss_difference_words, verdict
 from embedgrad.runs import PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
 from embedgrad.tuning.tune import Run
+from embedgrad.units import bytes_words
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class ModelSettings(Settings):
     model: str | None = Field(None, description="Base model: a folder, or a name on the Hugging Face Hub.")
     revision: str | None = Field(None, description="Commit, branch or tag of the model on the Hub.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto is bfloat16 on a GPU, float32 on a CPU."
+        "auto",
+        description="auto is bfloat16 where the GPU or processor computes it natively, else float32.",
     )
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto is the first GPU, else the CPU.")
 

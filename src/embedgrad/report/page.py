@@ -18,7 +18,8 @@ from embedgrad.durable import write_file
 from embedgrad.report.figures import learning_curve
 from embedgrad.report.run_folder import PredictedRow, RunRecord, read_run
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import bytes_words, cut, duration_words, number, outcome, verdict
+from embedgrad.report.words import cut, duration_words, number, outcome, verdict
+from embedgrad.units import bytes_words
 
 _ROWS_SHOWN = 10
 _CHARACTERS_SHOWN = {"row": 600, "prompt": 8_000, "settings": 100_000, "name": 200}

@@ -97,16 +97,6 @@ def duration_words(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def bytes_words(count: int) -> str:
-    """Decimal units: `512 bytes`, `48.2 kB`, `3.1 GB`."""
-    value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 999.95:
-            return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:,.1f} TB"
-
-
 def cut(text: str, limit: int) -> str:
     """`text`, or its first `limit` characters and a mark that says how many were cut.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
@@ -20,7 +21,27 @@ def _as_text(value: object) -> object:
     return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+Compile = Literal["auto", "on", "off"]
 LearningRate = Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_rate)]
+
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def parse_bytes(text: str) -> int:
+    """8_000_000_000 from "8GB". Raises ValueError."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]?B|)", text.strip(), re.IGNORECASE)
+    unit = _UNITS.get(match[2].upper() if match else "?", 1)
+    size = int(float(match[1]) * unit) if match else 0
+    if size < 1:
+        raise ValueError('expected a size like "8GB" or "500MB"')
+    return size
+
+
+def _checked_bytes(text: str | None) -> str | None:
+    if text is not None:
+        parse_bytes(text)
+    return text
 
 
 class TuningSettings(Settings):
@@ -34,6 +55,12 @@ class TuningSettings(Settings):
     min_steps: int = Field(200, ge=0, description="At least this many steps, however few rows there are.")
     batch_size: PositiveInt = Field(16, description="Rows per step.")
     batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
+    memory_limit: Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_bytes)] = Field(
+        None, description='Most memory to use, like "8GB"; default what is free. Changes time, not results.'
+    )
+    compile: Compile = Field(
+        "auto", description="Compile norms and MLPs: on, off, or auto, on a CPU for runs of hours."
+    )
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of the prompt's gradient.")
     evaluate_every: PositiveInt | None = Field(
         None, description="Steps between validations; default an epoch, but at least 20."
@@ -41,6 +68,10 @@ class TuningSettings(Settings):
     patience: PositiveInt = Field(5, description="Stop after this many validations without a better prompt.")
     seed: int = Field(0, ge=0, description="Seed of splits, batch order and random starts.")
     checkpoint_seconds: float = Field(5.0, ge=0, description="Seconds between checkpoints.")
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        return None if self.memory_limit is None else parse_bytes(self.memory_limit)
 
     def total_steps(self, rows: int) -> int:
         """Optimizer steps for `rows` tuning rows."""

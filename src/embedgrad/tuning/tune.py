@@ -16,7 +16,9 @@ from torch import Tensor
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
 from embedgrad.data.splits import Parts, split
-from embedgrad.engine.plan import BATCH_TOKENS, choose
+from embedgrad.engine.compiled import is_worth_it
+from embedgrad.engine.forecast import fitted, naive_flops
+from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import DataError, TuningError
 from embedgrad.evaluation.judge import Judge
@@ -120,7 +122,7 @@ def tune(
             say(sentence)
 
     embeddings = placed.embeddings.to(model.device)
-    engine = choose(model, embeddings, layouts, options.batch_tokens, say)
+    engine = _engine(model, embeddings, layouts, options, say)
     rate = resolve_learning_rate(options.learning_rate, model.parameters, model.table_rms)
     identity = _inputs_sha256(model, placed, layouts, options, judge, depends_on)
     state = State.start(embeddings)
@@ -192,6 +194,24 @@ def forward(
     layouts = [layout for layout in lay_out_rows(model, prompt, examples) if layout is not None]
     at = (prompt.embeddings if embeddings is None else embeddings).to(model.device)
     return choose(model, at, layouts, batch_tokens).loss_and_gradient(at, layouts)
+
+
+def _engine(
+    model: FrozenModel,
+    embeddings: Tensor,
+    layouts: Sequence[Layout],
+    options: TuningSettings,
+    say: Say,
+) -> Engine:
+    """The engine of the whole run, which says how it goes about it and what that takes."""
+    run_flops = options.total_steps(len(layouts)) * naive_flops(model, layouts, options.batch_size)
+    compiled = is_worth_it(options.compile, run_flops, model)
+    engine = choose(model, embeddings, layouts, options.batch_tokens, say, compiled=compiled)
+    limit = options.memory_limit_bytes
+    engine, expected = fitted(engine, embeddings, layouts, options.batch_size, limit, say)
+    say(f"{engine.reason}; {expected.arithmetic()}")
+    say(expected.memory())
+    return engine
 
 
 def _rows(
