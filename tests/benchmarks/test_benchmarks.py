@@ -1,0 +1,150 @@
+"""Every benchmark runs from end to end on sizes without a meaning: keys, files and checks, never a duration."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("peft")
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+pytestmark = pytest.mark.filterwarnings("ignore:Position ids are not supported")  # PEFT says so at every answer
+SIZES = ["placement", "k", "n", "m", "batch", "dtype"]
+STEP_KEYS = [*SIZES, "peft_seconds", "seconds", "ratio", "peft_peak_bytes", "peak_bytes", "gemm_share"]
+LENGTHS_KEYS = [
+    "data",
+    "placement",
+    "batch",
+    "dtype",
+    "mean_tokens",
+    "padding_share",
+    "peft_seconds",
+    "seconds",
+    "ratio",
+]
+
+Run = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """`script("step")`: that benchmark as a module, its neighbours in reach as when it is run."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module
+
+
+@pytest.fixture
+def run(script, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """`run("step", "--repeats", "1")`: the rows of its JSON line, after a look at the files it wrote."""
+
+    def rows(name: str, *words: str) -> list[dict[str, Any]]:
+        assert script(name).main([*words, "--json", "--output", str(tmp_path / "out")]) == 0
+        line = capsys.readouterr().out
+        assert line.count("\n") == 1
+        found = json.loads(line)
+        assert [*found] == ["rows"]
+        figures = json.loads((tmp_path / "out" / "figures.json").read_text())
+        assert figures["rows"] == found["rows"]
+        assert figures["setup"]["threads"] >= 1
+        table = (tmp_path / "out" / "table.md").read_text().splitlines()
+        assert len(table) == 2 + len(found["rows"])
+        if found["rows"]:
+            assert (tmp_path / "out" / "chart.svg").read_text().startswith("<?xml")
+        return found["rows"]
+
+    return rows
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_step(run: Run, dtype: str) -> None:
+    rows = run(
+        "step", "--preset", "tiny", "--shapes", "4,6,2,3", "2,5,3,2", "--repeats", "1", "--dtype", dtype, "--no-memory"
+    )
+    assert [(row["placement"], row["k"]) for row in rows] == [("before", 4), ("before", 2), ("after", 4), ("after", 2)]
+    for row in rows:
+        assert [*row] == STEP_KEYS
+        assert row["ratio"] == pytest.approx(row["peft_seconds"] / row["seconds"])
+        assert row["gemm_share"] > 0
+        assert row["peak_bytes"] is None
+
+
+def test_step_memory_is_that_of_a_child_per_arm(run: Run) -> None:
+    tiny = ("--preset", "tiny", "--shapes", "4,6,2,3", "--vocabulary", "5000", "--repeats", "1")
+    (row,) = run("step", *tiny, "--placements", "before")
+    assert row["peft_peak_bytes"] > 10_000_000
+    assert row["peak_bytes"] > 10_000_000
+
+
+def test_necessary_arithmetic(script) -> None:
+    models, step = script("models"), script("step")
+    model = models.random_model("tiny", "float32", "cpu")
+    body, head = models.parameter_counts(model)
+    assert head == 4096 * 32
+    assert body + head == model.parameters  # tied
+    sizes = models.Sizes.parse("4,6,2,3")
+    assert step.necessary_flops(model, sizes, "before") == 4 * body * (4 + 3 * 8) + 4 * head * 6
+    assert step.necessary_flops(model, sizes, "after") == 4 * body * 3 * 6 + 4 * head * 6
+
+
+def test_arms_that_differ_are_not_timed(script) -> None:
+    models, arms = script("models"), script("arms")
+    model = models.random_model("tiny", "float32", "cpu")
+    batches = models.random_batches(model, models.Sizes(4, 6, 2, 3), 1, "before")
+    ours = arms.OurArm(model, models.random_start(model, 4), batches)
+    assert arms.check_equal(ours, arms.PeftArm(model, models.random_start(model, 4), batches), model.dtype) is None
+    with pytest.raises(SystemExit, match="The arms compute different things"):
+        arms.check_equal(ours, arms.PeftArm(model, 2 * models.random_start(model, 4), batches), model.dtype)
+
+
+def test_lengths(run: Run, tmp_path: Path) -> None:
+    for file in ("imdb/train_sample_5000.jsonl", "medd/medd_traditional.jsonl"):
+        path = tmp_path / "data" / file
+        path.parent.mkdir(parents=True)
+        texts = [" ".join(["word"] * (1 + 7 * i % 23)) + "\u2028" for i in range(80)]
+        path.write_text("".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts))
+    rows = run("lengths", "--preset", "tiny", "--shared", str(tmp_path), "--batches", "2")
+    assert [(row["data"], row["placement"], row["batch"]) for row in rows] == [
+        ("imdb", "before", 16),
+        ("imdb", "after", 16),
+        ("medd", "before", 32),
+        ("medd", "after", 32),
+    ]
+    assert all([*row] == LENGTHS_KEYS and 0 < row["padding_share"] < 1 for row in rows)
+
+
+def test_lengths_without_the_data(run: Run, script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("lengths", "--preset", "tiny", "--shared", str(tmp_path)) == []
+    script("lengths").main(["--preset", "tiny", "--shared", str(tmp_path), "--data", "medd"])
+    path = tmp_path / "data" / "medd" / "medd_traditional.jsonl"
+    assert capsys.readouterr().err == f"medd is skipped: {path} is not here. Give its folder with --shared.\n"
+
+
+def test_generate(run: Run) -> None:
+    pocket, random = run("generate", "--preset", "tiny", "--rows", "12", "--repeats", "1")
+    assert (pocket["model"], random["model"]) == ("pocket", "random tiny")
+    for row in (pocket, random):
+        assert row["rows"] == 12
+        assert row["hf_differing"] <= 1  # a tie; any other difference ends the script
+        assert row["peft_ratio"] == pytest.approx(row["peft_seconds"] / row["seconds"])
+
+
+def test_generate_stops_at_a_wrong_answer(script, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = script("generate")
+    monkeypatch.setattr(generate, "our_answers", lambda test, embeddings: [(5,)] * len(test.layouts))
+    with pytest.raises(SystemExit, match="Row 0 is answered"):
+        generate.main(["--models", "random", "--preset", "tiny", "--rows", "2", "--repeats", "1"])
+
+
+def test_tune(run: Run) -> None:
+    words = ("--tasks", "desk", "--rows", "8", "--steps", "3", "--evaluate-every", "2")
+    (row,) = run("tune", *words)
+    assert [step for step, _, _ in row["curve"]] == [step for step, _, _ in row["peft_curve"]] == [0, 2, 3]
+    assert row["training_loss"] == pytest.approx(row["peft_training_loss"], rel=1e-3)
+    assert row["total"] == 8
+    assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
+    assert row["ratio"] == pytest.approx(row["peft_seconds"] / row["seconds"])
