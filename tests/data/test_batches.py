@@ -114,4 +114,4 @@ def test_length_buckets_example():
     assert length_buckets(lengths, 1000, 500) == [[1, 4, 3, 2, 0]]
     assert length_buckets(lengths, 100, 500) == [[1, 4, 3], [2], [0]]
     assert length_buckets(lengths, 1, 500) == [[1], [4], [3], [2], [0]]
-    assert length_buckets([], 1000) == []
+    assert length_buckets([], 1000, 50) == []

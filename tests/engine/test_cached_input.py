@@ -85,7 +85,7 @@ def test_an_input_goes_through_the_model_once(tiny_model) -> None:
                 assert sum(rows for rows, _ in seen) == len(layouts) + len(layouts)
                 seen.clear()
         engine.row_nats(prompt_of(model), layouts)
-    assert seen == 3 * [(len(layouts), 16)]  # the prompt, what follows it, padding; and nothing else
+    assert seen == 3 * [(len(layouts), 9)]  # the prompt and what follows it, and nothing else
     assert set(engine.inputs.kept) == {layout.head_ids for layout in layouts}
 
 
@@ -95,7 +95,7 @@ def test_judging_reads_many_inputs_in_one_forward(tiny_model) -> None:
     engine = engine_of(model)
     with forwards(model) as seen:
         engine.row_nats(prompt_of(model), layouts)
-    assert seen == [(6, 32), (6, 16)]
+    assert seen == [(6, 32), (6, 9)]
     with forwards(model) as seen:
         engine_of(model, batch_tokens=60).row_nats(prompt_of(model), layouts)
     assert all(rows == 1 or rows * tokens <= 60 + rows * 15 for rows, tokens in seen)  # lengths are rounded up to 16

@@ -99,7 +99,7 @@ def test_many_blocks_equal_eager(tokens: int, past: int, small_blocks) -> None:
 
 
 def test_blocks_are_as_small_as_asked_for(small_blocks) -> None:
-    sight = attention._Sight(1.0, None, 8, MANY_BLOCKS, MANY_BLOCKS + 5)
+    sight = attention._Sight(1.0, None, 0, 8, MANY_BLOCKS, MANY_BLOCKS + 5)
     assert list(sight.blocks(None)) == [(0, 32, 37), (32, 64, 69), (64, 80, 85)]
     assert list(sight.blocks(torch.ones(1))) == [(0, 32, 85), (32, 64, 85), (64, 80, 85)]
 
@@ -241,3 +241,22 @@ def test_an_unknown_term_is_refused(term: str) -> None:
         ours(*inputs(), **{term: torch.ones(4)})
     assert str(told.value) == f"attention with {term}"
     ours(*inputs(), **{term: None})
+
+
+@pytest.mark.parametrize("tokens", [7, MANY_BLOCKS])
+def test_frozen_keys_leave_the_other_gradients_as_they_are(tokens: int, small_blocks) -> None:
+    past = 5
+    torch.manual_seed(0)
+    query = torch.randn(2, 4, tokens, 8, requires_grad=True)
+    before = [torch.randn(2, 2, past, 8) for _ in range(2)]
+    own = [torch.randn(2, 2, tokens, 8, requires_grad=True) for _ in range(2)]
+    found = {}
+    for is_marked in (False, True):
+        joined = [torch.cat(pair, dim=2) for pair in zip(before, own, strict=True)]
+        if is_marked:
+            for states in joined:
+                attention.mark_frozen(states, past)
+        output, _ = attention.grouped_attention(torch.nn.Module(), query, *joined, None)
+        found[is_marked] = (output, *torch.autograd.grad(output.square().sum(), [query, *own]))
+    for plainly, marked in zip(found[False], found[True], strict=True):
+        torch.testing.assert_close(marked, plainly)

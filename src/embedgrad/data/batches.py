@@ -6,9 +6,6 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
-PIECE_TOKENS = 256
-"""What one more forward and backward costs, in tokens: measured on 2 CPU cores (docs/performance.md)."""
-
 
 def batch_rows(rows: int, batch: int, seed: int, step: int) -> tuple[int, ...]:
     """Row numbers of optimizer step `step` (from 0): the `step`-th piece of `batch` rows of an endless line
@@ -36,7 +33,7 @@ def micro_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     return pieces
 
 
-def length_buckets(lengths: Sequence[int], batch_tokens: int, piece_tokens: int = PIECE_TOKENS) -> list[list[int]]:
+def length_buckets(lengths: Sequence[int], batch_tokens: int, piece_tokens: int) -> list[list[int]]:
     """As `micro_batches`, but cut where that saves more than it costs: least padded size in all, when each piece costs
     as much time as `piece_tokens` tokens. For the rows of one step: takes time rows x rows per piece."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)

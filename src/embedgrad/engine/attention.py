@@ -60,9 +60,15 @@ def grouped_attention(
         raise CannotAttend(f"attention with {', '.join(further)}")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     window = sliding_window if sliding_window and sliding_window < key.shape[2] else None
-    sight = _Sight(scale, window, query.shape[0] * query.shape[1], query.shape[2], key.shape[2])
+    frozen = min(getattr(key, "frozen_tokens", 0), getattr(value, "frozen_tokens", 0))
+    sight = _Sight(scale, window, frozen, query.shape[0] * query.shape[1], query.shape[2], key.shape[2])
     found: Tensor = _GroupedAttention.apply(query, key, value, attention_mask, sight)  # type: ignore[no-untyped-call]
     return found, None
+
+
+def mark_frozen(states: Tensor, tokens: int) -> None:
+    """Say of joined keys or values that nobody needs a gradient of the first `tokens`."""
+    states.frozen_tokens = tokens  # type: ignore[attr-defined]
 
 
 def masked_attention(*tensors: Any, sliding_window: int | None = None, **options: Any) -> tuple[Tensor, None]:
@@ -99,6 +105,7 @@ class _Sight:
 
     scale: float
     window: int | None
+    frozen: int  # the first keys, which need no gradient
     heads: int  # of all rows
     tokens: int
     positions: int
@@ -159,14 +166,14 @@ class _GroupedAttention(torch.autograd.Function):
             weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
             d_output = _folded(gradient[:, start:stop].transpose(1, 2), groups)
             if d_values is not None:
-                d_values[:, :seen].baddbmm_(weights.mT, d_output)
+                d_values[:, sight.frozen : seen].baddbmm_(weights[:, :, sight.frozen :].mT, d_output)
             d_weights = torch.bmm(d_output, values[:, :seen].mT)
             d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
             if d_query is not None:
                 part = torch.baddbmm(query.new_empty(()), d_scores, keys[:, :seen], beta=0, alpha=sight.scale)
                 d_query[:, :, start:stop] = part.view(d_query[:, :, start:stop].shape)
             if d_keys is not None:
-                d_keys[:, :seen].baddbmm_(d_scores.mT, folded, alpha=sight.scale)
+                d_keys[:, sight.frozen : seen].baddbmm_(d_scores[:, :, sight.frozen :].mT, folded, alpha=sight.scale)
         d_key, d_value = (None if d is None else d.view_as(given) for d, given in ((d_keys, key), (d_values, value)))
         return d_query, d_key, d_value, None, None
 

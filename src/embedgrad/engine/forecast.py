@@ -15,7 +15,6 @@ from embedgrad.engine.plan import Engine
 from embedgrad.errors import NotEnoughMemory
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
-from embedgrad.model.parts import decoder_layers
 from embedgrad.template.layout import Layout
 from embedgrad.units import bytes_words, flops_words
 
@@ -110,25 +109,18 @@ def naive_flops(model: FrozenModel, layouts: Sequence[Layout], rows: int) -> flo
     """Of a step of `rows` of `layouts` where everything goes through the model for every row: 4 per weight and token,
     forward and backward to the inputs, no weight having a gradient."""
     tokens = sum(map(len, layouts)) / len(layouts)
-    return 4 * (_body(model) + model.head_rows * model.width) * rows * tokens
+    return 4 * (model.body_parameters + model.head_rows * model.width) * rows * tokens
 
 
 def _step_flops(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], rows: int) -> float:
-    tokens = sum(engine.lengths(layouts)) / len(layouts)
+    tokens = sum(map(len, layouts)) / len(layouts)
+    before = sum(layout.prompt.start for layout in layouts) / len(layouts)
     targets = sum(len(layout.target) for layout in layouts) / len(layouts)
     if engine.path == "shared prefix":
-        through = len(prompt) + rows * (tokens - layouts[0].prompt.stop)
+        through = len(prompt) + rows * (tokens - before - len(prompt))
     else:
-        through = rows * tokens
-    return 4 * (_body(engine.model) * through + engine.model.head_rows * engine.model.width * rows * targets)
-
-
-def _body(model: FrozenModel) -> int:
-    """How many weights every token meets."""
-    try:
-        return sum(parameter.numel() for parameter in decoder_layers(model.lm).parameters())
-    except AttributeError:
-        return model.parameters
+        through = rows * (tokens - before if engine.path == "cached input" else tokens)
+    return 4 * (engine.model.body_parameters * through + engine.model.head_rows * engine.model.width * rows * targets)
 
 
 def _pass_bytes(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch_size: int) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from embedgrad.engine import attention
 from embedgrad.model.families import cache_argument, keeps_a_state
 from embedgrad.model.frozen_model import FrozenModel
 
@@ -79,7 +80,11 @@ class _PastLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no typ
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        return torch.cat([self.keys, key_states], dim=-2), torch.cat([self.values, value_states], dim=-2)
+        joined = torch.cat([self.keys, key_states], dim=-2), torch.cat([self.values, value_states], dim=-2)
+        if not self.keys.requires_grad:
+            for states in joined:
+                attention.mark_frozen(states, self.keys.shape[-2])
+        return joined
 
 
 class _Recorder(Cache):  # type: ignore[misc]  # transformers has no types

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import torch
@@ -64,7 +65,7 @@ class Engine:
     def loss_and_gradient(self, prompt: Tensor, layouts: Sequence[Layout]) -> LossAndGradient:
         """Over all `layouts`, in micro-batches of similar length; `row_nats` in the order of `layouts`."""
         path = self._path_of(layouts)
-        order = self._pieces(length_buckets, path, layouts)
+        order = self._pieces(partial(length_buckets, piece_tokens=_piece_tokens(self.model)), path, layouts)
         batches = [[layouts[i] for i in indices] for indices in order]
         with memory_told(self.batch_tokens):
             if path == "shared prefix":
@@ -224,6 +225,13 @@ def _lengths(path: Path, layouts: Sequence[Layout]) -> list[int]:
     if path != "cached input":
         return [len(layout) for layout in layouts]
     return [len(layout) - layout.prompt.start + layout.prompt.start // 16 for layout in layouts]
+
+
+def _piece_tokens(model: FrozenModel) -> int:
+    """What one more forward and backward costs, in tokens: the smaller the layers, the more of a pass is overhead.
+    Measured on 2 CPU cores: 256 tokens at 3.8 million weights a layer, 1000 at 0.9 million (docs/performance.md)."""
+    layers = int(model.lm.config.get_text_config().num_hidden_layers)
+    return max(128, 1_000_000_000 * layers // model.body_parameters)
 
 
 def _input_cache(model: FrozenModel) -> InputCache:

@@ -1,8 +1,8 @@
 """Several layouts as padded tensors, and the loss that both paths share.
 
 Rows are padded on the right and no mask is given: causal order keeps every real token from seeing the padding, so
-this is exact, and it keeps the fast attention path. Lengths are rounded up to a multiple of 16, because on a CPU
-each new shape costs time once.
+this is exact, and it keeps the fast attention path. Lengths that differ are rounded up to a multiple of 16, because on
+a CPU each new shape costs time once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.template.layout import Layout
 
 _ROUND_TO = 16
+_MANY = 4  # rows that are alike by more than chance: few new shapes come of it
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,11 @@ def pad_rows(layouts: Sequence[Layout], offset: int, device: torch.device, most_
 
 
 def pad_ids(rows: Sequence[Sequence[int]], most_tokens: int) -> Tensor:
-    """[B, T] ids, padded with 0 on the right to a multiple of 16, but not past `most_tokens`."""
+    """[B, T] ids, padded with 0 on the right to a multiple of 16, but not past `most_tokens`; a batch of rows of one
+    length needs no padding."""
     longest = max(map(len, rows))
-    width = min(-(-longest // _ROUND_TO) * _ROUND_TO, max(longest, most_tokens))
+    rounded = min(-(-longest // _ROUND_TO) * _ROUND_TO, max(longest, most_tokens))
+    width = longest if len(rows) >= _MANY and min(map(len, rows)) == longest else rounded
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.tensor(row, dtype=torch.long)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from embedgrad.model.families import rope_switch_tokens
-from embedgrad.model.parts import head_of
+from embedgrad.model.parts import decoder_layers, head_of
 from embedgrad.shapes import BaseIdentity
 
 _ROWS_PER_CHUNK = 16384
@@ -71,6 +71,14 @@ class FrozenModel:
     def padded_tokens(self) -> int:
         """Up to which length rows may be padded."""
         return min(self.context_tokens, self.switch_tokens)
+
+    @cached_property
+    def body_parameters(self) -> int:
+        """Weights that every token meets: those of the layers."""
+        try:
+            return sum(parameter.numel() for parameter in decoder_layers(self.lm).parameters())
+        except AttributeError:
+            return self.parameters
 
     @cached_property
     def head_rows(self) -> int:

@@ -1,0 +1,141 @@
+"""What a tuning says before it begins: the path, its arithmetic, its memory, and what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import embedgrad as eg
+from embedgrad.engine.forecast import fitted, forecast, kept_bytes, naive_flops
+from embedgrad.engine.plan import Engine, choose
+from embedgrad.layouts import lay_out_rows
+from embedgrad.tuning.settings import TuningSettings, parse_bytes
+
+PROMPT = "Determine the main emotion. Answer with one word."
+ROWS = [eg.Example("the dog " * n, "happy") for n in (1, 3, 8)] * 4
+PLACES = {"shared prefix": "{prompt}\n\n{input}", "cached input": "{input}\n\n{prompt}"}
+
+
+def chosen(model: eg.FrozenModel, path: str, batch_tokens: int = 8192) -> tuple[Engine, torch.Tensor, list]:
+    prompt = eg.start(model, PROMPT, eg.Template.chat(PLACES[path]))
+    layouts = lay_out_rows(model, prompt, ROWS)
+    return choose(model, prompt.embeddings, layouts, batch_tokens), prompt.embeddings, layouts
+
+
+def test_arithmetic_is_the_formula(tiny_model) -> None:
+    """4 per weight of the layers and token that goes through them, and per weight of the head and target."""
+    model = tiny_model("llama")
+    body = sum(p.numel() for p in model.lm.model.layers.parameters())
+    head = model.lm.config.vocab_size * model.width
+    for path in PLACES:
+        engine, prompt, layouts = chosen(model, path)
+        tokens = sum(map(len, layouts)) / len(layouts)
+        before = sum(layout.prompt.start for layout in layouts) / len(layouts)
+        targets = sum(len(layout.target) for layout in layouts) / len(layouts)
+        rows = 5
+        through = rows * (tokens - before)
+        if path == "shared prefix":
+            through = len(prompt) + rows * (tokens - before - len(prompt))
+        found = forecast(engine, prompt, layouts, rows)
+        assert found.naive_flops == pytest.approx(4 * (body + head) * rows * tokens)
+        assert found.naive_flops == naive_flops(model, layouts, rows)
+        assert found.step_flops == pytest.approx(4 * (body * through + head * rows * targets), rel=0.02)
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_memory_is_what_a_step_keeps(path: str, tiny_model) -> None:
+    """Measured on two rows and scaled; here against all twelve of them."""
+    engine, prompt, layouts = chosen(tiny_model("llama"), path)
+    longest = [layout for layout in layouts if len(layout) == max(map(len, layouts))] * 3
+    expected = forecast(engine, prompt, longest, len(longest))
+    with kept_bytes(engine.model) as kept:
+        engine.loss_and_gradient(prompt, longest)
+    assert 0.9 * kept.total <= expected.pass_bytes <= 1.5 * kept.total  # rows of unequal length are padded
+    weights = (*engine.model.lm.parameters(), *engine.model.lm.buffers())
+    assert expected.weights_bytes == sum(tensor.nbytes for tensor in weights)
+
+
+def test_kept_inputs_are_counted_once_each(tiny_model) -> None:
+    engine, prompt, layouts = chosen(tiny_model("llama"), "cached input")
+    expected = forecast(engine, prompt, layouts, 4)
+    engine, _ = fitted(engine, prompt, layouts, 4, 10**9)
+    engine.loss_and_gradient(prompt, layouts)
+    assert engine.inputs.used_bytes == expected.inputs_bytes > 0
+    assert len(engine.inputs.kept) == 3
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_limit_brings_checkpoints_and_the_same_numbers(path: str, tiny_model) -> None:
+    engine, prompt, layouts = chosen(tiny_model("llama"), path)
+    free = forecast(engine, prompt, layouts, len(layouts))
+    limit = free.least_bytes - 1
+    said: list[str] = []
+    held, expected = fitted(engine, prompt, layouts, len(layouts), limit, said.append)
+    assert held.means.checkpoints
+    assert expected.least_bytes <= limit
+    assert said[0].startswith("layers are computed again in the backward, to stay under ")
+    found, wanted = (e.loss_and_gradient(prompt, layouts) for e in (held, engine))
+    assert found.loss == pytest.approx(wanted.loss, rel=1e-6)
+    assert (found.gradient - wanted.gradient).norm() <= 1e-5 * wanted.gradient.norm()
+
+
+def test_the_plain_path_checkpoints_too(tiny_model) -> None:
+    engine, prompt, layouts = chosen(tiny_model("mamba"), "shared prefix")
+    assert engine.path == "plain"
+    held = replace(engine, means=replace(engine.means, checkpoints=True))
+    found, wanted = (e.loss_and_gradient(prompt, layouts) for e in (held, engine))
+    assert (found.gradient - wanted.gradient).norm() <= 1e-5 * wanted.gradient.norm()
+    assert forecast(held, prompt, layouts, 4).pass_bytes < forecast(engine, prompt, layouts, 4).pass_bytes
+
+
+def test_a_limit_that_cannot_be_kept_is_an_error(tiny_model) -> None:
+    engine, prompt, layouts = chosen(tiny_model("llama"), "shared prefix", batch_tokens=4000)
+    with pytest.raises(eg.EmbedgradError) as told:
+        fitted(engine, prompt, layouts, 12, 1000)
+    problem, _, advice = str(told.value).partition(", more than --memory-limit 1.0 kB. ")
+    assert problem.startswith("A step is predicted to need ")
+    assert problem.endswith(" with the weights")
+    assert advice == "Pass a smaller --batch-tokens, for example 1000; results stay the same."
+
+
+def test_inputs_above_the_budget_are_told(tiny_model) -> None:
+    engine, prompt, layouts = chosen(tiny_model("llama"), "cached input")
+    free = forecast(engine, prompt, layouts, 4)
+    said: list[str] = []
+    held, _ = fitted(engine, prompt, layouts, 4, free.least_bytes + 5, said.append)
+    assert len(said) == 1
+    assert said[0].startswith("the inputs' keys and values take ")
+    assert said[0].endswith(
+        ", more than the 5 bytes there are for them: what does not fit is computed again at each step"
+    )
+    found, wanted = (e.loss_and_gradient(prompt, layouts) for e in (held, engine))
+    assert held.inputs.used_bytes == 0
+    assert (found.gradient - wanted.gradient).norm() <= 1e-5 * wanted.gradient.norm()
+
+
+def test_a_run_says_its_path_and_cost(tiny_model) -> None:
+    said: list[str] = []
+    eg.tune(
+        tiny_model("llama"), PROMPT, ROWS, validation=[eg.Example("a cat", "happy")], task=eg.Task("text"),
+        min_steps=1, epochs=0.1, say=said.append,
+    )  # fmt: skip
+    path = next(line for line in said if line.startswith("shared prefix: "))
+    assert path.startswith("shared prefix: the prompt goes through the model once a step; ")
+    assert " times less arithmetic than with prompt and head for every row (" in path
+    assert any(line.startswith("memory: ") and "predicted at most" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("8GB", 8 * 10**9), ("1.5 gb", 1_500_000_000), ("500MB", 500_000_000), ("1000", 1000)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+    assert TuningSettings(memory_limit=text).memory_limit_bytes == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "8 apples", "-1GB", "0"])
+def test_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match='expected a size like "8GB" or "500MB"'):
+        parse_bytes(text)
