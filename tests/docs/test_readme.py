@@ -69,6 +69,8 @@ def test_flags_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for verb in ((), *((verb,) for verb in VERBS)):
         assert main([*verb, "--help"]) == 0
     known = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) | NOT_OURS
+    for script in (ROOT / "benchmarks").glob("*.py"):
+        known |= set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     for document in DOCUMENTS:
         used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", document.read_text(encoding="utf-8")))
         assert used <= known, f"{name(document)}: {sorted(used - known)}"
