@@ -229,7 +229,8 @@ def _lengths(path: Path, layouts: Sequence[Layout]) -> list[int]:
 
 def _piece_tokens(model: FrozenModel) -> int:
     """What one more forward and backward costs, in tokens: the smaller the layers, the more of a pass is overhead.
-    Measured on 2 CPU cores: 256 tokens at 3.8 million weights a layer, 1000 at 0.9 million (docs/performance.md)."""
+    The constant is a fit to two models on 2 CPU cores: of 256 to 2048 tokens, 256 was best at 3.8 million weights a
+    layer, and 512 and more at 0.9 million."""
     layers = int(model.lm.config.get_text_config().num_hidden_layers)
     return max(128, 1_000_000_000 * layers // model.body_parameters)
 
