@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("peft")
-
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 pytestmark = pytest.mark.filterwarnings("ignore:Position ids are not supported")  # PEFT says so at every answer
 SIZES = ["placement", "k", "n", "m", "batch", "dtype"]

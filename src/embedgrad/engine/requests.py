@@ -65,8 +65,8 @@ def with_checked_prefixes(
     if not groups:
         return list(requests)
     rows = [requests[row] for row in groups[0]]
-    pretended = [row.layout.with_target((0,)) for row in rows]
-    if not choose(model, rows[0].prompt, pretended, batch_tokens, say, with_gradient=False).shares:
+    layouts = [row.layout for row in rows]
+    if not choose(model, rows[0].prompt, layouts, batch_tokens, say, with_gradient=False).shares:
         return list(requests)
     with memory_told(batch_tokens):
         return with_prefixes(model, requests)
