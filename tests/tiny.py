@@ -65,6 +65,14 @@ NARROW = {"sliding_window": 12}  # shorter than the usual prefix
 VARIANTS = [pytest.param(family, {}, id=family) for family in (*FAMILIES, *OTHERS)]
 VARIANTS += [pytest.param(family, NARROW, id=f"{family}, narrow") for family in WINDOWED]
 VARIANTS += [pytest.param("phi3", {"long_rope": 40}, id="phi3, longrope")]  # some rows are longer, some shorter
+BODY: dict[str, object] = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+}
 # With seed 0 their greedy answers are alike, whatever the input.
 _SEEDS = {"mistral": 1, "gemma2": 1, "gemma3": 1, "gpt_neox": 2, "olmo2": 1}
 
@@ -114,14 +122,7 @@ def make_tokenizer(*, bos: bool, chat_template: str | None = None) -> PreTrained
 
 def config(family: str, vocabulary: int, **changed: object):
     common = {"vocab_size": vocabulary, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-    body = common | {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 512,
-    }
+    body = common | BODY
     kind, fields = (_llamas(body) | _gemmas(body) | _without_a_llamas_body(common) | _experts(body) | _hybrids(body))[
         family
     ]

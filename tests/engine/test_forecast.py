@@ -8,10 +8,12 @@ import pytest
 import torch
 
 import embedgrad as eg
+from embedgrad.engine import forecast as forecasts
 from embedgrad.engine.forecast import fitted, forecast, kept_bytes, naive_flops
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.layouts import lay_out_rows
 from embedgrad.tuning.settings import TuningSettings, parse_bytes
+from embedgrad.units import bytes_words
 
 PROMPT = "Determine the main emotion. Answer with one word."
 ROWS = [eg.Example("the dog " * n, "happy") for n in (1, 3, 8)] * 4
@@ -75,7 +77,8 @@ def test_a_limit_brings_checkpoints_and_the_same_numbers(path: str, tiny_model) 
     held, expected = fitted(engine, prompt, layouts, len(layouts), limit, said.append)
     assert held.means.checkpoints
     assert expected.least_bytes <= limit
-    assert said[0].startswith("layers are computed again in the backward, to stay under ")
+    words = f"layers are computed again in the backward, to stay under {bytes_words(limit)}; this takes longer"
+    assert said[0] == words
     found, wanted = (e.loss_and_gradient(prompt, layouts) for e in (held, engine))
     assert found.loss == pytest.approx(wanted.loss, rel=1e-6)
     assert (found.gradient - wanted.gradient).norm() <= 1e-5 * wanted.gradient.norm()
@@ -94,10 +97,25 @@ def test_a_limit_that_cannot_be_kept_is_an_error(tiny_model) -> None:
     engine, prompt, layouts = chosen(tiny_model("llama"), "shared prefix", batch_tokens=4000)
     with pytest.raises(eg.EmbedgradError) as told:
         fitted(engine, prompt, layouts, 12, 1000)
-    problem, _, advice = str(told.value).partition(", more than --memory-limit 1.0 kB. ")
-    assert problem.startswith("A step is predicted to need ")
-    assert problem.endswith(" with the weights")
-    assert advice == "Pass a smaller --batch-tokens, for example 1000; results stay the same."
+    least = forecast(replace(engine, means=replace(engine.means, checkpoints=True)), prompt, layouts, 12).least_bytes
+    assert str(told.value) == (
+        f"A step is predicted to need {bytes_words(least)} with the weights, more than --memory-limit 1.0 kB. "
+        "Pass a smaller --batch-tokens, for example 1000; results stay the same."
+    )
+
+
+def test_what_is_free_is_no_limit_but_told(tiny_model, monkeypatch) -> None:
+    engine, prompt, layouts = chosen(tiny_model("llama"), "shared prefix", batch_tokens=4000)
+    monkeypatch.setattr(forecasts, "free_bytes", lambda place: 7)
+    said: list[str] = []
+    held, expected = fitted(engine, prompt, layouts, 12, None, said.append)
+    room = bytes_words(expected.weights_bytes + 7)
+    assert held.means.checkpoints
+    assert said == [
+        f"layers are computed again in the backward, to stay under {room}; this takes longer",
+        f"A step is predicted to need {bytes_words(expected.least_bytes)} with the weights; {room} are free. Pass a "
+        "smaller --batch-tokens, for example 1000; results stay the same.",
+    ]
 
 
 def test_inputs_above_the_budget_are_told(tiny_model) -> None:
@@ -106,9 +124,9 @@ def test_inputs_above_the_budget_are_told(tiny_model) -> None:
     said: list[str] = []
     held, _ = fitted(engine, prompt, layouts, 4, free.least_bytes + 5, said.append)
     assert len(said) == 1
-    assert said[0].startswith("the inputs' keys and values take ")
-    assert said[0].endswith(
-        ", more than the 5 bytes there are for them: what does not fit is computed again at each step"
+    assert said[0] == (
+        f"the inputs' keys and values take {bytes_words(free.inputs_bytes)}, more than the 5 bytes there are for them: "
+        "what does not fit is computed again at each step"
     )
     found, wanted = (e.loss_and_gradient(prompt, layouts) for e in (held, engine))
     assert held.inputs.used_bytes == 0

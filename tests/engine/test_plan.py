@@ -7,7 +7,7 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import plain, shared_prefix
+from embedgrad.engine import past, plain, shared_prefix
 from embedgrad.engine.plan import choose
 from embedgrad.layouts import lay_out_rows
 
@@ -144,3 +144,24 @@ def test_out_of_memory_is_told(tiny_model, monkeypatch) -> None:
         with pytest.raises(eg.EmbedgradError) as error:
             attempt()
         assert str(error.value) == told
+
+
+def test_layers_that_keep_different_shapes_take_the_plain_path(tiny_model, monkeypatch) -> None:
+    right = past.prefill
+
+    def uneven(*arguments: object) -> list:
+        first, *others = right(*arguments)
+        return [(first[0], first[1][..., :4]), *others]
+
+    monkeypatch.setattr(past, "prefill", uneven)
+    engine, prompt, layouts, said = chosen(tiny_model("llama"), "{input}\n\n{prompt}")
+    assert engine.reason == "plain path: its layers keep keys and values of different shapes"
+    assert said == []
+    check_against_plain(engine, prompt, layouts)
+
+
+def test_a_layer_that_shows_no_keys_cannot_share(tiny_model, monkeypatch) -> None:
+    model = tiny_model("llama")
+    monkeypatch.setattr(model.lm, "forward", lambda **options: None)
+    with pytest.raises(past.CannotShare, match=r"^a layer keeps no keys and values of its own$"):
+        past.prefill(model, torch.zeros(1, 3, model.width))

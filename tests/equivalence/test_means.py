@@ -45,13 +45,13 @@ def rows_of(model: eg.FrozenModel, path: str, rows=ROWS) -> tuple[Tensor, list[L
     return prompt.embeddings + 0.1 * noise, layouts
 
 
-def allowed(model: eg.FrozenModel, means: Means) -> bool:
-    """Whether the plan may try these for this model."""
-    return any(replace(may, checkpoints=means.checkpoints) == means for may in plan._means(model))
+def tried(model: eg.FrozenModel) -> list[Means]:
+    """All that the plan may use for this model."""
+    return [replace(means, checkpoints=again) for means in plan._means(model) for again in (False, True)]
 
 
 def check_undone(model: eg.FrozenModel) -> None:
-    assert model.lm.config.get_text_config()._attn_implementation != attention.NAME
+    assert model.lm.config.get_text_config()._attn_implementation not in (attention.NAME, attention.MASKED)
     assert [layer for layer in decoder_layers(model.lm) if "forward" in layer.__dict__] == []
 
 
@@ -61,21 +61,31 @@ def check(found, slow) -> None:
     assert found.row_nats.tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
 
 
-@pytest.mark.parametrize("means", ALL_MEANS, ids=in_words)
+@pytest.mark.parametrize("family", tiny.SHARING)
+def test_own_attention_is_tried_where_the_model_lets_one_in(family: str, tiny_model) -> None:
+    own = {means.own_attention for means in tried(tiny_model(family))}
+    assert own == ({False} if family in ("bloom", "gpt_neo", "mpt") else {True, False})
+
+
+@pytest.mark.parametrize("family", NO_CAP)
+def test_own_attention_refuses_what_it_does_not_know(family: str, tiny_model) -> None:
+    model = tiny_model(family)
+    for path in PLACES:
+        prompt, layouts = rows_of(model, path)
+        for means in tried(model):
+            if means.own_attention:
+                with pytest.raises(CannotAttend):
+                    Engine(model, path, means=means).loss_and_gradient(prompt, layouts)
+                check_undone(model)
+
+
 @pytest.mark.parametrize("path", PLACES)
 @pytest.mark.parametrize("family", tiny.SHARING)
-def test_all_means_give_the_plain_gradient(family: str, path: str, means: Means, tiny_model) -> None:
+def test_all_means_give_the_plain_gradient(family: str, path: str, tiny_model) -> None:
     """Of rows with targets of different lengths, and of one row."""
     model = tiny_model(family)
-    if not allowed(model, means):
-        return
-    if family in NO_CAP and means.own_attention:
-        prompt, layouts = rows_of(model, path)
-        with pytest.raises(CannotAttend):
-            Engine(model, path, means=means).loss_and_gradient(prompt, layouts)
-        check_undone(model)
-        return
-    for some in (ROWS, ROWS[2:3]):
+    usable = [means for means in tried(model) if not (means.own_attention and family in NO_CAP)]
+    for some, means in product((ROWS, ROWS[2:3]), usable):
         prompt, layouts = rows_of(model, path, some)
         slow = plain.loss_and_gradient(model, prompt, [layouts])
         if path == "shared prefix":
@@ -259,15 +269,7 @@ def test_as_many_targets_as_columns_do_not_hide_that_a_model_cannot_trim(tiny_mo
     assert found.row_nats.tolist() == pytest.approx(alone(model, prompt, later), rel=1e-5)
 
 
-SMALL = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 512,
-    "sliding_window": tiny.WINDOW,
-}
+SMALL = tiny.BODY | {"sliding_window": tiny.WINDOW}
 
 
 def loaded(config, folder: Path, monkeypatch) -> eg.FrozenModel:
