@@ -43,14 +43,12 @@ class InputCache:
         found = {head: self.kept[head] for head in heads if head in self.kept}
         missing = [head for head in dict.fromkeys(heads) if head not in found]
         for indices in micro_batches([len(head) for head in missing], batch_tokens):
-            for head, states in zip(
-                (missing[i] for i in indices), _read(model, [missing[i] for i in indices], means), strict=True
-            ):
+            batch = [missing[i] for i in indices]
+            for head, states in zip(batch, _read(model, batch, means), strict=True):
                 found[head] = states
-                size = states.nbytes
-                if self.used_bytes + size <= self.budget_bytes:
+                if self.used_bytes + states.nbytes <= self.budget_bytes:
                     self.kept[head] = states
-                    self.used_bytes += size
+                    self.used_bytes += states.nbytes
         return found
 
     def forget(self) -> None:
