@@ -216,6 +216,16 @@ HOSTILE = [
     "\u0315\u0316" * 50_000,
     "积" * 100_000,
     "ﷺ" * 100_000,
+    "$a" * 50_000,
+    "\\( a" * 25_000,
+    "\\[" * 50_000,
+    "therefore " * 10_000,
+    ". so" * 25_000,
+    ". \n\n" * 25_000,
+    "\n" * 100_000,
+    "answer to x " * 8_000,
+    "</think>" * 12_000,
+    "\\boxed    " * 10_000,
     "".join(random.Random(0).choices("spamnot -_.,:1/\\{}#$\u0301答案是ſ", k=100_000)),
 ]  # fmt: skip
 
@@ -223,7 +233,7 @@ HOSTILE = [
 @pytest.mark.parametrize("output", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_outputs_are_read_without_an_error(output):
     for read in (read_strict, read_by_meaning):
-        for task in (SPAM, CHINESE, NUMBER):
+        for task in (SPAM, CHINESE, NUMBER, Task("math"), Task("short"), Task("json")):
             answer = read(task, output)
             assert answer is None or isinstance(answer, str)
     assert last_number(output) is None or number_value(last_number(output)) is not None
@@ -235,12 +245,59 @@ def test_reading_takes_linear_time(output):
     def best_seconds(text):
         seconds = []
         for _ in range(5):
-            start = time.perf_counter()
-            for task in (SPAM, NUMBER):
+            start = time.process_time()
+            for task in (SPAM, NUMBER, Task("math"), Task("short"), Task("json")):
                 read_strict(task, text)
                 read_by_meaning(task, text)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
         return min(seconds)
 
     best_seconds(output[:100])
     assert best_seconds(output) <= 15 * best_seconds(output[:10_000]) * len(output) / 100_000 + 0.002
+
+
+CAUSAL = Task("label", labels=("Yes", "No"))
+REVIEW = Task("label", labels=("positive", "negative"))
+
+
+@pytest.mark.parametrize(
+    ("task", "output", "label"),
+    [
+        # Qwen: steps, then a conclusion
+        (REVIEW, "Let's think step by step. It opens with positive words, yet calls the plot dull.\n\n"
+         "Therefore, the statement is **negative**.", "negative"),
+        (CAUSAL, "Yes, some would say he caused it. However, he did not intend it. Thus, a typical person would "
+         "say \"No\".", "No"),
+        (CAUSAL, "Step 1: Did Jane break the rule? Yes.\nStep 2: Did that cause the crash? No.\n"
+         "So, the answer is $\\boxed{\\text{No}}$.", "No"),
+        # Llama
+        (REVIEW, "## Step 1\nThere are positive and negative words.\n\nThe final answer is: $\\boxed{positive}$. "
+         "I hope it is correct.", "positive"),
+        # DeepSeek
+        (CAUSAL, "<think>\nIs it Yes? Hmm, the answer is Yes... wait, no.\n</think>\n\nNo.", "No"),
+        (CAUSAL, "<think>\nYes or No?\n</think>\n\n**Answer:** No\n\nHe had no reason to; yes, he was there.", "No"),
+        # Gemma
+        (REVIEW, "The statement is **Negative**.\n", "negative"),
+        (REVIEW, "Here's the breakdown:\n\n* **positive**: acting\n* **negative**: plot\n\nSo the overall sentiment is "
+         "**positive**.", "positive"),
+        # terse
+        (REVIEW, "Positive.", "positive"),
+        (CAUSAL, "no", "No"),
+        # Chinese
+        (CHINESE, "可能是积极，也可能是消极。所以，这句话是消极的。", "消极"),
+        (CHINESE, "先看积极，再看消极。**答案：**消极。因为语气积极的词很少。", "消极"),
+        (CHINESE, "答案為：中性", "中性"),
+        # what only looks like a conclusion
+        (REVIEW, "It is positive here and negative there.", None),
+        (CAUSAL, "Yes seems right since he acted, so there is no doubt.", None),
+        (CAUSAL, "Yes? Therefore no doubt remains.", None),
+        (CAUSAL, "Yes or No? So it is not Yes.", None),
+        (REVIEW, "positive? negative? So the answer could be positive or negative.", None),
+        (REVIEW, "A positive start. Therefore I say negative. Then again, it may be positive.", None),
+        (EMOTION, "Such joy and I was so sad. Anger, sadness.", None),
+        (CAUSAL, "The answer is not Yes. It is No.", None),
+        (REVIEW, "negative words, thus", "negative"),
+    ],
+)  # fmt: skip
+def test_what_a_chain_of_thought_concludes(task, output, label):
+    assert read_by_meaning(task, output) == label

@@ -29,6 +29,13 @@ TWENTY = tuple(sorted(numbers(0, 20, " stars")))
         ([*numbers(0, 99), "none"], Task("exact")),
         (["A long free text without any number at its end, again."] * 2, Task("text")),
         (["a"], Task("exact")),
+        ([f"So $x = \\boxed{{{n}}}$." for n in range(9)], Task("math")),
+        ([r"\boxed{1}", "2"], Task("number")),
+        ([r"\boxed{1}", r"\boxed{2"], Task("number")),
+        ([r"\boxed{1}", r"\boxed{2}"] * 5, Task("label", labels=(r"\boxed{1}", r"\boxed{2}"))),
+        (['{"a": 1}', '[{"a": 2}, 3]'], Task("json")),
+        (['{"a": 1}', "{x}"], Task("exact")),
+        (['{"a": 1}', '"a"'], Task("exact")),
     ],
 )
 def test_infer_task(targets, task):
@@ -102,6 +109,17 @@ def test_accepted_forms_that_cannot_work(options, message):
     with pytest.raises(SettingsError) as error:
         Task("label", labels=("yes", "no"), **options)
     assert str(error.value) == message
+
+
+def test_accepted_forms_of_short_answers_belong_to_targets():
+    assert Task("short", accepted={"Paris": ["Paname"]}).accepted == {"Paris": ("Paname",)}
+    assert Task("short", accepted={"Denver Broncos": ["Broncos"], "Broncos": ["Denver Broncos"]})
+    with pytest.raises(SettingsError) as error:
+        Task("short", accepted={"Paris": [" "]})
+    assert str(error.value) == "An accepted form of 'Paris' is empty."
+    with pytest.raises(SettingsError) as error:
+        Task("math", accepted={"1": ["one"]})
+    assert str(error.value) == "There are accepted forms for '1', which is none of the labels."
 
 
 def test_a_task_with_accepted_forms_can_still_be_hashed():

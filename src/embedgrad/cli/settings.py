@@ -137,7 +137,8 @@ class JudgingSettings(EvaluationSettings):
         None, description="The labels, comma-separated; rows with others are errors."
     )
     accepted: Annotated[dict[str, tuple[str, ...]] | None, Parameter(parse=False)] = Field(
-        None, description="Other words that mean a label, by label, for reading by meaning (settings file only)."
+        None,
+        description="Other words that mean a label or a short answer, for reading by meaning (settings file only).",
     )
     by_number: Annotated[bool, Parameter(negative=())] = Field(
         False, description="Exact and regex answers are right by meaning if their last number is the target's."

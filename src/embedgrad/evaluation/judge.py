@@ -22,6 +22,7 @@ from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct, is_meant
+from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Layout, Overlong
 
@@ -69,6 +70,7 @@ class Judge:
             raise DataError("Evaluation needs at least one row, and a target in every row.")
         task = task or infer_task(wanted)
         _check_labels(task, examples)
+        _check_json(task, examples)
         if score_by != "generation" and task.kind != "label":
             raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
         label_ids = tuple(target_ids(model, placed, label) for label in task.labels)
@@ -191,6 +193,19 @@ def _check_labels(task: Task, examples: Sequence[Example]) -> None:
             f"{', '.join(task.labels)}; the first is {first.target!r}"
             + (f" at line {first.line}" if first.line else "")
             + ". Name all labels with --labels, or correct the rows."
+        )
+
+
+def _check_json(task: Task, examples: Sequence[Example]) -> None:
+    if task.kind != "json":
+        return
+    strange = [example for example in examples if json_value(example.target or "") is None]
+    if strange:
+        first = strange[0]
+        raise DataError(
+            f"{len(strange)} of {len(examples)} rows have a target that is no JSON value; the first is {first.target!r}"
+            + (f" at line {first.line}" if first.line else "")
+            + ". Correct the rows, or use another --task."
         )
 
 

@@ -16,7 +16,7 @@ ScoreBy = Literal["generation", "likelihood", "both"]
 
 
 class EvaluationSettings(Settings):
-    task: Literal["auto", "label", "number", "exact", "regex", "text"] = Field(
+    task: Literal["auto", "label", "number", "math", "json", "short", "exact", "regex", "text"] = Field(
         "auto", description="What a right answer is; auto tells it from the targets."
     )
     labels: tuple[str, ...] | None = Field(
@@ -24,7 +24,7 @@ class EvaluationSettings(Settings):
     )
     pattern: str | None = Field(None, description="Regular expression whose last match is the answer (--task regex).")
     accepted: dict[str, tuple[str, ...]] | None = Field(
-        None, description="Other words that mean a label, by label; for reading by meaning."
+        None, description="Other words that mean a label or a short answer, by label or answer; for reading by meaning."
     )
     by_number: bool = Field(
         False, description="Exact and regex answers are right by meaning if their last number is the target's."

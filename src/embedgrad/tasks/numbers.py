@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.said import half_width
 
 _NUMBER = re.compile(
     r"""(?:(?<![0-9A-Za-z)\]])(?P<sign>[-−]))?        # a hyphen after a word or a number is no sign
@@ -17,7 +18,6 @@ _NUMBER = re.compile(
 )
 _FRACTION = re.compile(r"\\[dt]?frac\{([0-9]{1,99})\}\{([0-9]{1,99})\}")
 _END = re.compile(r"[\s.。!%)\]}$€£¥₹*°]*+\Z")
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # ０ to 0; not NFKC: m² is not m2
 _MOST_DIGITS = 1000  # int() takes quadratic time and refuses more than 4300
 
 
@@ -41,6 +41,12 @@ def last_number(text: str) -> str | None:
     return _cleaned(match) if match else None
 
 
+def first_number(text: str) -> str | None:
+    """The first number of the text, as `last_number` gives it."""
+    match = _NUMBER.search(_plain(text))
+    return _cleaned(match) if match else None
+
+
 def number_value(number: str) -> Fraction:
     """The exact value of what `last_number` gives."""
     return Fraction(number)
@@ -54,7 +60,7 @@ def ends_in_number(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    text = text.translate(_FULL_WIDTH).replace("{,}", ",").replace("\\!", "").replace("\\$", "$")
+    text = half_width(text).replace("{,}", ",").replace("\\!", "").replace("\\$", "$")
     return _FRACTION.sub(r"\1/\2", text)
 
 

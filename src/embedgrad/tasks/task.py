@@ -9,9 +9,11 @@ from typing import Literal
 
 from embedgrad.errors import SettingsError
 from embedgrad.folding import folded
+from embedgrad.tasks.boxed import closed_box
+from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.numbers import ends_in_number, last_number
 
-Kind = Literal["label", "number", "exact", "regex", "text"]
+Kind = Literal["label", "number", "math", "json", "short", "exact", "regex", "text"]
 
 _SHORT = 40  # characters of a label or an exact answer
 
@@ -22,12 +24,16 @@ class Task:
 
     label    the output is one of `labels`
     number   the last number of the output is the target's
+    math     the last `\\boxed{}` of the output is, as mathematics, that of the target, or the target
+    json     the output is one JSON value, the target's
+    short    the output is the target in free words
     exact    the output is the target, surrounding whitespace aside
     regex    what the last match of `pattern` holds (group 1, else all of it) is the target, or what it holds there
     text     free text: no metric, only the loss
 
-    By meaning, labels are also told from other words for them: `accepted` maps a label to such forms. An answer of
-    kind exact or regex can be read `by_number`: right by meaning if its last number is the target's.
+    By meaning, labels are also told from other words for them, and short answers may be other words: `accepted` maps a
+    label, or the target of a short answer, to such forms. An answer of kind exact or regex can be read `by_number`:
+    right by meaning if its last number is the target's.
 
     Raises SettingsError for labels, forms or a pattern that cannot work or do not belong to the kind.
     """
@@ -63,7 +69,9 @@ class Task:
         if self.by_number and self.kind not in ("exact", "regex"):
             raise SettingsError(f"Only exact and regex answers can be read by_number; got kind {self.kind!r}.")
         object.__setattr__(self, "accepted", {label: tuple(forms) for label, forms in self.accepted.items()})
-        _check_forms(self.labels, self.accepted)
+        _check_written(self.accepted)
+        if self.kind != "short":  # a form may be right for one short answer and for another
+            _check_forms(self.labels, self.accepted)
 
     @property
     def forms(self) -> tuple[tuple[str, str], ...]:
@@ -77,8 +85,14 @@ class Task:
 
     @property
     def has_meaning(self) -> bool:
-        """Whether outputs can also be read by meaning (`read_by_meaning`): labels, and what is read by number."""
-        return self.kind == "label" or self.by_number
+        """Whether outputs can also be read by meaning (`read_by_meaning`)."""
+        return self.kind in ("label", "math", "json", "short") or self.by_number
+
+
+def _check_written(accepted: Mapping[str, Sequence[str]]) -> None:
+    for label, forms in accepted.items():
+        if not all(form.strip() for form in forms):
+            raise SettingsError(f"An accepted form of {label!r} is empty.")
 
 
 def _check_forms(labels: Sequence[str], accepted: Mapping[str, Sequence[str]]) -> None:
@@ -88,8 +102,6 @@ def _check_forms(labels: Sequence[str], accepted: Mapping[str, Sequence[str]]) -
     meant: dict[str, str] = {folded(label): label for label in labels}
     for label, forms in accepted.items():
         for form in forms:
-            if not form.strip():
-                raise SettingsError(f"An accepted form of {label!r} is empty.")
             other = meant.setdefault(folded(form), label)
             if other != label:
                 raise SettingsError(f"The accepted form {form!r} of {label!r} also means {other!r}.")
@@ -99,6 +111,8 @@ def infer_task(targets: Sequence[str]) -> Task:
     """The kind that fits all `targets`, surrounding whitespace aside; the first that holds:
 
     label    2 to 20 distinct targets of at most 40 characters, on average at least 5 rows each
+    math     every target has a `\\boxed{}`
+    json     every target is a JSON object or array
     number   every target has a number, and at least 95 % of them end in it (`72`, `... #### 72`)
     exact    all targets have at most 40 characters
     text     otherwise
@@ -112,6 +126,10 @@ def infer_task(targets: Sequence[str]) -> Task:
     is_short = all(len(target) <= _SHORT for target in distinct)
     if 2 <= len(distinct) <= 20 and is_short and all(distinct) and len(stripped) >= 5 * len(distinct):
         return Task("label", labels=tuple(distinct))
+    if all(closed_box(target) is not None for target in distinct):
+        return Task("math")
+    if all(target[:1] in ("{", "[") and json_value(target) is not None for target in distinct):
+        return Task("json")
     ends = sum(map(ends_in_number, stripped))
     if ends >= 0.95 * len(stripped) and all(last_number(target) is not None for target in distinct):
         return Task("number")

@@ -1,0 +1,98 @@
+"""JSON values as answers: found in an output, compared as values."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal, DecimalException
+from typing import Any
+
+_OPENING = re.compile(r"[{\[]")
+_FENCE = re.compile(r"^[ \t]{0,3}```[^\n`]{0,40}$", re.MULTILINE)
+_MOST_FALSE_STARTS = 200
+
+
+@dataclass(frozen=True)
+class _Number:
+    """So that 1 is 1.0 and neither is true, as Python would have it."""
+
+    value: Decimal
+
+
+@dataclass(frozen=True)
+class _Null:
+    """A value that is null, told from no value."""
+
+
+class _Ambiguous:
+    """An object with one key twice; equal to nothing."""
+
+
+def json_value(text: str) -> object | None:
+    """The value of `text` as one JSON value (RFC 8259), for `==`; None where it is not one. Numbers are exact. An
+    object with a key twice is a value that equals nothing."""
+    text = text.strip()
+    found = _decoded(text, 0)
+    return found[0] if found is not None and found[1] == len(text) else None
+
+
+def last_json(output: str) -> str | None:
+    """The last JSON value of an output: the whole of it, or else the last object or array in it, or else what its last
+    fence of ``` holds. None without one.
+
+    After 200 brackets that begin no value, those that follow are not read: so it takes linear time.
+    """
+    whole = output.strip()
+    if json_value(whole) is not None:
+        return whole
+    return _last_container(output) or _last_fence(output)
+
+
+def _last_container(text: str) -> str | None:
+    last, at, false_starts = None, 0, 0
+    while false_starts < _MOST_FALSE_STARTS and (opening := _OPENING.search(text, at)):
+        found = _decoded(text, opening.start())
+        if found is None:
+            false_starts += 1
+            at = opening.end()
+        else:
+            at = found[1]
+            last = text[opening.start() : at]
+    return last
+
+
+def _last_fence(text: str) -> str | None:
+    fences = list(_FENCE.finditer(text))
+    if len(fences) < 2:
+        return None
+    start, end = fences[-2:]
+    inside = text[start.end() : end.start()].strip()
+    return None if json_value(inside) is None else inside
+
+
+def _decoded(text: str, start: int) -> tuple[object, int] | None:
+    """The value that begins at `start`, and where it ends."""
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError, DecimalException):
+        return None
+    return (_Null() if value is None else value), end
+
+
+def _object(pairs: list[tuple[str, Any]]) -> object:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _Ambiguous()
+
+
+def _number(digits: str) -> _Number:
+    return _Number(Decimal(digits))
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_no_constant
+)

@@ -1,0 +1,39 @@
+"""Short answers in free words, compared as SQuAD does."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from embedgrad.folding import folded
+from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
+
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
+
+
+def said_answer(output: str) -> str | None:
+    """What the last `\\boxed{}` holds, else the sentence after the last "answer is" or "answer:", else the output
+    without its thinking. None where that is empty."""
+    text = half_width(after_thinking(output))
+    answer = after_answer(text)
+    said = text if answer is None else first_sentence(answer)
+    box = boxed(text if answer is None else answer)
+    if box is not None:
+        said = _TEXT_COMMAND.sub(r"\1", box)
+    return said.strip() or None
+
+
+def normalised(answer: str) -> str:
+    """`answer` in lower case, without punctuation, the words a, an and the, and surplus whitespace.
+
+    Source: Rajpurkar et al. 2016, arXiv 1606.05250, Section 6.1 (exact match), as its evaluation script does it. We
+    also fold forms of letters (NFKC), and drop the punctuation of all scripts, not only of ASCII.
+    """
+    text = "".join(character for character in folded(answer) if not _is_punctuation(character))
+    return " ".join(_ARTICLE.sub(" ", text).split())
+
+
+def _is_punctuation(character: str) -> bool:
+    return character in "$+<=>^`|~" or unicodedata.category(character).startswith("P")
