@@ -6,7 +6,11 @@ checkpoint/           all that resumes
 prompt.safetensors    the best prompt by validation
 predictions.jsonl     every test row, before and after
 result.json           what was gained
+split.json            which rows are in which part, with digests
 report.html           the same for people
+calibration.json      what `--learning-rate auto` tried
+trajectory/           the prompt at every validation, for the analyses
+analysis/             what `embedgrad analyze` found, a file each
 """
 
 from __future__ import annotations
@@ -25,6 +29,9 @@ from embedgrad.errors import CannotResume, FolderExists, OutputError
 SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
 ROWS = "train.jsonl"  # rows that came through stdin
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
+SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
+DEMO = "demo.json"  # beside the run folders of a demo: its tables
+ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")
 CHECKPOINT = Path("checkpoint") / "state.safetensors"
 
 

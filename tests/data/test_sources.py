@@ -232,7 +232,7 @@ def test_other_files(load, tmp_path):
     for content, name, words in [
         (b"\n \n", "rows.jsonl", "has no rows"),
         (b"", "rows.csv", "has no rows"),
-        (b"{}", "rows.parquet", "is of no known kind"),
+        (b"{}", "rows.xlsx", "is of no known kind"),
         ("a".encode("utf-16"), "rows.csv", "is UTF-16"),
         (b' [{"input": 1}]', "rows.json", "is one JSON list"),
     ]:

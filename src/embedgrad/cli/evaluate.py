@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_lines
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,12 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from embedgrad.cli.console import Terminal
+from embedgrad.cli.data_set_settings import (
+    DataSetSettings,
+    check_groups,
+    from_data_set,
+    group_names,
+)
 from embedgrad.cli.settings import (
     PROMPTS,
     JudgingSettings,
@@ -27,20 +33,24 @@ from embedgrad.durable import write_file
 from embedgrad.errors import DataError, FileMissing
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.prompt.naming import names_a_path
+from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.task import Task
 
 if TYPE_CHECKING:
-    from embedgrad.evaluation.result import Evaluation
+    from embedgrad.evaluation.result import Evaluation, Prediction
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.prompt.soft_prompt import SoftPrompt
 
 
-class EvaluateSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
+class EvaluateSettings(JudgingSettings, RowSettings, DataSetSettings, TemplateSettings, ModelSettings):
     prompt: Annotated[tuple[str, ...], PROMPTS, Parameter(negative=(), show_default=False)] = Field(
         (),
         description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several.",
     )
-    data: RowsFile = Field(None, description="Labeled rows: JSONL, CSV, or - for JSONL on stdin.")
+    data: RowsFile = Field(
+        None, description="Labeled rows: JSONL, CSV, or - for JSONL on stdin; with --dataset its file or folder."
+    )
+    seed: int = Field(0, ge=0, description="Seed of --dataset's split: the same as when tuning.")
     batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
     predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
 
@@ -55,10 +65,13 @@ def evaluate(
     """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, EvaluateSettings)
-    required(job, "model", "prompt", "data")
+    job = from_data_set(job, excluded=("input_field", "target_field"), needed_for=("split", "target"))
+    if data_set := job.named_data_set():
+        job = job.model_copy(update={"prompt": job.prompt or (data_set.prompt,)})
+    required(job, "model", "prompt", *(() if data_set else ("data",)))
     if job.predictions is not None and not job.predictions.absolute().parent.is_dir():
         raise FileMissing(f"There is no folder {job.predictions.parent} to write --predictions to.")
-    rows = load_rows(job.data or "", job, job.columns(), job.labels)
+    rows = _rows(job)
     task = job.resolved_task([row.target or "" for row in rows])
 
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
@@ -90,17 +103,40 @@ def evaluate(
     for name, comparison in zip(names[1:], losses, strict=True):
         terminal.say(f"loss of {name!r} against the first: {loss_difference_words(comparison)}")
     if job.predictions is not None:
-        _write_predictions(job.predictions, names, found)
+        _write_predictions(job.predictions, names, found, group_names(rows, job.group_by))
 
 
-def _write_predictions(path: Path, names: Sequence[str], found: Sequence[Evaluation]) -> None:
+def _rows(job: EvaluateSettings) -> list[Example]:
+    """The rows of --data, or the test rows of --dataset."""
+    data_set = job.named_data_set()
+    if data_set is None:
+        rows = load_rows(job.data or "", job, job.columns(), job.labels)
+    else:
+        rows = data_set.test_rows(
+            job.data_path, split_name=job.split or LARGE, seed=job.seed, target=job.target, columns=job.columns()
+        )
+    check_groups(rows, job.group_by)
+    return rows
+
+
+def _write_predictions(
+    path: Path, names: Sequence[str], found: Sequence[Evaluation], groups: Mapping[tuple[int, str, str], str]
+) -> None:
     """Every answer of every prompt, as JSONL."""
     from embedgrad.cli.records import answer
 
+    def row(p: Prediction) -> dict[str, object]:
+        group = groups.get((p.line, p.input, p.target))
+        return {
+            "line": p.line,
+            "input": p.input,
+            "target": p.target,
+            **({"group": group} if group else {}),
+            **answer(p),
+        }
+
     lines = [
-        json_lines.dumps(
-            {"prompt": name, "line": p.line, "input": p.input, "target": p.target, **answer(p)}, ensure_ascii=False
-        )
+        json_lines.dumps({"prompt": name, **row(p)}, ensure_ascii=False)
         for name, evaluation in zip(names, found, strict=True)
         for p in evaluation.predictions
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -23,13 +23,16 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def predictions_side_by_side(before: Evaluation, after: Evaluation) -> Iterator[dict[str, Any]]:
-    """The lines of `predictions.jsonl`."""
+def predictions_side_by_side(
+    before: Evaluation, after: Evaluation, groups: Mapping[tuple[int, str, str], str]
+) -> Iterator[dict[str, Any]]:
+    """The lines of `predictions.jsonl`; `groups` is what rows are counted under, by line, input and target."""
     for first, second in zip(before.predictions, after.predictions, strict=True):
         yield {
             "line": first.line,
             "input": first.input,
             "target": first.target,
+            "group": groups.get((first.line, first.input, first.target)),
             "before": answer(first),
             "after": answer(second),
         }

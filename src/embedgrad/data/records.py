@@ -1,8 +1,8 @@
 """Rows as they stand in a file: line numbers and fields, before anything knows what they mean.
 
-JSONL has one object per line, CSV and TSV a header and then rows. Numbers arrive as the text they were
-written as, so that a label `1` or an answer `0.50` stays what the user typed. Nothing here raises for a bad
-row: it becomes a `RowProblem`, so that all of them can be told at once.
+JSONL has one object per line, CSV and TSV a header and then rows, a BIG-bench task.json a list of examples.
+Numbers arrive as the text they were written as, so that a label `1` or an answer `0.50` stays what the user
+typed. Nothing here raises for a bad row: it becomes a `RowProblem`, so that all of them can be told at once.
 """
 
 from __future__ import annotations
@@ -51,6 +51,25 @@ def read_jsonl(data: bytes) -> Records:
             rows.append((line, row))
             columns.update(dict.fromkeys(row))
     return Records(rows, tuple(columns), problems)
+
+
+def read_task_json(data: bytes) -> Records | None:
+    """The examples of a BIG-bench `task.json`: one object with a list `examples`, whatever lines it is written on.
+
+    An example's line is its number, from 1. None where the file is not of that layout.
+    """
+    task = _json_object(data.removeprefix(_BOM))
+    examples = task.get("examples") if isinstance(task, dict) else None
+    if not isinstance(examples, list):
+        return None
+    rows = [(number, example) for number, example in enumerate(examples, start=1) if isinstance(example, dict)]
+    known = {number for number, _ in rows}
+    problems = [
+        RowProblem(number, 'not an object like {"input": "...", "target_scores": {...}}')
+        for number in range(1, len(examples) + 1)
+        if number not in known
+    ]
+    return Records(rows, tuple(dict.fromkeys(name for _, row in rows for name in row)), problems)
 
 
 def read_delimited(data: bytes, delimiter: str) -> Records:

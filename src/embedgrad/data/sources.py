@@ -1,15 +1,16 @@
-"""Labeled rows from files: JSONL, CSV, TSV, or JSONL from standard input."""
+"""Labeled rows from files: JSONL, CSV, TSV, Parquet, or JSONL from standard input."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
-from embedgrad.data.records import Records, read_delimited, read_jsonl
+from embedgrad.data.parquet import read_parquet
+from embedgrad.data.records import Records, Row, read_delimited, read_jsonl, read_task_json
 from embedgrad.data.rows import RowError, RowReader
 from embedgrad.errors import BadRows, DataError, FileMissing, RowProblem, did_you_mean
 
@@ -18,6 +19,8 @@ _ADVICE = "Correct these lines or take them out: a file is used whole or not at 
 _LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSONL = (".jsonl", ".ndjson", ".json")
+_PARQUET = ".parquet"
+KINDS = (*_JSONL, *_DELIMITERS, _PARQUET)  # endings of files of rows
 
 
 def load_examples(
@@ -29,8 +32,8 @@ def load_examples(
     needs_target: bool = True,
     columns: Sequence[str] = (),
 ) -> list[Example]:
-    """The rows of a `.jsonl`, `.ndjson`, `.json` (one object per line), `.csv` or `.tsv` file; `-` is JSONL
-    from standard input. UTF-8, with or without a byte-order mark; blank lines are skipped.
+    """The rows of a `.jsonl`, `.ndjson`, `.json` (one object per line), `.csv`, `.tsv` or `.parquet` file; `-` is
+    JSONL from standard input. UTF-8, with or without a byte-order mark; blank lines are skipped.
 
     Fields: input/output, prompt/completion, question/answer, text/label or messages (a list of
     {role, content}; the last assistant message is the target, the user message before it the input, earlier
@@ -43,14 +46,7 @@ def load_examples(
     fields and for a column that is the target or in no row; BadRows with every row that cannot be used.
     """
     name = "standard input" if str(source) == STDIN else str(source)
-    records = _records(source, name)
-    if not records.rows:
-        if records.problems:
-            raise BadRows(name, records.problems, _ADVICE)
-        raise DataError(
-            f'{name} has no rows. Expected one per line, like {{"input": "...", "output": "..."}} in JSONL, '
-            "or a header and rows in CSV."
-        )
+    records = load_records(source)
     fields = choose_fields(
         name, records.columns, input_field=input_field, target_field=target_field, needs_target=needs_target
     )
@@ -60,18 +56,39 @@ def load_examples(
         needs_target=needs_target,
         columns=_template_columns(name, columns, fields, records.columns),
     )
+    return make_examples(name, records, reader)
+
+
+def load_records(source: str | Path) -> Records:
+    """The rows of a file as they stand there. Raises FileMissing, DataError, BadRows; one row at least is a row."""
+    name = "standard input" if str(source) == STDIN else str(source)
+    records = _records(source, name)
+    if not records.rows:
+        if records.problems:
+            raise BadRows(name, records.problems, _ADVICE)
+        raise DataError(
+            f'{name} has no rows. Expected one per line, like {{"input": "...", "output": "..."}} in JSONL, '
+            "or a header and rows in CSV."
+        )
+    return records
+
+
+def make_examples(
+    name: str, records: Records, reader: RowReader, converted: Callable[[Row], Row] = lambda row: row
+) -> list[Example]:
+    """One Example per row, each row `converted` first. Raises BadRows with every row of `name` that cannot be used."""
     examples: list[Example] = []
     problems: list[RowProblem] = []
     for line, row in records.rows:
         try:
-            examples.append(reader.example(line, row))
+            examples.append(reader.example(line, converted(row)))
         except RowError as error:
             # Looking for near words takes longer than reading: only for rows that will be shown.
             hint = did_you_mean(error.word, error.known) if len(problems) < BadRows.shown else ""
             problems.append(RowProblem(line, f"{error.problem}.{hint}" if hint else error.problem))
     if problems or records.problems:
         everything = sorted([*records.problems, *problems], key=lambda problem: problem.line)
-        raise BadRows(name, everything, _LABEL_ADVICE if labels is not None else _ADVICE)
+        raise BadRows(name, everything, _LABEL_ADVICE if reader.labels is not None else _ADVICE)
     return examples
 
 
@@ -97,18 +114,20 @@ def _records(source: str | Path, name: str) -> Records:
     suffix = path.suffix.lower()
     try:
         with path.open("rb") as file:
-            if suffix not in _DELIMITERS and suffix not in _JSONL:
+            if suffix not in KINDS:
                 raise DataError(
-                    f"{path} is of no known kind; expected {', '.join(_JSONL)}, .csv or .tsv, "
+                    f"{path} is of no known kind; expected {', '.join(KINDS[:-1])} or {KINDS[-1]}, "
                     "or - for JSONL from standard input."
                 )
-            data = file.read()
+            data = file.read() if suffix != _PARQUET else b""
     except FileNotFoundError:
         raise FileMissing(f"{path} is not there.{_near_file(path)}") from None
     except IsADirectoryError:
         raise FileMissing(f"{path} is a folder; expected a file of rows.") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if suffix == _PARQUET:
+        return read_parquet(path)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path} is UTF-16; expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8 {quote(str(path))}")
     if suffix in _DELIMITERS:
@@ -118,7 +137,7 @@ def _records(source: str | Path, name: str) -> Records:
             f"{path} is one JSON list; expected one object per line. Convert it: "
             f"jq -c '.[]' {quote(str(path))} > {quote(str(path.with_suffix('.jsonl')))}"
         )
-    return read_jsonl(data)
+    return (read_task_json(data) if suffix == ".json" else None) or read_jsonl(data)
 
 
 def _near_file(path: Path) -> str:

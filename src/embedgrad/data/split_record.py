@@ -1,0 +1,73 @@
+"""`split.json` of a run folder: which rows are in which part, so that a split can be checked and made again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from embedgrad.data.example import Example
+from embedgrad.data.splits import Parts, data_sha256
+from embedgrad.durable import write_file
+from embedgrad.errors import CannotResume
+from embedgrad.shapes import Sha256, Shape
+
+
+class PartRecord(Shape):
+    """The rows of one part: their number, the digest of their contents in order, their lines in the part's file."""
+
+    rows: int
+    sha256: Sha256
+    lines: tuple[int, ...]
+
+
+class SplitRecord(Shape):
+    """`dataset` and `split` are None for rows of one's own. `removed`: rows left out because a later part has them."""
+
+    dataset: str | None
+    split: str | None
+    seed: int
+    train: PartRecord
+    validation: PartRecord
+    test: PartRecord
+    removed: int
+
+
+def split_record(parts: Parts, seed: int, dataset: str | None = None, split: str | None = None) -> SplitRecord:
+    """What `split.json` says of `parts`."""
+    return SplitRecord(
+        dataset=dataset,
+        split=split,
+        seed=seed,
+        train=_part(parts.train),
+        validation=_part(parts.validation),
+        test=_part(parts.test),
+        removed=parts.removed_train + parts.removed_validation,
+    )
+
+
+def keep_split(path: Path, now: SplitRecord) -> None:
+    """Write `path`, or check that it says the same. Raises CannotResume where the rows are others than it was written
+    for, OutputError."""
+    if not path.exists():
+        write_file(path, (now.model_dump_json() + "\n").encode())
+        return
+    try:
+        then = SplitRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise CannotResume(f"{path} cannot be read: it was damaged or changed. Start the run anew.") from error
+    for name, was, is_now in (
+        ("tuning", then.train, now.train),
+        ("validation", then.validation, now.validation),
+        ("test", then.test, now.test),
+    ):
+        if was.sha256 != is_now.sha256:
+            raise CannotResume(
+                f"The {name} rows are not those that the run began with ({was.rows} rows then, {is_now.rows} now; "
+                f"{path} lists them). Restore the rows, then continue with --resume, or start a new run."
+            )
+
+
+def _part(rows: Sequence[Example]) -> PartRecord:
+    return PartRecord(rows=len(rows), sha256=data_sha256(rows), lines=tuple(row.line for row in rows))
