@@ -28,6 +28,7 @@ def test_written_forms():
     assert resolve_learning_rate("0.2rms", 10**9, 0.05) == pytest.approx(0.01)
     assert resolve_learning_rate("0.003", 10**9, 0.05) == 0.003
     assert checked(TuningSettings, {"learning_rate": 0.003}, "here").learning_rate == "0.003"
+    assert checked(TuningSettings, {"learning_rate": "auto"}, "here").learning_rate == "auto"
 
 
 @pytest.mark.parametrize("text", ["fast", "-1", "0", "nan", "inf", "rms", "0rms", "1e400"])

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from embedgrad.cli.console import Terminal
+from embedgrad.cli.data_set_settings import group_names
 from embedgrad.cli.records import predictions_side_by_side, versions
 from embedgrad.cli.settings import shown_path
 from embedgrad.data.splits import Parts
@@ -32,6 +33,8 @@ class Outcome:
     model: FrozenModel
     baseline: SoftPrompt
     parts: Parts
+    recipe: str | None = None
+    group_by: str | None = None
 
 
 def write(outcome: Outcome, folder: RunFolder) -> Result:
@@ -54,6 +57,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
             removed_duplicates=parts.removed_train + parts.removed_validation,
         ),
         model=outcome.model.identity.name,
+        recipe=outcome.recipe,
         prompt_text=run.prompt.text or outcome.baseline.text,
         best_step=run.best_step,
         stopped=run.stopped,
@@ -61,7 +65,8 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
     )
     metrics = {**run.prompt.metrics, "test": outcome.after.score.model_dump(mode="json")}
     run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT))
-    folder.write_lines(PREDICTIONS, predictions_side_by_side(outcome.before, outcome.after))
+    groups = group_names(parts.test, outcome.group_by)
+    folder.write_lines(PREDICTIONS, predictions_side_by_side(outcome.before, outcome.after, groups))
     folder.write_json(RESULT, result.model_dump(mode="json"))
     write_report(folder.path)
     return result

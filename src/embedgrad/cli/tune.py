@@ -5,10 +5,8 @@ Read it top down: settings, rows, model, tuning, the untouched test rows, the ru
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,20 +14,38 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
+from embedgrad.cli.recipes import over_recipe
+from embedgrad.cli.resuming import discarding, told_how_to_resume
 from embedgrad.cli.settings import absolute, merged
 from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.durable import write_file
-from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss, OutputError, SettingsError
-from embedgrad.runs import CHECKPOINT, METRICS, PROMPT, REPORT, RESULT, ROWS, SETTINGS, MetricsFile, RunFolder
+from embedgrad.errors import CannotResume, SettingsError
+from embedgrad.runs import (
+    CALIBRATION,
+    CHECKPOINT,
+    METRICS,
+    REPORT,
+    RESULT,
+    ROWS,
+    SETTINGS,
+    SPLIT,
+    TRAJECTORY,
+    MetricsFile,
+    RunFolder,
+)
 from embedgrad.settings import checked, read_toml, write_toml
+from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.task import Task
+from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
 from embedgrad.tuning.settings import TuningSettings
 
 if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to be right
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.prompt.soft_prompt import SoftPrompt
-    from embedgrad.tuning.events import Event, Validating
+    from embedgrad.tuning.calibrate import Calibration
+    from embedgrad.tuning.events import Calibrating, Event, Validating
     from embedgrad.tuning.tune import Run
 
 
@@ -55,11 +71,14 @@ def tune(
         else:
             _run(job, job.read_parts(), folder, terminal)
         return
-    job = merged(flags, settings, TuneSettings).resolved()
+    job = merged(flags, settings, TuneSettings)
+    if flags is not None and flags.recipe is not None:  # in a settings file it only says where they came from
+        job = over_recipe(flags.recipe, job)
+    job = job.resolved()
     if job.train != "-":
         job.read_parts()  # what is wrong with the rows is told before a folder is made
     folder = RunFolder.create(Path(job.output) if job.output else job.default_folder())
-    with _discarding(folder):
+    with discarding(folder):
         if job.train == "-":  # a run must be repeatable from its folder
             write_file(folder.file(ROWS), sys.stdin.buffer.read())
             job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
@@ -70,11 +89,16 @@ def tune(
 
 def _run(job: TuneSettings, parts: Parts, folder: RunFolder, terminal: Terminal) -> None:
     """Tune on the tuning and validation rows, then compare on the test rows and write everything down."""
-    prepared = _prepare(job, parts, terminal)
+    keep_split(folder.file(SPLIT), job.split_record(parts))
+    prepared = prepare(job, parts, terminal)
     job = prepared.job
+    for sentence in (*opening(prepared, parts), *_course(prepared)):
+        terminal.note(sentence)
     write_toml(folder.file(SETTINGS), job)  # again, now that every default is resolved
-    with _told_how_to_resume(folder):
+    with told_how_to_resume(folder, "tune", "tuning"):
         run = _tuned(job, prepared, parts, folder, terminal)
+        if run.calibration is not None:
+            job = _calibrated(job, run.calibration, folder)
         _compare(job, prepared, run, data_sha256(parts.test), folder, terminal)
 
 
@@ -91,13 +115,12 @@ class Prepared:
     tuned_rows: int
 
 
-def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
+def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     """Load the model and place the prompt. Whatever could fail at the end is tried here: every row must fit."""
     from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
     from embedgrad.layouts import check_lengths, lay_out_rows
     from embedgrad.model.load import load_model
     from embedgrad.placement import start
-    from embedgrad.tuning.learning_rate import resolve_learning_rate
 
     everything = (*parts.train, *parts.validation, *parts.test)  # a label may occur among the test rows alone
     task = job.resolved_task([example.target or "" for example in everything])
@@ -117,12 +140,12 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     )
     text = first if job.start == "text" else start(model, job.prompt or "", template)
     limit = job.max_new_tokens or longest_target(model, first, everything) + ROOM_FOR_WORDS
-    rate = resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms)
+    rate = AUTO
+    if job.learning_rate != AUTO:
+        rate = repr(resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms))
     tuned_rows = len(parts.train)
     if job.overlong == "skip":
         tuned_rows -= lay_out_rows(model, first, parts.train, overlong="skip").count(None)
-    for sentence in _opening(job, parts, model, first, task, rate, tuned_rows):
-        terminal.note(sentence)
     if job.overlong == "error":
         for prompt in dict.fromkeys((text, first)):
             check_lengths(model, prompt, {"tuning": parts.train, "validation": parts.validation, "test": parts.test})
@@ -130,13 +153,14 @@ def _prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     # Labels that were told from the rows are told from them again: as a setting they would refuse removed duplicates.
     found = {"task": task.kind, "pattern": task.pattern, "max_new_tokens": limit}
     found |= {"revision": model.identity.revision, "dtype": model.dtype_name}
-    resolved = job.model_copy(update={**found, "learning_rate": repr(rate)})
+    resolved = job.model_copy(update={**found, "learning_rate": rate})
     return Prepared(resolved, model, first, text, task, tuned_rows)
 
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
-    from embedgrad.tuning.events import Validated, Validating, as_metrics
+    from embedgrad.tuning.events import Calibrating, Validated, Validating, as_metrics
     from embedgrad.tuning.state import saved_step
+    from embedgrad.tuning.trajectory import write_snapshot
     from embedgrad.tuning.tune import tune as tune_rows
 
     first_step = saved_step(folder.file(CHECKPOINT))
@@ -147,8 +171,11 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
     ):
         validated = ""
 
-        def listen(event: Event | Validating) -> None:
+        def listen(event: Event | Validating | Calibrating) -> None:
             nonlocal validated
+            if isinstance(event, Calibrating):
+                progress.update(0, f"choosing the learning rate {100 * event.done // event.total} %")
+                return
             if isinstance(event, Validating):
                 progress.update(event.step, f"validating {100 * event.done // event.total} %")
                 return
@@ -171,6 +198,7 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
             depends_on=data_sha256(parts.test),
             before_save=metrics.sync,
             listen=listen,
+            snapshot=lambda step, embeddings: write_snapshot(folder.file(TRAJECTORY), step, embeddings),
             say=terminal.note,
             **{name: getattr(job, name) for name in TuningSettings.model_fields},
         )
@@ -191,15 +219,29 @@ def _compare(
     before, after = judged_side_by_side(
         prepared.model, prompts, parts.test, prepared.task, job, terminal, names, job.batch_tokens
     )
-    outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts)
+    outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts, job.recipe, job.group_by)
     show(write(outcome, folder), folder, job.model or "", parts.test[0].input, terminal)
 
 
-def _opening(
-    job: TuneSettings, parts: Parts, model: FrozenModel, first: SoftPrompt, task: Task, rate: float, tuned_rows: int
-) -> Iterator[str]:
-    """What is about to happen, in a few lines."""
+def _calibrated(job: TuneSettings, calibration: Calibration, folder: RunFolder) -> TuneSettings:
+    """The settings with what the short runs chose, which alone repeat the run, written down with all that they found.
+    Until then a resumed run calibrates again, from the short runs' checkpoints."""
+    from embedgrad.cli.grid import as_grid
+
+    folder.write_json(CALIBRATION, as_grid(calibration.trials).model_dump(mode="json"))
+    chosen = {"learning_rate": repr(calibration.learning_rate), "epochs": calibration.epochs}
+    job = job.model_copy(update=chosen)
+    write_toml(folder.file(SETTINGS), job)
+    return job
+
+
+def opening(prepared: Prepared, parts: Parts) -> Iterator[str]:
+    """What is about to be tuned, in a few lines."""
+    model, task = prepared.model, prepared.task
     removed = parts.removed_train + parts.removed_validation
+    if found := prepared.job.named_data_set():
+        split = prepared.job.split or LARGE
+        yield f"{found.title}, target {prepared.job.target}, split {split}: {found.split_of(split).words}"
     yield (
         f"{len(parts.train)} rows to tune on, {len(parts.validation)} for validation, {len(parts.test)} for the test"
         + (f"; {removed} removed because a later part has their input too" if removed else "")
@@ -208,14 +250,27 @@ def _opening(
     yield f"task: {task.kind}{labels}" + ("" if task.has_metric else "; no metric, so the loss alone chooses")
     yield (
         f"{model.identity.name}: {model.parameters:,} parameters, frozen, {model.dtype_name} on {model.device}; "
-        f"prompt of {len(first)} tokens"
+        f"prompt of {len(prepared.start)} tokens"
     )
-    steps = job.total_steps(tuned_rows)
-    epochs = steps * job.batch_size / max(tuned_rows, 1)  # without any row, tune says so
-    yield (
-        f"up to {steps} steps of {job.batch_size} rows ({epochs:.3g} epochs), learning rate {rate:.3g} "
-        f"({rate / model.table_rms:.2g}rms)"
-    )
+
+
+def _course(prepared: Prepared) -> Iterator[str]:
+    """How long it may take, how fast it goes, and how far."""
+    job, table_rms = prepared.job, prepared.model.table_rms
+    steps = job.total_steps(prepared.tuned_rows)
+    epochs = steps * job.batch_size / max(prepared.tuned_rows, 1)  # without any row, tune says so
+    length = f"up to {steps} steps of {job.batch_size} rows ({epochs:.3g} epochs)"
+    if job.learning_rate == AUTO:
+        yield f"{length}, after short runs that choose the learning rate"
+    else:
+        rate = float(job.learning_rate or "nan")
+        yield f"{length}, learning rate {rate:.3g} ({rate / table_rms:.2g}rms)"
+    bounds = [f"at most {job.radius:g} times its length from its start"] if job.radius else []
+    bounds += ["where its original token is the nearest"] if job.keep_nearest else []
+    if bounds:
+        yield f"every vector stays {' and '.join(bounds)}"
+    if job.distance_penalty:
+        yield f"the distance from the start is part of the loss, with weight {job.distance_penalty:g}"
 
 
 def _show_again(folder: RunFolder, job: TuneSettings, terminal: Terminal) -> None:
@@ -228,35 +283,3 @@ def _show_again(folder: RunFolder, job: TuneSettings, terminal: Terminal) -> Non
     if not folder.file(REPORT).exists():  # the result was written, then something stopped the report
         write_report(folder.path)
     show(record.result, folder, job.model or "", record.predictions[0].input, terminal)
-
-
-@contextmanager
-def _discarding(folder: RunFolder) -> Iterator[None]:
-    """Remove the new run folder again when something fails before there is anything to resume."""
-    try:
-        yield
-    except BaseException:
-        if not folder.file(CHECKPOINT).exists():
-            folder.discard()
-        raise
-
-
-@contextmanager
-def _told_how_to_resume(folder: RunFolder) -> Iterator[None]:
-    """Adds to an error what was kept of the run and how to go on from it."""
-    from embedgrad.prompt.soft_prompt import SoftPrompt
-
-    try:
-        yield
-    except NonFiniteLoss as error:
-        if not isinstance(error.prompt, SoftPrompt):
-            raise
-        error.prompt.save(folder.file(PROMPT))
-        raise NonFiniteLoss(f"{error} The best prompt so far is in {folder.file(PROMPT)}.") from error
-    except (KeyboardInterrupt, Interrupted, OutputError) as error:
-        if not folder.file(CHECKPOINT).exists():
-            raise
-        how = f"Continue with: embedgrad tune --resume {shlex.quote(str(folder.path))}"
-        if isinstance(error, OutputError):
-            raise OutputError(f"{error} {how}") from error
-        raise Interrupted(f"{str(error) or 'Stopped.'} The tuning so far is saved. {how}") from None

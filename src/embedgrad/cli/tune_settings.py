@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt
 
 from embedgrad import runs
+from embedgrad.cli.data_set_settings import DataSetSettings, check_groups, from_data_set
 from embedgrad.cli.settings import (
     PROMPT,
     JudgingSettings,
@@ -21,11 +22,14 @@ from embedgrad.cli.settings import (
     load_rows,
     required,
 )
+from embedgrad.data.split_record import SplitRecord, split_record
 from embedgrad.data.splits import Parts, split
 from embedgrad.errors import SettingsError
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, names_a_path
 from embedgrad.settings import Settings
+from embedgrad.tasks.catalog import data_set
+from embedgrad.tasks.data_set import LARGE
 from embedgrad.tuning.settings import TuningSettings
 
 
@@ -33,10 +37,13 @@ class JobSettings(Settings):
     prompt: Annotated[str | None, PROMPT] = Field(
         None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder."
     )
-    train: RowsFile = Field(None, description="Labeled rows to tune on: JSONL, CSV, or - for JSONL on stdin.")
+    train: RowsFile = Field(None, description="Labeled rows to tune on: JSONL, CSV, Parquet, or - for JSONL on stdin.")
     validation: str | None = Field(None, description="Rows that choose the best prompt; default 20 % of --train.")
     test: str | None = Field(None, description="Rows for the final comparison; default split off --train.")
     output: str | None = Field(None, description="Run folder to make; default runs/MODEL-DATE.")
+    recipe: str | None = Field(
+        None, description="Settings of this recipe (`embedgrad recipes`) under --settings and all other flags."
+    )
 
 
 class StartSettings(Settings):
@@ -61,14 +68,30 @@ class StartSettings(Settings):
 
 # The bases, from last to first, are the order of the flags.
 class TuneSettings(
-    TuningSettings, StartSettings, TemplateSettings, JudgingSettings, RowSettings, JobSettings, ModelSettings
+    TuningSettings,
+    StartSettings,
+    TemplateSettings,
+    JudgingSettings,
+    RowSettings,
+    DataSetSettings,
+    JobSettings,
+    ModelSettings,
 ):
     """Everything that a run depends on."""
 
-    def resolved(self) -> TuneSettings:
-        """With the prompt's text and with paths that will be found from anywhere. Raises SettingsError."""
-        required(self, "model", "prompt", "train")
+    def resolved(self) -> Self:
+        """With what the data set decides and with paths that will be found from anywhere. Raises SettingsError."""
+        own = ("train", "validation", "test", "input_field", "target_field")
+        job = from_data_set(self, excluded=own, needed_for=("data", "split", "target"))
+        if found := job.named_data_set():
+            job = job.model_copy(update={"prompt": job.prompt or found.prompt})
+        required(job, "model", "prompt", *(() if found else ("train",)))
+        return job._with_paths()
+
+    def _with_paths(self) -> Self:
         self.frozen_positions()
+        if self.keep_nearest and self.start == "random":
+            raise SettingsError("--keep-nearest needs original tokens, which a random start has not: choose another.")
         changes: dict[str, object] = {}
         for name in ("train", "validation", "test"):
             if path := getattr(self, name):
@@ -90,11 +113,25 @@ class TuneSettings(
 
     def read_parts(self) -> Parts:
         """All rows, checked and split, without a model. Raises DataError and its kin, FileMissing."""
+        parts = self._data_set_parts() if self.dataset else self._own_parts()
+        check_groups(parts.test, self.group_by)
+        return parts
+
+    def _data_set_parts(self) -> Parts:
+        return data_set(self.dataset or "").parts(
+            self.data_path, split_name=self.split or LARGE, seed=self.seed, target=self.target, columns=self.columns()
+        )
+
+    def _own_parts(self) -> Parts:
         train, validation, test = (
             None if source is None else load_rows(source, self, self.columns(), self.labels)
             for source in (self.train, self.validation, self.test)
         )
         return split(train or (), validation=validation, test=test, seed=self.seed, columns=self.columns())
+
+    def split_record(self, parts: Parts) -> SplitRecord:
+        """What `split.json` says of `parts`."""
+        return split_record(parts, self.seed, self.dataset, self.split)
 
     def default_folder(self) -> Path:
         name = Path(self.model or "").name.lower()

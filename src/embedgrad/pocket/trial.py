@@ -19,6 +19,7 @@ from embedgrad.pocket.tasks import PocketTask
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.shapes import Comparison, Score, TrialComparisons, TrialResult
 from embedgrad.tuning.events import Listener
+from embedgrad.tuning.loop import Snapshot
 from embedgrad.tuning.tune import Run, tune
 
 SETTINGS: dict[str, Any] = {"learning_rate": "0.5rms", "batch_size": 32, "evaluate_every": 70}
@@ -88,6 +89,7 @@ def run_trial(
     kind: Literal["text", "random", "vocabulary"] = "text",
     stage: Stage = lambda words: None,
     listen: Listener = lambda event: None,
+    snapshot: Snapshot = lambda step, embeddings: None,
     **settings: Any,
 ) -> Trial:
     """Choose the best written prompt, tune it (or a random start of its length), compare on the test rows.
@@ -106,6 +108,7 @@ def run_trial(
         validation=parts.validation,
         task=task.task,
         listen=listen,
+        snapshot=snapshot,
         **(settings_of(task) | settings | {"seed": seed}),
     )
     stage(f"{task.name}: on {len(parts.test)} unseen rows")

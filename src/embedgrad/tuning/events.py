@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class StepDone:
-    """One optimizer step. `step` counts from 1; loss in nats per target token; gradient norm before clipping."""
+    """One optimizer step. `step` counts from 1; loss in nats per target token, without the distance penalty, which
+    stands by itself where there is one; norm of the whole gradient before clipping."""
 
     step: int
     total_steps: int
@@ -18,6 +19,7 @@ class StepDone:
     gradient_norm: float
     tokens: int
     seconds: float
+    penalty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,16 @@ class Validating:
     total: int
 
 
+@dataclass(frozen=True)
+class Calibrating:
+    """The short runs of `--learning-rate auto` on their way; `done` of `total` steps. For a progress bar."""
+
+    done: int
+    total: int
+
+
 Event = StepDone | Validated
-Listener = Callable[[Event | Validating], None]
+Listener = Callable[[Event | Validating | Calibrating], None]
 
 _NAMES = {StepDone: "step", Validated: "validation"}
 
@@ -49,4 +59,6 @@ def as_metrics(event: Event) -> dict[str, Any]:
     """The event's line in `metrics.jsonl`."""
     fields = asdict(event)
     fields.pop("total_steps", None)
+    if fields.get("penalty", 0.0) is None:
+        del fields["penalty"]
     return {"event": _NAMES[type(event)], **fields}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+AUTO = "auto"  # chosen in short runs: `calibrate`
 _SMALL, _LARGE = 3e9, 7e9
 _SMALL_RATE, _LARGE_RATE = 0.5, 0.05
 

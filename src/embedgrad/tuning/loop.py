@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,22 +16,15 @@ from torch import Tensor
 from embedgrad.data.batches import batch_rows
 from embedgrad.engine.plan import Engine
 from embedgrad.errors import Interrupted, NonFiniteLoss
+from embedgrad.prompt.trust_region import TrustRegion, distance_penalty
 from embedgrad.template.layout import Layout
 from embedgrad.tuning.events import Event, StepDone, Validated
 from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.state import State
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What a validation found: nats per target token, and the task's metric where it has one."""
-
-    loss: float
-    accuracy: float | None
-
+from embedgrad.tuning.state import State, Validation
 
 Validate = Callable[[Tensor, int], Validation]
 Save = Callable[[State], None]
+Snapshot = Callable[[int, Tensor], None]  # step, prompt [P, D]
 
 
 def tune_prompt(
@@ -43,7 +36,10 @@ def tune_prompt(
     learning_rate: float,
     *,
     trainable: Tensor | None = None,
+    region: TrustRegion | None = None,
+    also_at: Collection[int] = (),
     listen: Callable[[Event], None] = lambda event: None,
+    snapshot: Snapshot = lambda step, embeddings: None,
     save: Save = lambda state: None,
 ) -> State:
     """Tune from `state` to the end; returns the last State, whose `best` is the prompt to keep.
@@ -51,6 +47,9 @@ def tune_prompt(
     layouts    the tuning rows, each with a target
     validate   ([P, D], step) -> Validation; also asked about the start, which is a candidate like any other
     trainable  [P] True where a row may move
+    region     where the prompt may be: its penalty is part of the gradient, its bounds hold after every step
+    also_at    further steps to validate after; these validations neither choose the best nor wear patience
+    snapshot   called at every validation
     save       called with every State worth resuming from, and always with the last one
 
     Batch order is a function of seed and step, and a State is never changed in place: a resumed run continues bit
@@ -60,13 +59,15 @@ def tune_prompt(
     saved_at = time.monotonic()
     try:
         if state.best is None:
-            state = _validated(state, validate, listen)
+            state = _validated(state, validate, listen, snapshot)
             save(state)
         while state.finished is None:
-            moved = _step(engine, layouts, state, settings, learning_rate, trainable, total, listen)
             # Trap: a State whose due validation was interrupted must never be the one that is saved.
+            moved = _step(engine, layouts, state, settings, learning_rate, trainable, region, total, listen)
             is_due = moved.step % every == 0 or moved.step >= total
-            state = _ended(_validated(moved, validate, listen) if is_due else moved, settings, total)
+            if is_due or moved.step in also_at:
+                moved = _validated(moved, validate, listen, snapshot, chooses=is_due)
+            state = _ended(moved, settings, total)
             if state.finished or time.monotonic() - saved_at >= settings.checkpoint_seconds:
                 save(state)
                 saved_at = time.monotonic()
@@ -89,6 +90,7 @@ def _step(
     settings: TuningSettings,
     learning_rate: float,
     trainable: Tensor | None,
+    region: TrustRegion | None,
     total: int,
     listen: Callable[[Event], None],
 ) -> State:
@@ -97,15 +99,20 @@ def _step(
     rows = [layouts[number] for number in numbers]
     found = engine.loss_and_gradient(state.embeddings, rows)
     _check_finite(found.row_nats, found.gradient, rows, state.step + 1)
-    gradient = found.gradient
+    gradient, penalty = found.gradient, None
+    if region is not None and region.penalty:
+        penalty, outward = distance_penalty(state.embeddings, region.start, region.penalty)
+        gradient = gradient + outward
     if trainable is not None:
         gradient = torch.where(trainable[:, None], gradient, 0.0)
     norm = float(gradient.norm())
     if norm > settings.clip_norm:
         gradient = gradient * (settings.clip_norm / norm)
-    seconds = time.monotonic() - started
     moved = adam_step(state, gradient, learning_rate)
-    listen(StepDone(moved.step, total, found.loss, learning_rate, norm, found.tokens, round(seconds, 6)))
+    if region is not None:
+        moved = replace(moved, embeddings=region.project(moved.embeddings))
+    seconds = time.monotonic() - started
+    listen(StepDone(moved.step, total, found.loss, learning_rate, norm, found.tokens, round(seconds, 6), penalty))
     return replace(moved, seconds=state.seconds + seconds)
 
 
@@ -131,14 +138,17 @@ def adam_step(state: State, gradient: Tensor, learning_rate: float) -> State:
     )
 
 
-def _validated(state: State, validate: Validate, listen: Callable[[Event], None]) -> State:
+def _validated(
+    state: State, validate: Validate, listen: Callable[[Event], None], snapshot: Snapshot, chooses: bool = True
+) -> State:
     started = time.monotonic()
     try:
         found = validate(state.embeddings, state.step)
     except NonFiniteLoss as error:
         raise NonFiniteLoss(f"At the validation after step {state.step}: {error}") from error
-    judged = state.judged(found.accuracy, found.loss)
-    listen(Validated(state.step, found.loss, found.accuracy, judged.stale == 0))
+    judged = state.judged(found) if chooses else state.noted(found)
+    snapshot(state.step, state.embeddings)
+    listen(Validated(state.step, found.loss, found.accuracy, chooses and judged.stale == 0))
     return replace(judged, seconds=judged.seconds + time.monotonic() - started)
 
 

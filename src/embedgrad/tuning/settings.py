@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from embedgrad.settings import Settings
-from embedgrad.tuning.learning_rate import parse_learning_rate
+from embedgrad.tuning.learning_rate import AUTO, parse_learning_rate
 
 
 def _checked_rate(text: str | None) -> str | None:
-    if text is not None:
+    if text not in (None, AUTO):
         parse_learning_rate(text)
     return text
 
@@ -49,7 +49,8 @@ class TuningSettings(Settings):
 
     learning_rate: LearningRate = Field(
         None,
-        description='Step size: "0.5rms" (times the embedding table\'s RMS) or a number; default by model size.',
+        description='Step size: "0.5rms" (times the embedding table\'s RMS), a number, or auto, which chooses it and '
+        "the epochs in short runs; default by model size.",
     )
     epochs: float = Field(10.0, gt=0, description="Passes over the tuning rows.")
     min_steps: int = Field(200, ge=0, description="At least this many steps, however few rows there are.")
@@ -66,6 +67,15 @@ class TuningSettings(Settings):
         None, description="Steps between validations; default an epoch, but at least 20."
     )
     patience: PositiveInt = Field(5, description="Stop after this many validations without a better prompt.")
+    radius: float | None = Field(
+        None, gt=0, description="No vector moves further from its start than this times its length there."
+    )
+    distance_penalty: float = Field(
+        0.0, ge=0, description="Weight in the loss of the mean squared distance from the start, in squared lengths."
+    )
+    keep_nearest: bool = Field(
+        False, description="Hold every vector where its original token is the nearest (L2) of the vocabulary."
+    )
     seed: int = Field(0, ge=0, description="Seed of splits, batch order and random starts.")
     checkpoint_seconds: float = Field(5.0, ge=0, description="Seconds between checkpoints.")
 

@@ -15,19 +15,35 @@ from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import CannotResume
 
 
-@dataclass(frozen=True, eq=False)
-class Best:
-    """The best prompt so far by validation: accuracy first, ties (or no metric) by loss."""
+@dataclass(frozen=True)
+class Validation:
+    """What a validation found: nats per target token, and the task's metric where it has one."""
 
-    embeddings: Tensor
-    step: int
     loss: float
     accuracy: float | None
 
-    def beaten_by(self, accuracy: float | None, loss: float) -> bool:
-        if accuracy is None or self.accuracy is None or accuracy == self.accuracy:
-            return loss < self.loss
-        return accuracy > self.accuracy
+    def beats(self, other: Validation) -> bool:
+        """Accuracy first, ties (or no metric) by loss."""
+        if self.accuracy is None or other.accuracy is None or self.accuracy == other.accuracy:
+            return self.loss < other.loss
+        return self.accuracy > other.accuracy
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The best prompt so far by validation."""
+
+    embeddings: Tensor
+    step: int
+    found: Validation
+
+    @property
+    def loss(self) -> float:
+        return self.found.loss
+
+    @property
+    def accuracy(self) -> float | None:
+        return self.found.accuracy
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +54,7 @@ class State:
     embeddings         [P, D] float32
     mean, mean_square  [P, D] Adam's running moments
     stale              validations since the best one
+    validations        all of them, with their steps
     seconds            spent so far, over all sessions
     finished           why tuning ended; None while it goes on
     """
@@ -48,6 +65,7 @@ class State:
     mean_square: Tensor
     best: Best | None = None
     stale: int = 0
+    validations: tuple[tuple[int, Validation], ...] = ()
     seconds: float = 0.0
     finished: str | None = None
 
@@ -56,11 +74,16 @@ class State:
         first = embeddings.detach().float().clone()
         return cls(0, first, torch.zeros_like(first), torch.zeros_like(first))
 
-    def judged(self, accuracy: float | None, loss: float) -> State:
+    def judged(self, found: Validation) -> State:
         """After a validation: the current prompt becomes the best, or patience wears."""
-        if self.best is None or self.best.beaten_by(accuracy, loss):
-            return replace(self, best=Best(self.embeddings, self.step, loss, accuracy), stale=0)
-        return replace(self, stale=self.stale + 1)
+        noted = self.noted(found)
+        if self.best is None or found.beats(self.best.found):
+            return replace(noted, best=Best(self.embeddings, self.step, found), stale=0)
+        return replace(noted, stale=self.stale + 1)
+
+    def noted(self, found: Validation) -> State:
+        """After a validation out of turn, which neither chooses nor wears patience."""
+        return replace(self, validations=(*self.validations, (self.step, found)))
 
 
 def save_state(path: Path, state: State, inputs_sha256: str) -> None:
@@ -74,6 +97,7 @@ def save_state(path: Path, state: State, inputs_sha256: str) -> None:
         "seconds": state.seconds,
         "finished": state.finished,
         "inputs_sha256": inputs_sha256,
+        "validations": [[step, found.loss, found.accuracy] for step, found in state.validations],
         "best": None
         if state.best is None
         else {"step": state.best.step, "loss": state.best.loss, "accuracy": state.best.accuracy},
@@ -97,8 +121,9 @@ def load_state(path: Path, inputs_sha256: str, device: torch.device) -> State:
             mean_square=tensors["mean_square"],
             best=None
             if best is None
-            else Best(tensors["best_embeddings"], best["step"], best["loss"], best["accuracy"]),
+            else Best(tensors["best_embeddings"], best["step"], Validation(best["loss"], best["accuracy"])),
             stale=int(numbers["stale"]),
+            validations=tuple((step, Validation(loss, accuracy)) for step, loss, accuracy in numbers["validations"]),
             seconds=float(numbers["seconds"]),
             finished=numbers["finished"],
         )

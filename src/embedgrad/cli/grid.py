@@ -1,0 +1,65 @@
+"""Trials of several learning rates, as JSON and as a table. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from embedgrad.analysis.records import Grid, GridCell
+
+if TYPE_CHECKING:
+    from embedgrad.tuning.trials import Cell, Trials
+
+
+def as_grid(trials: Trials) -> Grid:
+    """`sweep.json`, `calibration.json`: every cell with its Wilson interval."""
+    return Grid(
+        validation_rows=trials.validation_rows,
+        cells=tuple(_cell(cell, trials) for cell in trials.cells),
+        chosen=trials.chosen,
+        seconds=round(trials.seconds, 3),
+    )
+
+
+def grid_table(grid: Grid) -> list[list[str]]:
+    """A row per rate, a column per number of epochs; the chosen cell has a star."""
+    epochs = sorted({cell.epochs for cell in grid.cells})
+    chosen = grid.cells[grid.chosen]
+    rows = [["learning rate", *(f"epochs {count:.3g}" for count in epochs)]]
+    for rate in dict.fromkeys(cell.relative_rate for cell in grid.cells):
+        cells = [cell for cell in grid.cells if cell.relative_rate == rate]
+        words = {cell.epochs: _words(cell) + (" *" if cell is chosen else "") for cell in cells}
+        rows.append([f"{rate:.3g}rms", *(words[count] for count in epochs)])
+    return rows
+
+
+def _cell(cell: Cell, trials: Trials) -> GridCell:
+    from embedgrad.evaluation.statistics import wilson
+
+    accuracy = None if cell.kept is None else cell.kept.accuracy
+    rows = trials.validation_rows
+    return GridCell(
+        learning_rate=cell.learning_rate,
+        relative_rate=cell.learning_rate / trials.table_rms,
+        epochs=cell.epochs,
+        steps=cell.steps,
+        accuracy=accuracy,
+        interval=None if accuracy is None else wilson(round(accuracy * rows), rows),
+        loss=0.0 if cell.kept is None else cell.kept.loss,
+        failed=cell.failed,
+    )
+
+
+def _words(cell: GridCell) -> str:
+    if cell.failed:
+        return "failed"
+    if cell.accuracy is None or cell.interval is None:
+        return f"loss {cell.loss:.3f}"
+    low, high = cell.interval
+    return f"{100 * cell.accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f}), loss {cell.loss:.3f}"
+
+
+def failures(grid: Grid) -> Sequence[str]:
+    """Why rates failed, a sentence each."""
+    found = {cell.relative_rate: cell.failed for cell in grid.cells if cell.failed}
+    return [f"{rate:.3g}rms failed: {reason}" for rate, reason in found.items()]

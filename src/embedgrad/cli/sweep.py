@@ -1,0 +1,189 @@
+"""`embedgrad sweep`: a grid of learning rates and epochs, judged on the validation rows. The test rows stay unseen.
+
+Read it top down: settings, rows, model, a tuning per rate, the grid.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from embedgrad.analysis.records import Grid
+from embedgrad.cli.console import ProgressLine, Terminal
+from embedgrad.cli.grid import as_grid, failures, grid_table
+from embedgrad.cli.resuming import discarding, told_how_to_resume
+from embedgrad.cli.settings import absolute, merged
+from embedgrad.cli.sweep_settings import SweepSettings
+from embedgrad.cli.tune import Prepared, opening, prepare
+from embedgrad.data.split_record import keep_split
+from embedgrad.data.splits import Parts
+from embedgrad.durable import write_file
+from embedgrad.errors import CannotResume, FolderExists, SettingsError
+from embedgrad.recipes.catalog import load_recipe
+from embedgrad.runs import CHECKPOINT, ROWS, SETTINGS, SPLIT, SWEEP, RunFolder
+from embedgrad.settings import checked, read_toml, write_toml
+from embedgrad.tuning.settings import TuningSettings
+
+if TYPE_CHECKING:
+    from embedgrad.tuning.events import Calibrating, Event, Validating
+    from embedgrad.tuning.trials import Trials
+
+PICTURE = "heat_map.svg"
+
+
+def sweep(
+    *,
+    flags: Annotated[SweepSettings | None, Parameter(name="*")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    resume: Annotated[Path | None, Parameter(help="Sweep folder to continue; takes no other settings.")] = None,
+    json: Annotated[bool, Parameter(help="Print the grid as one JSON object.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+) -> None:
+    """Tune over a grid of learning rates and epochs, and draw how sensitive the gain is."""
+    terminal = Terminal(json, quiet)
+    if resume is not None:
+        if flags is not None or settings is not None:
+            raise SettingsError("--resume continues a sweep with its own settings: give no others with it.")
+        folder, job = _opened(resume)
+        if folder.file(SWEEP).exists():
+            terminal.note(f"{folder.path} is finished; this is its grid.")
+            _show(Grid.model_validate_json(folder.file(SWEEP).read_bytes()), folder, terminal)
+        else:
+            _run(job, folder, terminal)
+        return
+    job = _job(flags, settings)
+    if job.train != "-":
+        job.read_parts()  # what is wrong with the rows is told before a folder is made
+    name = Path(job.model or "").name.lower()
+    path = Path(job.output) if job.output else Path("runs") / f"{name}-sweep-{datetime.now():%Y%m%d-%H%M%S}"
+    if path.exists():
+        raise FolderExists(
+            f"The folder {path} exists already. Choose another --output, or continue that sweep with "
+            f"`embedgrad sweep --resume {path}`."
+        )
+    folder = RunFolder.create(path)
+    with discarding(folder):
+        if job.train == "-":  # a sweep must be repeatable from its folder
+            write_file(folder.file(ROWS), sys.stdin.buffer.read())
+            job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
+        job = job.model_copy(update={"output": None})
+        write_toml(folder.file(SETTINGS), job)
+        _run(job, folder, terminal)
+
+
+def _job(flags: SweepSettings | None, settings: Path | None) -> SweepSettings:
+    """Flags over file over recipe. The grid takes the place of `learning_rate` and `epochs`, and nothing but
+    `min_steps` that is asked for makes few epochs longer than they are."""
+    for name, instead in (("learning_rate", "rates"), ("epochs", "epochs_grid")):
+        if flags is not None and name in flags.model_fields_set:
+            old, new = (f"--{word.replace('_', '-')}" for word in (name, instead))
+            raise SettingsError(f"A sweep has several: write {new} instead of {old}.")
+    job = merged(flags, settings, SweepSettings)
+    if flags is not None and flags.recipe is not None:
+        given = {name: getattr(job, name) for name in job.model_fields_set}
+        job = checked(SweepSettings, {**load_recipe(flags.recipe).settings, **given}, flags.recipe)
+    grid = {"learning_rate": None, "epochs": max(job.epoch_counts)}
+    if "min_steps" not in job.model_fields_set:
+        grid["min_steps"] = 0
+    return job.resolved().model_copy(update=grid)
+
+
+def _opened(path: Path) -> tuple[RunFolder, SweepSettings]:
+    """An existing sweep's folder and settings. Raises CannotResume."""
+    if not (path / SETTINGS).is_file() or "rates" not in read_toml(path / SETTINGS):
+        raise CannotResume(f"{path} is no sweep's folder. Give the folder that sweep wrote.")
+    folder = RunFolder.open(path)
+    job = checked(SweepSettings, read_toml(folder.file(SETTINGS)), str(folder.file(SETTINGS)))
+    if folder.file(ROWS).is_file():  # rows from stdin are wherever the folder is now
+        job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
+    return folder, job
+
+
+def _run(job: SweepSettings, folder: RunFolder, terminal: Terminal) -> None:
+    """A tuning per rate, then the grid."""
+    parts = job.read_parts()
+    keep_split(folder.file(SPLIT), job.split_record(parts))
+    prepared = prepare(job, parts, terminal)
+    steps = job.total_steps(prepared.tuned_rows)
+    rates, epochs = len(job.rate_texts), len(job.epoch_counts)
+    for sentence in opening(prepared, parts):
+        terminal.note(sentence)
+    terminal.note(f"{rates} tunings of up to {steps} steps, each seen after {epochs} numbers of epochs")
+    with told_how_to_resume(folder, "sweep", "sweep"), terminal.progress("sweep", steps * rates) as progress:
+        grid = as_grid(_tried(job, prepared, parts, folder, steps, progress, terminal))
+        _write(grid, folder)
+    _show(grid, folder, terminal)
+
+
+def _tried(
+    job: SweepSettings,
+    prepared: Prepared,
+    parts: Parts,
+    folder: RunFolder,
+    steps: int,
+    progress: ProgressLine,
+    terminal: Terminal,
+) -> Trials:
+    from embedgrad.tuning.events import StepDone
+    from embedgrad.tuning.sweep import sweep as sweep_rates
+
+    done, words = 0, ""
+
+    def stage(number: int, rate: str) -> None:
+        nonlocal done, words
+        done, words = number * steps, rate
+        progress.update(done, words)
+
+    def listen(event: Event | Validating | Calibrating) -> None:
+        if isinstance(event, StepDone):
+            progress.update(done + event.step, words)
+
+    own = set(TuningSettings.model_fields) - {"learning_rate", "epochs"}
+    return sweep_rates(
+        prepared.model,
+        prepared.start,
+        parts.train,
+        job.rate_texts,
+        job.epoch_counts,
+        validation=parts.validation,
+        task=prepared.task,
+        score_by=job.score_by,
+        max_new_tokens=prepared.job.max_new_tokens,
+        overlong=job.overlong,
+        folder=folder.file(CHECKPOINT).parent,
+        stage=stage,
+        listen=listen,
+        say=terminal.note,
+        **{name: getattr(job, name) for name in own},
+    )
+
+
+def _write(grid: Grid, folder: RunFolder) -> None:
+    """The picture, then the numbers, whose presence means finished."""
+    from embedgrad.report.figures import heat_map
+
+    write_file(folder.file(PICTURE), heat_map(grid).encode())
+    folder.write_json(SWEEP, grid.model_dump(mode="json"))
+
+
+def _show(grid: Grid, folder: RunFolder, terminal: Terminal) -> None:
+    """The grid, what it says and what it does not."""
+    terminal.result(grid.model_dump(mode="json") | {"folder": str(folder.path)})
+    cell = grid.cells[grid.chosen]
+    has_metric = cell.accuracy is not None
+    what = "Accuracy with its 95 % interval and loss" if has_metric else "Loss"
+    terminal.say(f"{what} on {grid.validation_rows} validation rows")
+    terminal.table(grid_table(grid))
+    for sentence in failures(grid):
+        terminal.say(sentence)
+    among = "of the cells within one standard error of the highest accuracy " if has_metric else ""
+    terminal.say(f"* chosen: {cell.relative_rate:.3g}rms, {cell.epochs:.3g} epochs: {among}the lowest loss")
+    terminal.say(
+        "These rows also chose each cell's prompt, so the figures compare settings and are no result: tune with the "
+        "chosen ones, and the test rows say what they are worth."
+    )
+    terminal.say(f"grid    {folder.file(SWEEP)}\npicture {folder.file(PICTURE)}")

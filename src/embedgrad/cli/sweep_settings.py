@@ -1,0 +1,52 @@
+"""The settings of a sweep: those of a tuning, with several learning rates and numbers of epochs."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.tuning.learning_rate import parse_learning_rate
+
+
+def _parts(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _checked_rates(text: str) -> str:
+    if not _parts(text):
+        raise ValueError('expected rates like "0.1rms,0.5rms"')
+    for part in _parts(text):
+        parse_learning_rate(part)
+    return text
+
+
+def _checked_epochs(text: str) -> str:
+    try:
+        found = [float(part) for part in _parts(text)]
+    except ValueError:
+        found = []
+    if not found or not all(0 < count < math.inf for count in found):
+        raise ValueError('expected positive numbers like "2,5,10"')
+    return text
+
+
+class SweepSettings(TuneSettings):
+    """A tuning's settings, with several rates and numbers of epochs."""
+
+    rates: Annotated[str, AfterValidator(_checked_rates)] = Field(
+        "0.05rms,0.1rms,0.25rms,0.5rms,1rms", description="Learning rates to try, comma-separated; one tuning each."
+    )
+    epochs_grid: Annotated[str, AfterValidator(_checked_epochs)] = Field(
+        "2,5,10", description="Numbers of epochs to look at, comma-separated; a tuning passes through all of them."
+    )
+
+    @property
+    def rate_texts(self) -> list[str]:
+        return _parts(self.rates)
+
+    @property
+    def epoch_counts(self) -> list[float]:
+        return sorted({float(part) for part in _parts(self.epochs_grid)})

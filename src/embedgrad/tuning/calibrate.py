@@ -1,0 +1,91 @@
+"""`learning_rate="auto"`: a few short runs choose the rate, and whether all the epochs are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedgrad.errors import Interrupted
+from embedgrad.tuning.events import Calibrating, Event, Listener, StepDone, Validating
+from embedgrad.tuning.learning_rate import relative_rate
+from embedgrad.tuning.prepare import Say, Setup
+from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.state import State
+from embedgrad.tuning.trials import Cell, Trials, choose_cell, try_rate
+
+FACTORS = (0.25, 0.5, 1.0, 2.0)
+"""Rates that are tried, in units of the default for the model's size."""
+SHARE = 4
+"""A short run has this part of the whole run's steps: all of them together cost as much as the run."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the short runs found, and the numbers to tune with."""
+
+    trials: Trials
+    learning_rate: float
+    epochs: float
+
+    def sentence(self) -> str:
+        """What was chosen and what it cost, for people."""
+        trials, cell = self.trials, self.trials.best
+        assert cell.kept is not None
+        accuracy = "" if cell.kept.accuracy is None else f"accuracy {100 * cell.kept.accuracy:.1f} %, "
+        return (
+            f"calibration: learning rate {self.learning_rate / trials.table_rms:.2g}rms and up to {self.epochs:.3g} "
+            f"epochs ({accuracy}loss {cell.kept.loss:.3f} on {trials.validation_rows} validation rows after "
+            f"{cell.steps} steps), chosen in {len(FACTORS)} short runs that took {trials.seconds:.0f} s"
+        )
+
+
+def calibrate(
+    setup: Setup,
+    options: TuningSettings,
+    *,
+    folder: Path | None = None,
+    listen: Listener = lambda event: None,
+    say: Say = lambda message: None,
+) -> Calibration:
+    """The learning rate and the epochs to tune with.
+
+    Each of FACTORS times the default rate is tried for a SHARE-th of the steps, with validations in the middle and at
+    the end. The rate is that of the best cell at the end (`choose_cell`). The epochs stay as they are set if that
+    rate's validation loss still fell in the second half of its short run, else the short run's length will do.
+
+    folder   where each rate's checkpoint is kept; with those that are there it goes on
+
+    Not seen: what begins only later than a SHARE-th of the run. Raises what `tune_prompt` raises; a rate whose loss
+    becomes NaN or infinite is passed over, unless all do.
+    """
+    rows = len(setup.layouts)
+    half = max(options.total_steps(rows) // SHARE // 2, 1)
+    lengths = [steps * options.batch_size / rows for steps in (half, 2 * half)]
+    short = options.model_copy(update={"learning_rate": None, "min_steps": 0, "evaluate_every": half, "patience": 3})
+    default = relative_rate(setup.model.parameters) * setup.model.table_rms
+    ends: list[State] = []
+    cells: list[Cell] = []
+    for number, factor in enumerate(FACTORS):
+        rate = factor * default
+
+        def heard(event: Event | Validating | Calibrating, done: int = number * 2 * half) -> None:
+            if isinstance(event, StepDone):
+                listen(Calibrating(done + event.step, len(FACTORS) * 2 * half))
+
+        checkpoint = None if folder is None else folder / f"rate-{number + 1}.safetensors"
+        try:
+            end, found = try_rate(setup, short, rate, lengths, checkpoint=checkpoint, listen=heard)
+        except Interrupted as error:
+            raise Interrupted(f"{error} That was short run {number + 1} of {len(FACTORS)} for the rate.") from None
+        ends.append(end)
+        cells.extend(found)
+    total = len(setup.judge.rows)
+    longest = [index for index in range(len(cells)) if index % 2]
+    chosen = longest[choose_cell([cells[index] for index in longest], total)]
+    seconds = sum(end.seconds for end in ends)
+    trials = Trials(tuple(cells), chosen, total, setup.model.table_rms, seconds)
+    _, (_, middle), (_, last) = ends[chosen // 2].validations
+    epochs = options.epochs if last.loss < middle.loss else min(options.epochs, lengths[-1])
+    calibration = Calibration(trials, trials.best.learning_rate, epochs)
+    say(calibration.sentence())
+    return calibration

@@ -1,0 +1,230 @@
+"""All of a tuning but its learning rate and its length: rows laid out, judge and engine chosen, trust region drawn.
+
+One Setup serves one run, or the several of a calibration or a sweep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from embedgrad.data.example import Example
+from embedgrad.data.sources import load_examples
+from embedgrad.data.splits import Parts, split
+from embedgrad.engine.compiled import is_worth_it
+from embedgrad.engine.forecast import fitted, naive_flops
+from embedgrad.engine.plan import Engine, choose
+from embedgrad.errors import DataError, PromptError
+from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.layouts import lay_out_rows, seam_report, template_of
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.placement import PromptLike, start
+from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.prompt.trust_region import OriginalTokens, TrustRegion, lead
+from embedgrad.tasks.task import Task, infer_task
+from embedgrad.template.layout import Layout, Overlong
+from embedgrad.template.template import Template
+from embedgrad.tuning.events import Listener, Validating
+from embedgrad.tuning.loop import Snapshot, tune_prompt
+from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.state import State, Validation, load_state, save_state
+
+Say = Callable[[str], None]
+Rows = Sequence[Example] | str | Path
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A tuning that is ready to run. `layouts` are the tuning rows that fit, `skipped` how many do not."""
+
+    model: FrozenModel
+    start: SoftPrompt
+    task: Task
+    layouts: tuple[Layout, ...]
+    skipped: int
+    judge: Judge
+    engine: Engine
+    region: TrustRegion | None
+    depends_on: str
+
+    @classmethod
+    def prepare(
+        cls,
+        model: FrozenModel,
+        prompt: PromptLike,
+        examples: Rows,
+        options: TuningSettings,
+        *,
+        validation: Rows | None = None,
+        template: Template | None = None,
+        task: Task | None = None,
+        score_by: ScoreBy = "generation",
+        max_new_tokens: int | None = None,
+        overlong: Overlong = "error",
+        depends_on: str = "",
+        say: Say = lambda message: None,
+    ) -> Setup:
+        """As `tune` takes them; it has what is raised."""
+        placed = start(model, prompt, template, seed=options.seed, say=say)
+        parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:])
+        chosen = task or infer_task([example.target or "" for example in (*parts.train, *parts.validation)])
+        laid = lay_out_rows(model, placed, parts.train, overlong=overlong)
+        layouts = tuple(layout for layout in laid if layout is not None)
+        if not layouts:
+            raise DataError("Every tuning row is longer than the model's context: there is nothing to tune on.")
+        region = _region(model, placed, options)
+        judge = Judge.prepare(
+            model,
+            placed,
+            parts.validation,
+            chosen,
+            score_by=score_by,
+            max_new_tokens=max_new_tokens,
+            overlong=overlong,
+            batch_tokens=options.batch_tokens,
+        )
+        for sentence in (_removed_words(parts), seam_report(model, placed, parts.train), *_fitting_words(laid, judge)):
+            if sentence:
+                say(sentence)
+        engine = _engine(model, placed.embeddings.to(model.device), layouts, options, say)
+        skipped = len(laid) - len(layouts)
+        return cls(model, placed, chosen, layouts, skipped, judge, engine, region, depends_on)
+
+    def run(
+        self,
+        options: TuningSettings,
+        learning_rate: float,
+        *,
+        checkpoint: Path | None = None,
+        also_at: Collection[int] = (),
+        listen: Listener = lambda event: None,
+        snapshot: Snapshot = lambda step, embeddings: None,
+        before_save: Callable[[], None] = lambda: None,
+    ) -> State:
+        """Tune from the checkpoint where there is one, else from the start, to the end. `options` differ from those of
+        `prepare` in rate and length only. Raises what `tune_prompt` and `load_state` raise."""
+        identity = self._inputs_sha256(options, learning_rate, also_at)
+        state = State.start(self.start.embeddings.to(self.model.device))
+        if checkpoint is not None and checkpoint.exists():
+            state = load_state(checkpoint, identity, self.model.device)
+
+        def save(current: State) -> None:
+            if checkpoint is not None:
+                before_save()
+                save_state(checkpoint, current, identity)
+
+        def validate(current: Tensor, step: int) -> Validation:
+            def count(done: int, total: int) -> None:
+                listen(Validating(step, done, total))
+
+            score = self.judge.judge(current, self.start.name, count).score
+            return Validation(score.loss, score.accuracy)
+
+        mask = self.start.trainable
+        return tune_prompt(
+            self.engine,
+            self.layouts,
+            validate,
+            state,
+            options,
+            learning_rate,
+            trainable=None if mask is None else torch.tensor(mask, device=self.model.device),
+            region=self.region,
+            also_at=also_at,
+            listen=listen,
+            snapshot=snapshot,
+            save=save,
+        )
+
+    def _inputs_sha256(self, options: TuningSettings, learning_rate: float, also_at: Collection[int]) -> str:
+        """Digest of all that a checkpoint depends on; how often it is saved is not part of it."""
+        task = self.task
+        parts = [
+            [layout.ids for layout in self.layouts],
+            [layout.ids for layout in self.judge.targets],
+            self.model.identity.model_dump(mode="json", exclude={"name", "revision"}),
+            str(self.model.dtype),
+            self.start.trainable,
+            options.model_dump(mode="json", exclude={"checkpoint_seconds"}) | {"learning_rate": learning_rate},
+            [task.kind, task.labels, task.pattern, self.judge.score_by, self.judge.max_new_tokens],
+            sorted(also_at),
+            self.depends_on,
+        ]
+        digest = hashlib.sha256(json.dumps(parts).encode())
+        digest.update(self.start.embeddings.numpy().tobytes())
+        return digest.hexdigest()
+
+
+def _region(model: FrozenModel, placed: SoftPrompt, options: TuningSettings) -> TrustRegion | None:
+    """The bounds that the settings ask for. Raises PromptError where the start does not allow keep_nearest."""
+    if options.radius is None and not options.distance_penalty and not options.keep_nearest:
+        return None
+    first = placed.embeddings.to(model.device)
+    tokens = _original_tokens(model, placed, first) if options.keep_nearest else None
+    return TrustRegion(first, options.radius, options.distance_penalty, tokens)
+
+
+def _original_tokens(model: FrozenModel, placed: SoftPrompt, first: Tensor) -> OriginalTokens:
+    if placed.initial_ids is None:
+        raise PromptError(
+            "This start has no original tokens that could stay the nearest: it is random, or its file names none. "
+            "Start from a text, or leave keep_nearest out."
+        )
+    tokens = OriginalTokens(model.embed(placed.initial_ids).float(), model.embed(range(model.vocabulary)))
+    outside = [place for place, ahead in enumerate(lead(first, tokens).tolist()) if not ahead > 0]
+    if outside:
+        raise PromptError(
+            f"In this start {len(outside)} of {len(placed)} vectors are nearer to another token than to their own, the "
+            f"first at position {outside[0]}, so keep_nearest cannot hold. Start from the text, or leave it out."
+        )
+    return tokens
+
+
+def _engine(
+    model: FrozenModel, embeddings: Tensor, layouts: Sequence[Layout], options: TuningSettings, say: Say
+) -> Engine:
+    """The engine of the whole run, which says how it goes about it and what that takes."""
+    run_flops = options.total_steps(len(layouts)) * naive_flops(model, layouts, options.batch_size)
+    compiled = is_worth_it(options.compile, run_flops, model)
+    engine = choose(model, embeddings, layouts, options.batch_tokens, say, compiled=compiled)
+    limit = options.memory_limit_bytes
+    engine, expected = fitted(engine, embeddings, layouts, options.batch_size, limit, say)
+    say(f"{engine.reason}; {expected.arithmetic()}")
+    say(expected.memory())
+    return engine
+
+
+def _rows(examples: Rows, validation: Rows | None, seed: int, columns: Sequence[str]) -> Parts:
+    rows = load_examples(examples, columns=columns) if isinstance(examples, str | Path) else examples
+    if any(example.target is None for example in rows):
+        raise DataError("Tuning needs a target in every row.")
+    held_out = load_examples(validation, columns=columns) if isinstance(validation, str | Path) else validation
+    return split(rows, validation=held_out, test=(), seed=seed, columns=columns)
+
+
+def _removed_words(parts: Parts) -> str | None:
+    removed = parts.removed_train
+    return f"{removed} tuning rows are left out because validation has their input too." if removed else None
+
+
+def _fitting_words(laid: Sequence[Layout | None], judge: Judge) -> Iterator[str]:
+    """How many rows were left out or shortened to fit the model's context."""
+    skipped = sum(layout is None for layout in laid)
+    if skipped or judge.skipped:
+        yield (
+            f"Left out because they are longer than the model's context: {skipped} tuning rows, "
+            f"{judge.skipped} validation rows."
+        )
+    shortened = sum(layout is not None and layout.cut_tokens > 0 for layout in laid)
+    if shortened or judge.shortened:
+        yield (
+            f"Inputs whose end was cut to fit the model's context: {shortened} tuning rows, "
+            f"{judge.shortened} validation rows."
+        )

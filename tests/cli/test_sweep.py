@@ -1,0 +1,207 @@
+"""`embedgrad sweep`, and `tune --learning-rate auto`: grids on the validation rows, resumable, the test rows unseen."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import rows
+from embedgrad.analysis.records import Grid
+from embedgrad.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, tiny_folder) -> list[str]:
+    folder = tmp_path_factory.mktemp("sweep")
+    train = rows.write_jsonl(folder / "train.jsonl", rows.sentiment(32))
+    validation = rows.write_jsonl(folder / "validation.jsonl", rows.sentiment(10, first=300))
+    test = rows.write_jsonl(folder / "test.jsonl", rows.sentiment(20, first=500))
+    return [
+        *("--model", str(tiny_folder("qwen2")), "--prompt", "Is it good?", "--max-new-tokens", "2"),
+        *("--train", str(train), "--validation", str(validation), "--test", str(test), "--evaluate-every", "4"),
+    ]
+
+
+GRID = ("--rates", "0.02rms,0.5rms", "--epochs-grid", "4,1,2.5")
+
+
+def read_grid(path: Path) -> Grid:
+    return Grid.model_validate_json(path.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def swept(job, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("swept") / "sweep"
+    assert main(["sweep", *job, *GRID, "--output", str(folder), "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture
+def seen(monkeypatch) -> set[str]:
+    """The inputs of all rows that the model is given."""
+    from embedgrad.engine.plan import Engine
+
+    found: set[str] = set()
+
+    def watched(method):
+        def call(engine, prompt, layouts, *rest):
+            decode = engine.model.tokenizer.decode
+            found.update(decode(row.ids[row.input.start : row.input.stop]) for row in layouts)
+            return method(engine, prompt, layouts, *rest)
+
+        return call
+
+    monkeypatch.setattr(Engine, "row_nats", watched(Engine.row_nats))
+    monkeypatch.setattr(Engine, "loss_and_gradient", watched(Engine.loss_and_gradient))
+    return found
+
+
+def stopped_at(monkeypatch, count: int) -> None:
+    """Ctrl-C in the so-many-th optimizer step."""
+    import embedgrad.tuning.loop as loop
+
+    adam_step, steps = loop.adam_step, []
+
+    def stops(*arguments):
+        steps.append(0)
+        if len(steps) == count:
+            raise KeyboardInterrupt
+        return adam_step(*arguments)
+
+    monkeypatch.setattr(loop, "adam_step", stops)
+
+
+def test_folder_and_grid(swept):
+    names = {path.name for path in swept.iterdir()}
+    assert names == {"settings.toml", "split.json", "checkpoint", "sweep.json", "heat_map.svg"}
+    grid = read_grid(swept / "sweep.json")
+    assert [(round(c.relative_rate, 6), c.epochs, c.steps) for c in grid.cells] == [
+        (0.02, 1, 2), (0.02, 2.5, 5), (0.02, 4, 8), (0.5, 1, 2), (0.5, 2.5, 5), (0.5, 4, 8)
+    ]  # fmt: skip
+    assert grid.validation_rows == 10
+    for cell in grid.cells:
+        assert cell.interval[0] <= cell.accuracy <= cell.interval[1]
+    assert (swept / "heat_map.svg").read_text().startswith("<svg")
+    settings = tomllib.loads((swept / "settings.toml").read_text())
+    assert (settings["rates"], settings["epochs_grid"], settings["min_steps"]) == ("0.02rms,0.5rms", "4,1,2.5", 0)
+
+
+def test_what_is_printed(capsys, swept):
+    assert main(["sweep", "--resume", str(swept)]) == 0
+    told = capsys.readouterr()
+    assert told.err == f"{swept} is finished; this is its grid.\n"
+    assert "Accuracy with its 95 % interval and loss on 10 validation rows" in told.out
+    assert "epochs 2.5" in told.out
+    assert "0.02rms" in told.out
+    assert told.out.count(" *") == 1
+    assert "figures compare settings and are no result" in told.out
+    assert main(["sweep", "--resume", str(swept), "--json", "--quiet"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed.pop("folder") == str(swept)
+    assert Grid.model_validate_json(json.dumps(printed)) == read_grid(swept / "sweep.json")
+
+
+def test_a_stopped_sweep_goes_on(capsys, job, swept, tmp_path, monkeypatch):
+    folder = tmp_path / "sweep"
+    with monkeypatch.context() as patch:
+        stopped_at(patch, 13)
+        assert main(["sweep", *job, *GRID, "--output", str(folder), "--quiet"]) == 1
+    assert capsys.readouterr().err == (
+        "embedgrad: Stopped after step 4 of 8. The sweep so far is saved. "
+        f"Continue with: embedgrad sweep --resume {folder}\n"
+    )
+    assert main(["sweep", "--resume", str(folder), "--quiet"]) == 0
+    found, whole = read_grid(folder / "sweep.json"), read_grid(swept / "sweep.json")
+    assert (found.cells, found.chosen) == (whole.cells, whole.chosen)
+
+
+def test_a_sweep_that_fails_at_once_leaves_nothing(capsys, job, tmp_path):
+    folder = tmp_path / "sweep"
+    assert main(["sweep", *job, *GRID, "--device", "abacus", "--output", str(folder), "--quiet"]) == 2
+    assert not folder.exists()
+
+
+def test_neither_sweep_nor_calibration_sees_the_test_rows(job, tmp_path, monkeypatch, seen):
+    import embedgrad.cli.tune as verb
+
+    assert main(["sweep", *job, *GRID, "--output", str(tmp_path / "sweep"), "--quiet"]) == 0
+    monkeypatch.setattr(verb, "_compare", lambda *arguments: None)
+    auto = ("--learning-rate", "auto", "--min-steps", "8", "--epochs", "1", "--output", str(tmp_path / "run"))
+    assert main(["tune", *job, *auto, "--quiet"]) == 0
+    assert len(seen) == 42
+    assert seen.isdisjoint(row["text"] for row in rows.sentiment(20, first=500))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--rates", "fast"], 2,
+         "rates is 'fast': expected a positive number like \"0.01\", or one relative to the table like \"0.5rms\". "
+         "See --help."),
+        (["--rates", ","], 2, 'rates is \',\': expected rates like "0.1rms,0.5rms". See --help.'),
+        (["--epochs-grid", "2,x"], 2,
+         'epochs-grid is \'2,x\': expected positive numbers like "2,5,10". See --help.'),
+        (["--learning-rate", "0.1"], 2, "A sweep has several: write --rates instead of --learning-rate."),
+        (["--epochs", "3"], 2, "A sweep has several: write --epochs-grid instead of --epochs."),
+        (["--resume", "nowhere"], 1, "nowhere is no sweep's folder. Give the folder that sweep wrote."),
+        (["--resume", "nowhere", "--seed", "1"], 2,
+         "--resume continues a sweep with its own settings: give no others with it."),
+    ],
+)  # fmt: skip
+def test_bad_usage(capsys, arguments, code, message):
+    assert main(["sweep", *arguments]) == code
+    assert capsys.readouterr().err == f"embedgrad: {message}\n"
+
+
+def test_an_existing_folder_is_refused(capsys, job, tmp_path):
+    assert main(["sweep", *job, "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"embedgrad: The folder {tmp_path} exists already. Choose another --output, or continue that sweep with "
+        f"`embedgrad sweep --resume {tmp_path}`.\n"
+    )
+
+
+AUTO = ("--learning-rate", "auto", "--min-steps", "16", "--epochs", "1")
+
+
+@pytest.fixture(scope="module")
+def run(job, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("auto") / "run"
+    assert main(["tune", *job, *AUTO, "--output", str(folder), "--quiet"]) == 0
+    return folder
+
+
+def test_after_auto_the_settings_hold_what_was_chosen(run):
+    settings = tomllib.loads((run / "settings.toml").read_text())
+    grid = read_grid(run / "calibration.json")
+    assert len(grid.cells) == 8
+    assert float(settings["learning_rate"]) == grid.cells[grid.chosen].learning_rate
+    assert settings["epochs"] in (1, grid.cells[grid.chosen].epochs)
+
+
+def test_they_alone_repeat_the_run(run, tmp_path):
+    again = tmp_path / "again"
+    assert main(["tune", "--settings", str(run / "settings.toml"), "--output", str(again), "--quiet"]) == 0
+    assert not (again / "calibration.json").exists()
+    assert (again / "predictions.jsonl").read_bytes() == (run / "predictions.jsonl").read_bytes()
+    for path in (run / "trajectory").iterdir():
+        assert (again / "trajectory" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("count", [7, 22])
+def test_stopped_in_the_calibration_or_after_it(capsys, job, run, tmp_path, monkeypatch, count):
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stopped_at(patch, count)
+        assert main(["tune", *job, *AUTO, "--output", str(folder), "--quiet"]) == 1
+    error = capsys.readouterr().err
+    assert ("That was short run 2 of 4 for the rate." in error) == (count == 7)
+    assert error.endswith(f"The tuning so far is saved. Continue with: embedgrad tune --resume {folder}\n")
+    assert main(["tune", "--resume", str(folder), "--quiet"]) == 0
+    for name in ("settings.toml", "predictions.jsonl"):
+        assert (folder / name).read_bytes() == (run / name).read_bytes()
+    found, whole = read_grid(folder / "calibration.json"), read_grid(run / "calibration.json")
+    assert (found.cells, found.chosen) == (whole.cells, whole.chosen)
