@@ -91,6 +91,12 @@ def paired_loss(
     )
 
 
+def paired_mean(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> Comparison:
+    """Mean of `second` minus mean of `first` on the same rows, in their unit. Interval, p value, errors and source are
+    those of `paired_loss` with one token in each row."""
+    return paired_loss(first, second, [1] * len(first), seed=seed)
+
+
 def macro_f1_interval(
     predictions: Sequence[str | None], targets: Sequence[str], labels: Sequence[str], *, seed: int = 0
 ) -> MacroF1:

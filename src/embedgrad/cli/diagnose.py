@@ -1,0 +1,59 @@
+"""`embedgrad analyze --diagnose`: a starting prompt on labeled rows, before it is tuned."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from embedgrad.cli.console import Terminal
+from embedgrad.cli.settings import (
+    PROMPT,
+    JudgingSettings,
+    ModelSettings,
+    RowSettings,
+    RowsFile,
+    TemplateSettings,
+    load_rows,
+    required,
+)
+from embedgrad.report.findings import sentences
+
+
+class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
+    """What --diagnose needs; a run has all of it in its settings."""
+
+    prompt: Annotated[str | None, PROMPT] = Field(None, description="With --diagnose: the prompt to start from.")
+    data: RowsFile = Field(None, description="With --diagnose: labeled rows: JSONL, CSV, or - for JSONL on stdin.")
+    batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
+
+
+def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
+    """Measure the prompt on at most `rows` of its rows, and print what that says."""
+    required(job, "model", "prompt", "data")
+    examples = load_rows(job.data or "", job, job.columns(), job.labels)
+    task = job.resolved_task([example.target or "" for example in examples])
+
+    from embedgrad.analysis.diagnosis import diagnosis
+    from embedgrad.analysis.study import spread
+    from embedgrad.model.load import load_model
+    from embedgrad.placement import start
+
+    with terminal.working(f"loading {job.model}"):
+        model = load_model(job.model or "", job.dtype, job.device, job.revision)
+    template = job.named_template(model.has_chat_template)
+    prompt = start(model, job.prompt or "", template, allow_mismatch=job.allow_mismatch, say=terminal.note)
+    with terminal.progress("diagnosis", 100) as line:
+        found = diagnosis(
+            model,
+            prompt,
+            spread(examples, rows),
+            task,
+            max_new_tokens=job.max_new_tokens,
+            overlong=job.overlong,
+            batch_tokens=job.batch_tokens,
+            progress=line.part,
+            say=terminal.note,
+        )
+    terminal.result({"analyses": {"diagnosis": found.model_dump(mode="json")}, "left_out": {}})
+    terminal.section("diagnosis", sentences(found))

@@ -1,0 +1,69 @@
+"""The line between two prompts: its ends are the prompts themselves."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import pytest
+from studied import EXAMPLES, LABELS, TEXT, moved
+
+import embedgrad as eg
+from embedgrad.analysis.blend import blend
+from embedgrad.errors import PromptError
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return tiny_model("qwen2")
+
+
+@pytest.fixture(scope="module")
+def start(model):
+    return eg.start(model, TEXT)
+
+
+def test_the_ends_are_the_prompts(model, start):
+    tuned = moved(start, by=1.5)
+    found = blend(model, start, tuned, EXAMPLES, LABELS, weights=(0.0, 0.5, 1.0), max_new_tokens=6)
+    assert [point.weight for point in found.points] == [0.0, 0.5, 1.0]
+    assert found.rows == len(EXAMPLES)
+    middle = start.moved((start.embeddings + tuned.embeddings) / 2)
+    for prompt, point in zip((start, middle, tuned), found.points, strict=True):
+        score = eg.evaluate(model, prompt, EXAMPLES, LABELS, max_new_tokens=6).score
+        assert (point.accuracy, point.interval) == (score.accuracy, score.interval)
+        assert point.loss == pytest.approx(score.loss, rel=1e-5)
+        answers = eg.generate(model, prompt, [row.input for row in EXAMPLES], max_new_tokens=6)
+        assert point.entropy_bits == pytest.approx(fmean(fmean(a.entropies_bits) for a in answers), rel=1e-4)
+    assert len({point.loss for point in found.points}) == 3
+
+
+def test_free_text_has_no_accuracy(model, start):
+    found = blend(model, start, moved(start), EXAMPLES[:6], eg.Task("text"), weights=(0.0, 1.0))
+    assert {(point.accuracy, point.interval) for point in found.points} == {(None, None)}
+    assert all(point.entropy_bits > 0 for point in found.points)
+
+
+def test_names(model, start):
+    assert blend(model, start, start, EXAMPLES[:4], LABELS, weights=(0.0,)).first == TEXT
+    found = blend(model, start, start, EXAMPLES[:4], LABELS, weights=(0.0,), names=("start", "tuned"))
+    assert (found.first, found.second) == ("start", "tuned")
+
+
+def test_prompts_of_other_length(model, start):
+    short = eg.start(model, "Good?")
+    with pytest.raises(PromptError) as error:
+        blend(model, short, start, EXAMPLES)
+    assert str(error.value) == (
+        f"A blend needs two prompts of equal length on one model: these have {len(short)} and {len(start)} tokens of "
+        "width 32 and 32. Give a prompt tuned from a text of the same length."
+    )
+
+
+def test_prompts_in_other_places(model, start):
+    after = eg.start(model, start, eg.Template.chat("{input}\n\n{prompt}"))
+    with pytest.raises(PromptError) as error:
+        blend(model, start, after, EXAMPLES)
+    assert str(error.value) == (
+        "A blend needs two prompts that stand in the same place: the fixed text around these differs "
+        f"({start.template.source.written()!r} and 'user: {{input}}\\n\\n{{prompt}}'). Place both with one template."
+    )

@@ -1,0 +1,54 @@
+"""A run under study: every analysis by name, on rows that are spread over the test."""
+
+from __future__ import annotations
+
+import pytest
+from studied import EXAMPLES, LABELS, TEXT, moved
+
+import embedgrad as eg
+from embedgrad.analysis.contrast import Concept, Pair
+from embedgrad.analysis.records import KINDS
+from embedgrad.analysis.study import NAMES, Study, spread
+
+
+@pytest.fixture(scope="module")
+def study(tiny_model):
+    model = tiny_model("qwen2")
+    start = eg.start(model, TEXT)
+    pairs = tuple(Pair(f"I am happy about {n}", f"I am sad about {n}") for n in range(10))
+    return Study(
+        model=model,
+        text=start,
+        start=start,
+        tuned=moved(start),
+        rows=tuple(EXAMPLES[:10]),
+        task=LABELS,
+        max_new_tokens=4,
+        concepts=(Concept("mood", pairs),),
+    )
+
+
+def test_every_kind_has_its_analysis():
+    assert tuple(KINDS) == NAMES
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_gives_its_record(study, name):
+    told: list[tuple[int, int]] = []
+    found = study.analyze(name, lambda done, total: told.append((done, total)))
+    assert type(found) is KINDS[name]
+    assert KINDS[name].model_validate_json(found.model_dump_json()) == found
+    assert all(0 < done <= total for done, total in told)
+
+
+def test_no_such_analysis(study):
+    with pytest.raises(KeyError):
+        study.analyze("entropie")
+
+
+def test_rows_are_spread_evenly():
+    assert spread(range(10), 10) == list(range(10))
+    assert spread(range(10), 20) == list(range(10))
+    assert spread(range(11), 3) == [0, 5, 10]
+    assert spread(range(10), 1) == [0]
+    assert len(set(spread(range(1000), 400))) == 400
