@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,13 @@ def test_what_it_prints(capsys, run):
     assert main(["analyze", str(run), "--only", "anchoring,blend", "--rows", "6"]) == 0
     output = capsys.readouterr()
     assert "6 of 20 test rows; nothing is chosen by them" in output.err
-    assert output.out.startswith("\nanchoring\n  Eq. 10 gives the original token p = ")
-    assert "\nblend\n  From start to tuned on 6 rows, at 0 %: " in output.out
+    assert output.out.startswith("\nanchoring\n  The original token is still the nearest at ")
+    assert "\nblend\n  From start to tuned on 6 rows, the loss is lowest at weight " in output.out
+    page = " ".join(unescape((run / "report.html").read_text(encoding="utf-8")).replace("\u00a0", " ").split())
+    told = [line.strip() for line in output.out.splitlines() if line.startswith("  ")]
+    assert len(told) == 7
+    for sentence in told:
+        assert sentence in page, "the page says it in the same words"
     assert output.out.endswith(f"\nanalyses  {run / 'analysis'}\nreport    {run / 'report.html'}\n")
     assert sorted(path.name for path in (run / "analysis").iterdir()) == ["anchoring.json", "blend.json"]
 

@@ -44,7 +44,7 @@ def test_run_folder(work):
     names = {path.name for path in (work / "run").iterdir()}
     assert names == {
         *("settings.toml", "metrics.jsonl", "checkpoint", "prompt.safetensors"),
-        *("predictions.jsonl", "result.json", "report.html"),
+        *("predictions.jsonl", "result.json", "report.html", "split.json", "trajectory"),
     }
     result = json.loads((work / "run" / "result.json").read_text())
     before, after = (Score.model_validate_json(json.dumps(result[key])) for key in ("before", "after"))

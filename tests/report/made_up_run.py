@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+SETTINGS = 'model = "Qwen/Qwen2.5-0.5B-Instruct"\ntask = "label"\nlabels = ["joy", "anger", "fear"]\nepochs = 8\n'
+
 
 def score(prompt: str, correct: int, total: int, loss: float) -> dict[str, Any]:
     share = correct / total
@@ -78,4 +80,4 @@ def write_run(folder: Path) -> None:
     ]
     write_lines(folder / "predictions.jsonl", rows)
     (folder / "result.json").write_text(json.dumps(result()), encoding="utf-8")
-    (folder / "settings.toml").write_text('model = "Qwen/Qwen2.5-0.5B-Instruct"\nepochs = 8\n', encoding="utf-8")
+    (folder / "settings.toml").write_text(SETTINGS, encoding="utf-8")

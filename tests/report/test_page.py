@@ -3,52 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from html import unescape as html_text
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_run import answer, result, row, write_lines, write_run
+from made_up_analyses import analyses, anchoring, entropy, reading, write_analyses
+from made_up_run import SETTINGS, answer, result, row, write_lines, write_run
+from payloads import PAYLOADS
 
+from embedgrad.analysis.records import KINDS
 from embedgrad.errors import EmbedgradError, FileMissing
-from embedgrad.report.figures import learning_curve
-from embedgrad.report.page import write_report
+from embedgrad.report import figures
+from embedgrad.report.findings import sentences
+from embedgrad.report.gather import gather
+from embedgrad.report.page import render_comparison, write_report
 from embedgrad.report.run_folder import read_run
 
-PAYLOADS = [
-    "<script>alert(1)</script>",
-    "</pre><script src=//evil.example/x.js></script>",
-    "</style><script>alert(1)</script>",
-    "</title><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "<svg onload=alert(1)>",
-    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
-    "<body onload=alert(1)>",
-    "<iframe src=javascript:alert(1)></iframe>",
-    '<iframe srcdoc="<script>alert(1)</script>">',
-    "<a href=javascript:alert(1)>x</a>",
-    '" onmouseover="alert(1)',
-    "' onfocus='alert(1)' autofocus='",
-    "<meta http-equiv=refresh content='0;url=//evil.example'>",
-    "<base href=//evil.example/>",
-    "<link rel=stylesheet href=//evil.example/x.css>",
-    "<object data=javascript:alert(1)></object>",
-    "<embed src=//evil.example/x.swf>",
-    "<form action=//evil.example><button>x</button></form>",
-    "<style>@import '//evil.example/x.css'</style>",
-    "<math><mtext></mtext><script>alert(1)</script></math>",
-    "--><script>alert(1)</script><!--",
-    "]]><script>alert(1)</script>",
-    "{{ 7 * 7 }}{% include '/etc/passwd' %}",
-    "&lt;script&gt;&#x3C;script>",
-]
 OUR_TAGS = (
-    "html head meta title style body header main section article h1 h2 p b div table thead tbody tr th td "
-    "figure pre dl dt dd svg defs g path use text clippath rect"
+    "html head meta title style body header main section article h1 h2 p b code div span bdi table thead tbody tr th "
+    "td figure pre dl dt dd details summary svg defs g path use text clippath rect pattern"
 )
 
 
@@ -109,7 +89,8 @@ def test_the_page_tells_the_run(run_folder: Path) -> None:
         "3.1 GB",
         "800 training, 200 validation, 1,240 test, 3 removed as duplicates",
         "embedgrad 0.1.0, torch 2.13.0",
-        'model = "Qwen/Qwen2.5-0.5B-Instruct"\nepochs = 8\n',
+        "4,000 target tokens over all steps",
+        SETTINGS,
     ):
         assert part in words
     assert words.count("input ") == 11  # ten fixed, one broken
@@ -123,19 +104,122 @@ def test_the_same_folder_gives_the_same_bytes(run_folder: Path) -> None:
     assert write_report(run_folder).read_bytes() == first
 
 
+HEADINGS = [
+    "Learning curve",
+    "Labels",
+    "By level",
+    "Prompt",
+    "Anchoring",
+    "Trajectory entropy",
+    "Reading by LAT",
+    "Position sensitivity",
+    "Blend",
+    "Read back",
+    "Diagnosis of the start: doubtful",
+    "Sensitivity",
+    "Fixed: 12 rows",
+    "Broken: 1 row",
+    "Cost",
+    "Settings",
+]
+
+
+def with_levels(folder: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    write_lines(folder / "predictions.jsonl", [one | {"group": str(one["line"] % 3)} for one in rows])
+    (folder / "settings.toml").write_text(SETTINGS + 'group_by = "level"\n', encoding="utf-8")
+
+
+def headings(html: str) -> list[str]:
+    return [html_text(part) for part in re.findall(r"<h2>(.*?)</h2>", html)]
+
+
+def test_all_sections_in_their_order(run_folder: Path) -> None:
+    write_analyses(run_folder)
+    with_levels(run_folder)
+    html = written(run_folder)
+    assert headings(html) == HEADINGS
+    page = Page(html)
+    assert page.open == []
+    assert page.tags <= set(OUR_TAGS.split())
+    words = page.words.replace("\u00a0", " ")
+    assert "Not analysed" not in words
+    for part in (
+        "Answers that are no label: 0 before, 0 after. The most frequent wrong answer after: 'fear' for 'joy', 1 row.",
+        "Strict accuracy rose in 3 of 3 groups.",
+        "by inner product, 4 by cosine, 2 by L2 distance.",
+        "(means over the positions that may move).",
+        "The mean entropy of an answer's steps is 0.237 bits before and 0.120 after",
+        "Answers that end in a loop: 9 of 40 before, 0 after.",
+        "emotion: the direction tells held-out pairs apart best at layer 5 (15 of 16: 93.8 %, 95 % interval 88.8 to "
+        "93.8), and above the 95 % range of shuffled pairs at 4 of 6 layers.",
+        "sentiment: the direction tells",
+        "9 of 20 (40.0 to 45.0 %)",
+        "Most depends on position 2, 'emotion': as it was at the start, the loss changes by +0.091 nats per target "
+        "token (95 % interval 0.071 to 0.121).",
+        "on 40 rows, the loss is lowest at weight 1 (0.500 nats per target token), strict accuracy highest at 1: 70.0 "
+        "% (95 % interval 60.0 to 85.0).",
+        "No ridge lies between",
+        "its nearest tokens as a text 50.0 %",
+        "Name the mood .",
+        "Few answers are in the form that the task asks for.",
+        "Of 9 tunings the chosen one, 0.5rms, 5 epochs, has 60.0 % (95 % interval 40.0 to 70.0) on 200 "
+        "validation rows. 1 of 9 tunings failed.",
+    ):
+        assert part in words, part
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_page_says_what_the_terminal_says(run_folder: Path, name: str) -> None:
+    write_analyses(run_folder, {name: analyses()[name]})
+    page = Page(written(run_folder))
+    words = page.words.replace("\u00a0", " ")
+    told = sentences(KINDS[name].model_validate_json(json.dumps(analyses()[name])))
+    for sentence in told[:1] if name in ("read_back", "diagnosis") else told:  # their others are a box and tables
+        assert sentence in words
+
+
+@pytest.mark.parametrize("name", sorted(analyses()))
+def test_a_section_is_left_out_without_its_analysis(run_folder: Path, name: str) -> None:
+    write_analyses(run_folder, {name: analyses()[name]})
+    (run_folder / "calibration.json").unlink()
+    html = written(run_folder)
+    expected = {
+        "anchoring": "Anchoring",
+        "entropy": "Trajectory entropy",
+        "reading": "Reading by LAT",
+        "position_sensitivity": "Position sensitivity",
+        "blend": "Blend",
+        "read_back": "Read back",
+        "diagnosis": "Diagnosis of the start: doubtful",
+    }[name]
+    assert headings(html) == ["Learning curve", "Labels", "Prompt", expected, *HEADINGS[-4:]]
+    others = ", ".join(other for other in analyses() if other != name).replace("_", " ")
+    assert f"Not analysed: {others}. embedgrad analyze RUN adds what fits this run." in Page(html).words
+
+
+def test_no_two_ids_of_a_page_are_the_same(run_folder: Path) -> None:
+    write_analyses(run_folder)
+    html = written(run_folder)
+    ids = [value for name, value in Page(html).attributes if name == "id"]
+    assert len(ids) == len(set(ids)) > 10
+    assert set(re.findall(r'href="#([^"]*)"', html)) | set(re.findall(r"url\(#([^)]*)\)", html)) <= set(ids)
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_texts_from_outside_stay_text(run_folder: Path, payload: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embedgrad.report.page.learning_curve", lambda record: "")  # has no texts; slow
-    write_lines(
-        run_folder / "predictions.jsonl",
-        [row(1, answer(payload, False), answer(payload, True)) | {"input": payload, "target": payload}],
-    )
+    for name in figures.__all__:  # they take time; test_figures.py gives them the same texts
+        monkeypatch.setattr(figures, name, lambda *_: "")
+    one = row(1, answer(payload, False), answer(payload, True)) | {"input": payload, "target": payload}
+    write_lines(run_folder / "predictions.jsonl", [one | {"group": payload}])
     changed = result() | dict.fromkeys(("model", "prompt_text", "prompt_file", "stopped"), payload)
     changed["versions"] = {payload: payload}
     for side in ("before", "after"):
         changed[side] = changed[side] | {"prompt": payload}
     (run_folder / "result.json").write_text(json.dumps(changed), encoding="utf-8")
-    (run_folder / "settings.toml").write_text(f"model = {json.dumps(payload)}\n", encoding="utf-8")
+    settings = f'task = "label"\nmodel = {json.dumps(payload)}\ngroup_by = {json.dumps(payload)}\n'
+    (run_folder / "settings.toml").write_text(settings, encoding="utf-8")
+    write_analyses(run_folder, {name: poisoned(found, payload) for name, found in analyses().items()})
     page = Page(written(run_folder))
     assert page.open == []
     assert page.tags <= set(OUR_TAGS.split())
@@ -143,13 +227,81 @@ def test_texts_from_outside_stay_text(run_folder: Path, payload: str, monkeypatc
         assert not name.startswith("on")
         assert name not in {"src", "href", "srcdoc", "action", "data"}
         assert name != "xlink:href" or value.startswith("#")
-        assert "javascript:" not in value.lower()
-    # title, heading, prompt file, prompt text, two scores, versions twice, input, target, outputs, stopped
-    assert page.words.count(payload) >= 12
+        assert name in {"title", "aria-label"} or "javascript:" not in value.lower()
+    # title, heading, prompt file, four words, two scores, versions twice, input, target, outputs, stopped, read back
+    assert page.words.count(payload) >= 16
+
+
+def poisoned(found: Any, payload: str) -> Any:
+    """`found` with `payload` in the place of every text but those of a fixed set."""
+    if isinstance(found, dict):
+        return {key: value if key == "verdict" else poisoned(value, payload) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [poisoned(value, payload) for value in found]
+    return payload if isinstance(found, str) else found
+
+
+def test_dollars_in_texts_are_no_formulas(run_folder: Path) -> None:
+    found = {
+        "anchoring": anchoring((r"$\frac{1}{2}$", "$x", r"$\nosuch$", "a$b$c")),
+        "reading": poisoned(reading(), r"$\alpha$"),
+    }
+    write_analyses(run_folder, found)
+    html = written(run_folder)
+    drawn = [
+        text.text
+        for svg in re.findall("<svg.*?</svg>", html, re.DOTALL)
+        for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert {r"$\frac{1}{2}$", "$x", r"$\nosuch$", "a$b$c", r"$\alpha$"} <= set(drawn)
+
+
+def test_long_and_foreign_texts(run_folder: Path) -> None:
+    """A prompt of 1,000 tokens, 77 labels, very long and right-to-left and Chinese texts, one page."""
+    tokens = tuple(f" 词{number}" if number % 2 else f" كلمة{number}" for number in range(1000))
+    labels = [f"标签 {number}" * (1 + number % 3) for number in range(77)]
+    rows = [
+        row(line, answer(labels[line % 77], line % 5 == 0), answer(labels[line % 70], True))
+        | {"target": labels[line % 77], "input": "ما هذا؟ " * 500}
+        for line in range(1, 400)
+    ]
+    write_lines(run_folder / "predictions.jsonl", rows)
+    (run_folder / "settings.toml").write_text('task = "label"\n', encoding="utf-8")
+    write_analyses(run_folder, {"anchoring": anchoring(tokens), "entropy": entropy()})
+    page = Page(written(run_folder))
+    assert page.open == []
+    assert sum(name == "title" for name, _ in page.attributes) == 1000
+    assert "The 12 that moved most; the other 988 are in analysis/anchoring.json." in page.words
+    assert "The most frequent labels; the rest are (other)." in page.words
+    assert "… [3,400 more characters]" in page.words
+
+
+def test_one_test_row(run_folder: Path) -> None:
+    write_lines(
+        run_folder / "predictions.jsonl", [row(1, answer("anger", False), answer("joy", True)) | {"group": "1"}]
+    )
+    assert "Fixed: 1 row" in headings(written(run_folder))
+
+
+def test_a_comparison_page_holds_every_run(tmp_path: Path) -> None:
+    for name in ("desk", "reviews"):
+        write_run(tmp_path / name)
+        write_analyses(tmp_path / name, {"entropy": entropy()})
+    html = render_comparison(gather([tmp_path]))
+    page = Page(html)
+    assert page.open == []
+    assert page.tags <= set(OUR_TAGS.split())
+    assert "All runs were tested on the same rows." in page.words
+    assert html.count("<details>") == 2
+    assert headings(html)[0] == "Each run"
+    assert headings(html).count("Trajectory entropy") == 2
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert render_comparison(gather([tmp_path])) == html
 
 
 def test_the_curve_is_xml_with_labeled_axes(run_folder: Path) -> None:
-    svg = learning_curve(read_run(run_folder))
+    svg = figures.learning_curve(read_run(run_folder))
     words = [text.text for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
     for label in (
         "step",
@@ -167,7 +319,7 @@ def test_the_curve_is_xml_with_labeled_axes(run_folder: Path) -> None:
 def test_the_curve_without_a_metric_has_one_panel(run_folder: Path) -> None:
     metrics = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
     write_lines(run_folder / "metrics.jsonl", [one | ({"accuracy": None} if "best" in one else {}) for one in metrics])
-    assert "accuracy (%)" not in learning_curve(read_run(run_folder))
+    assert "accuracy (%)" not in figures.learning_curve(read_run(run_folder))
 
 
 def test_without_a_metric_rows_are_told_by_their_loss(run_folder: Path) -> None:

@@ -38,6 +38,10 @@ class Terminal:
         if not self.as_json and not self.quiet:
             self._out.print(Text(text), soft_wrap=True)
 
+    def section(self, title: str, lines: Sequence[str]) -> None:
+        """Part of the result, for people: a heading and the lines under it."""
+        self.say("\n" + "\n  ".join([title, *lines]))
+
     def result(self, value: Any) -> None:
         """The result, for machines; printed only with --json, on one line."""
         if self.as_json:
@@ -90,6 +94,10 @@ class ProgressLine:
         self._task = bar.add_task(what, total=total, completed=done) if bar else None
         self._started, self._is_moving = time.monotonic(), False
         self._next = self._started + _SHOW_AFTER_SECONDS
+
+    def part(self, done: int, total: int) -> None:
+        """`update` for what does not know the line's total: `done` of `total` parts of it."""
+        self.update(self._total * done // max(total, 1))
 
     def update(self, done: int, detail: str = "") -> None:
         if self._bar is not None and self._task is not None:

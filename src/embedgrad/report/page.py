@@ -1,4 +1,4 @@
-"""`report.html`: one run as one inert page, for a colleague without embedgrad.
+"""`report.html`: a run, or several beside each other, as one inert page for a colleague without embedgrad.
 
 Everything is in the file, nothing in it is fetched or executed: no scripts, no links, a content security
 policy that forbids both. What models, users and files said is text, escaped by Jinja without exception.
@@ -7,31 +7,23 @@ policy that forbids both. What models, users and files said is text, escaped by 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from embedgrad.durable import write_file
-from embedgrad.report.figures import learning_curve
-from embedgrad.report.run_folder import PredictedRow, RunRecord, read_run
-from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import cut, duration_words, number, outcome, verdict
-from embedgrad.units import bytes_words
+from embedgrad.report.comparison import compared
+from embedgrad.report.gather import Gathered
+from embedgrad.report.parts import FigureIds
+from embedgrad.report.run_folder import RunRecord, read_run
+from embedgrad.report.view import view
+from embedgrad.report.words import cut
+from embedgrad.runs import REPORT
 
-_ROWS_SHOWN = 10
 _CHARACTERS_SHOWN = {"row": 600, "prompt": 8_000, "settings": 100_000, "name": 200}
-
-
-@dataclass(frozen=True)
-class Changed:
-    """Rows that changed for better or worse: how many there are, and the first few."""
-
-    title: str
-    count: int
-    rows: list[PredictedRow]
+_UNITS = {"to", "p", "of", "s", "min", "h"}
 
 
 def write_report(folder: Path) -> Path:
@@ -39,69 +31,51 @@ def write_report(folder: Path) -> Path:
 
     The same folder gives the same bytes. Raises FileMissing, EmbedgradError (see `read_run`) and OutputError.
     """
-    path = folder / "report.html"
-    write_file(path, render_page(read_run(folder)).encode("utf-8"))
+    path = folder / REPORT
+    write_page(path, render_page(read_run(folder)))
     return path
 
 
+def write_page(path: Path, html: str) -> None:
+    """Put a page at `path`. Raises OutputError."""
+    write_file(path, html.encode("utf-8"))
+
+
 def render_page(record: RunRecord) -> str:
-    """The page as HTML; `write_report` without the files."""
-    result = record.result
+    """The page of one run as HTML; `write_report` without the files."""
+    return _rendered("run.html.jinja", run=view(record, FigureIds()))
+
+
+def render_comparison(gathered: Gathered) -> str:
+    """A page of several runs: a table, an interval plot of the gains, sweeps, then all of each run, folded."""
+    ids = FigureIds()
+    return _rendered(
+        "comparison.html.jinja",
+        comparison=compared(gathered, ids),
+        views=[view(record, ids) for record in gathered.runs],
+    )
+
+
+def _rendered(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["shown"] = lambda text, kind: cut(text, _CHARACTERS_SHOWN[kind])
-    environment.filters["unbroken"] = lambda cell: re.sub(r"(?<!,) (?!\()", "\u00a0", cell)
-    return environment.get_template("page.html.jinja").render(
-        result=result,
-        settings=record.settings,
-        verdict=verdict(result),
-        outcome=outcome(result),
-        table=score_table([result.before, result.after], [result.comparison]),
-        table_note=TABLE_NOTE,
-        curve=Markup(learning_curve(record)),  # ours alone: holds numbers, never a text from outside
-        changed=changed_rows(record),
-        cost=_cost(record),
-    )
+    environment.filters["unbroken"] = _unbroken
+    return environment
 
 
-def changed_rows(record: RunRecord) -> list[Changed]:
-    """The rows fixed and broken, in file order; without a metric, those whose loss fell and rose most."""
-    rows = record.predictions
-    if record.result.comparison is not None:
-        return [
-            _changed("Fixed", rows, lambda row: not row.before.correct and bool(row.after.correct)),
-            _changed("Broken", rows, lambda row: bool(row.before.correct) and not row.after.correct),
-        ]
-    by_change = sorted(rows, key=lambda row: row.after.loss - row.before.loss)
-    return [
-        _changed("Loss fell", by_change, lambda row: row.after.loss < row.before.loss),
-        _changed("Loss rose", by_change[::-1], lambda row: row.after.loss > row.before.loss),
-    ]
-
-
-def _changed(title: str, rows: Sequence[PredictedRow], belongs: Callable[[PredictedRow], bool]) -> Changed:
-    chosen = [row for row in rows if belongs(row)]
-    return Changed(title, len(chosen), chosen[:_ROWS_SHOWN])
-
-
-def _cost(record: RunRecord) -> dict[str, str]:
-    result, counts = record.result, record.result.rows
-    removed = f", {counts.removed_duplicates:,} removed as duplicates" if counts.removed_duplicates else ""
-    seconds_per_step = [step.seconds for step in record.steps]
-    cost = {
-        "time": duration_words(result.seconds),
-        "steps": f"{result.steps:,}, best at {result.best_step:,}",
-        "stopped": result.stopped,
-        "peak memory": bytes_words(result.peak_bytes),
-        "rows": f"{counts.train:,} training, {counts.validation:,} validation, {counts.test:,} test{removed}",
-        "versions": ", ".join(f"{name} {version}" for name, version in sorted(result.versions.items())),
-    }
-    if seconds_per_step:
-        mean = sum(seconds_per_step) / len(seconds_per_step)
-        cost["time"] += f", {number(mean, digits=2)} s per step"
-    return cost
+def _unbroken(cell: str) -> str:
+    """Figures stay on one line, but for before a bracket or after a comma; words may break."""
+    if set(re.findall(r"[^\W\d_]+", cell)) <= _UNITS:
+        return re.sub(r"(?<!,) (?!\()", "\u00a0", cell)
+    return cell

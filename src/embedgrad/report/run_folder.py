@@ -9,11 +9,13 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
+from embedgrad.report.files import broken, numbered_lines, parsed
+from embedgrad.report.found import Found, read_found
 from embedgrad.shapes import Comparison, Score, Shape
 
 
@@ -27,6 +29,7 @@ class StepMetrics(Shape):
     gradient_norm: float
     seconds: float
     tokens: int
+    penalty: float | None = None  # distance penalty, where there is one
 
 
 class ValidationMetrics(Shape):
@@ -53,11 +56,13 @@ class Answer(Shape):
 
 
 class PredictedRow(Shape):
-    """One test row under the prompt text (`before`) and the tuned prompt (`after`)."""
+    """One test row under the prompt text (`before`) and the tuned prompt (`after`); `group` is what it is counted
+    under (`--group-by`), such as a problem's level."""
 
     line: int
     input: str
     target: str
+    group: str | None = None
     before: Answer
     after: Answer
 
@@ -89,6 +94,7 @@ class Result(Shape):
     versions: dict[str, str]
     rows: RowCounts
     model: str
+    recipe: str | None = None
     prompt_text: str | None
     best_step: int
     stopped: str
@@ -105,9 +111,8 @@ class RunRecord:
     validations: tuple[ValidationMetrics, ...]
     predictions: tuple[PredictedRow, ...]
     result: Result
+    found: Found
 
-
-Parsed = TypeVar("Parsed")
 
 _EVENT: TypeAdapter[StepMetrics | ValidationMetrics] = TypeAdapter(
     Annotated[StepMetrics | ValidationMetrics, Field(discriminator="event")]
@@ -125,7 +130,7 @@ def read_run(folder: Path) -> RunRecord:
     """
     if not folder.is_dir():
         raise FileMissing(f"There is no run folder {folder}.{_nearest_folder(folder)}")
-    result = _parsed(folder / "result.json", _read(folder, "result.json"), _RESULT)
+    result = parsed(folder / "result.json", _read(folder, "result.json"), _RESULT)
     steps: dict[int, StepMetrics] = {}
     validations: dict[int, ValidationMetrics] = {}
     for event in _events(folder):
@@ -139,18 +144,19 @@ def read_run(folder: Path) -> RunRecord:
         steps=tuple(steps[step] for step in sorted(steps)),
         validations=tuple(validations[step] for step in sorted(validations)),
         predictions=tuple(
-            _parsed(folder / "predictions.jsonl", line, _ROW, number)
-            for number, line in _lines(_read(folder, "predictions.jsonl"))
+            parsed(folder / "predictions.jsonl", line, _ROW, line=number)
+            for number, line in numbered_lines(_read(folder, "predictions.jsonl"))
         ),
         result=result,
+        found=read_found(folder),
     )
 
 
 def _events(folder: Path) -> Iterator[StepMetrics | ValidationMetrics]:
     content = _read(folder, "metrics.jsonl")
     whole, _, rest = content.rpartition(b"\n")
-    for number, line in _lines(whole):
-        yield _parsed(folder / "metrics.jsonl", line, _EVENT, number)
+    for number, line in numbered_lines(whole):
+        yield parsed(folder / "metrics.jsonl", line, _EVENT, line=number)
     if rest.strip():
         try:
             yield _EVENT.validate_json(rest)
@@ -163,22 +169,8 @@ def _settings(folder: Path) -> str:
         text = _read(folder, "settings.toml").decode("utf-8")
         tomllib.loads(text)
     except ValueError as error:  # not UTF-8, or not TOML
-        raise _broken(str(folder / "settings.toml"), str(error)) from error
+        raise broken(str(folder / "settings.toml"), str(error)) from error
     return text
-
-
-def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
-    return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())
-
-
-def _parsed(path: Path, content: bytes, kind: TypeAdapter[Parsed], line: int | None = None) -> Parsed:
-    try:
-        return kind.validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        where = f"{path}, line {line}" if line else str(path)
-        raise _broken(where, f"{key}: {first['msg']}" if key else first["msg"]) from error
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -192,12 +184,6 @@ def _read(folder: Path, name: str) -> bytes:
         raise EmbedgradError(f"The run folder {folder} {problem}") from error
     except OSError as error:
         raise EmbedgradError(f"Could not read {folder / name}: {error.strerror or error}.") from error
-
-
-def _broken(where: str, problem: str) -> EmbedgradError:
-    return EmbedgradError(
-        f"{where} is not what embedgrad writes: {problem}. It was damaged or changed: restore it or repeat the run."
-    )
 
 
 def _nearest_folder(folder: Path) -> str:

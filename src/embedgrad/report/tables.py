@@ -27,6 +27,12 @@ def score_table(scores: Sequence[Score], comparisons: Sequence[Comparison | None
     return [list(row) for row in zip(*kept, strict=True)]
 
 
+TRIAL_TITLES = {
+    "paper": "The paper's four prompts on their own labels",
+    "own": "Four tasks of one's own, with labels and forms that no training instruction asks for; five written prompts",
+}
+"""By the block of the demo's tasks."""
+
 TRIAL_NOTE = (
     "Strict accuracy in per cent on rows that neither tuning nor any choice saw, with its 95 % interval. meaning: what "
     "a person would accept; likelihood: the likeliest label, nothing generated; both first of the text, then tuned. "

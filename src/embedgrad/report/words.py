@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from embedgrad.report.run_folder import Result
+from embedgrad.report.run_folder import Result, RunRecord
 from embedgrad.shapes import Comparison, Interval
 
 Outcome = Literal["better", "worse", "unclear"]
@@ -32,6 +32,18 @@ def verdict(result: Result) -> str:
         these = "this 1 row" if rows == 1 else f"these {rows:,} rows"
         return f"no difference that {these} can show: {sentence}"
     return f"worse: {sentence}" if outcome(result) == "worse" else sentence
+
+
+def curve_finding(record: RunRecord) -> str:
+    """What the learning curve shows: the first validation and the best."""
+    if not record.validations:
+        return "Learning curve: loss by step."
+    first = record.validations[0]
+    best = next((at for at in record.validations if at.step == record.result.best_step), record.validations[-1])
+    losses = f"Validation loss {first.loss:.3f} at step {first.step:,}, {best.loss:.3f} at step {best.step:,}, the best"
+    if first.accuracy is None or best.accuracy is None:
+        return f"{losses}."
+    return f"{losses}; validation accuracy {per_cent(first.accuracy)} and {per_cent(best.accuracy)}."
 
 
 def outcome(result: Result) -> Outcome:
@@ -84,6 +96,11 @@ def number(value: float, *, digits: int = 1, sign: bool = False) -> str:
     return f"{rounded:+,.{digits}f}" if sign else f"{rounded:,.{digits}f}"
 
 
+def rows_words(count: int) -> str:
+    """`1 row`, `1,240 rows`."""
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
+
+
 def duration_words(seconds: float) -> str:
     """`0.4 s`, `42 s`, `3 min 5 s`, `2 h 7 min`."""
     if seconds < 10:
@@ -108,3 +125,10 @@ def cut(text: str, limit: int) -> str:
 
 
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
+
+
+def token_words(token: str, limit: int = 24) -> str:
+    """A token that can be seen: line ends, tabs and lone spaces as signs, no space around it, cut at `limit`."""
+    seen = token.replace("\r\n", "⏎").replace("\n", "⏎").replace("\r", "⏎").replace("\t", "⇥").translate(_PICTURES)
+    bare = seen.strip() or "␣" * len(seen) or "(empty)"
+    return bare if len(bare) <= limit else bare[: limit - 1] + "…"

@@ -1,0 +1,55 @@
+"""`embedgrad report`: the page of a run anew, or one page of several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from embedgrad.cli.console import Terminal
+from embedgrad.errors import UsageError
+from embedgrad.report.comparison import COMPARISON_NOTE, as_json, ranking_note, run_names, runs_table
+from embedgrad.report.gather import Gathered, gather
+from embedgrad.report.page import render_comparison, render_page, write_page
+from embedgrad.report.words import verdict
+from embedgrad.runs import REPORT
+
+
+def report(
+    *folders: Annotated[Path, Parameter(help="Run folders, sweep folders, or folders that hold some (of demo).")],
+    output: Annotated[Path | None, Parameter(help="The page; default report.html in the one folder.")] = None,
+    json: Annotated[bool, Parameter(help="Print the runs as one JSON object.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+) -> None:
+    """Write a run's report anew, or one page that compares several runs."""
+    terminal = Terminal(json, quiet)
+    path = _place(folders, output)
+    gathered = gather(folders)
+    with terminal.working("drawing"):
+        write_page(path, _page(folders, gathered))
+    terminal.result({"report": str(path), **as_json(gathered)})
+    if len(gathered.runs) == 1:
+        terminal.say(verdict(gathered.runs[0].result))
+    elif gathered.runs:
+        terminal.table(runs_table(run_names(gathered.runs), gathered.runs))
+        terminal.say(f"{COMPARISON_NOTE} {ranking_note(gathered.runs)}")
+    for sentence in gathered.left_out:
+        terminal.note(sentence)
+    terminal.say(f"report  {path}")
+
+
+def _place(folders: Sequence[Path], output: Path | None) -> Path:
+    if not folders:
+        raise UsageError("Name a run folder, like: embedgrad report runs/reviews. See --help.")
+    if output is None and len(folders) > 1:
+        raise UsageError("Several folders make one page: say where it goes with --output FILE.html.")
+    return output or folders[0] / REPORT
+
+
+def _page(folders: Sequence[Path], gathered: Gathered) -> str:
+    """A run by itself has its own page, whatever else is compared."""
+    if [run.folder for run in gathered.runs] == list(folders) and len(folders) == 1 and not gathered.sweeps:
+        return render_page(gathered.runs[0])
+    return render_comparison(gathered)

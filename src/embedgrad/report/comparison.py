@@ -1,0 +1,167 @@
+"""Several runs beside each other: one line each, and whether they can be ranked at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from embedgrad.report import figures
+from embedgrad.report.findings import sentences
+from embedgrad.report.gather import Gathered
+from embedgrad.report.parts import FigureIds
+from embedgrad.report.run_folder import RunRecord
+from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
+from embedgrad.report.words import (
+    cut,
+    duration_words,
+    number,
+    p_words,
+    per_cent,
+    per_cent_interval,
+    token_words,
+)
+from embedgrad.shapes import Comparison, Score
+
+COMPARISON_NOTE = (
+    "Strict accuracy, difference in points; in brackets 95 % intervals. Drift in the vectors' own lengths (median)."
+)
+
+_NONE = "-"
+
+
+@dataclass(frozen=True)
+class ComparedRuns:
+    """The head of a comparison page; `sweeps`: name, finding, heat map; `trials`: title and table of each block of a
+    demo."""
+
+    table: list[list[str]]
+    names: tuple[str, ...]
+    note: str
+    gains: Markup | None
+    sweeps: list[tuple[str, str, Markup]]
+    left_out: tuple[str, ...]
+    trials: list[tuple[str, list[list[str]]]]
+    trial_note: str
+
+
+def compared(gathered: Gathered, ids: FigureIds) -> ComparedRuns:
+    """Table, note and interval plot of the runs, and the heat maps of the sweeps."""
+    runs = gathered.runs
+    names = run_names(runs)
+    measured = [(name, run.result.comparison) for name, run in zip(names, runs, strict=True) if run.result.comparison]
+    gains = None
+    if len(measured) > 1:
+        shown = [comparison for _, comparison in measured if comparison is not None]
+        gains = ids.own(figures.gains([name for name, _ in measured], shown))
+    return ComparedRuns(
+        table=runs_table(names, runs),
+        names=tuple(names),
+        note=f"{COMPARISON_NOTE} {ranking_note(runs)}",
+        gains=gains,
+        sweeps=[
+            (s.folder.name, " ".join(sentences(s.grid)), ids.own(figures.heat_map(s.grid))) for s in gathered.sweeps
+        ],
+        left_out=gathered.left_out,
+        trials=[(TRIAL_TITLES.get(block, block), trial_table(t)) for block, t in gathered.trials.items() if t],
+        trial_note=TRIAL_NOTE,
+    )
+
+
+def run_names(runs: Sequence[RunRecord]) -> list[str]:
+    """The folders' names; with their parents' where two are equal."""
+    names = [run.folder.resolve().name for run in runs]
+    return [
+        name if names.count(name) == 1 else f"{run.folder.resolve().parent.name}/{name}"
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def runs_table(names: Sequence[str], runs: Sequence[RunRecord]) -> list[list[str]]:
+    """A header and a line per run; a column that no run has a value for is left out."""
+    columns = [["run", *names]]
+    columns += [[title, *(cell(run) for run in runs)] for title, cell in _COLUMNS.items()]
+    kept = [column for column in columns if any(cell != _NONE for cell in column[1:])]
+    return [list(line) for line in zip(*kept, strict=True)]
+
+
+def same_test_rows(runs: Sequence[RunRecord]) -> bool:
+    """Whether all runs were tested on the same rows: inputs and targets, in order."""
+    return len({_rows_digest(run) for run in runs}) <= 1
+
+
+def ranking_note(runs: Sequence[RunRecord]) -> str:
+    """Whether the runs' figures rank them."""
+    if len(runs) < 2:
+        return ""
+    if same_test_rows(runs):
+        return "All runs were tested on the same rows."
+    return "Not all runs were tested on the same rows: their accuracies and gains do not rank them against one another."
+
+
+def as_json(gathered: Gathered) -> dict[str, Any]:
+    """The comparison for machines; scores and differences as in `result.json`."""
+    return {
+        "runs": [_run_json(name, run) for name, run in zip(run_names(gathered.runs), gathered.runs, strict=True)],
+        "same_test_rows": same_test_rows(gathered.runs),
+        "sweeps": [{"folder": str(s.folder), **s.grid.model_dump(mode="json")} for s in gathered.sweeps],
+        "left_out": list(gathered.left_out),
+    }
+
+
+def _rows_digest(run: RunRecord) -> str:
+    digest = hashlib.sha256()
+    for row in run.predictions:
+        digest.update(json.dumps([row.input, row.target]).encode())
+    return digest.hexdigest()
+
+
+def _run_json(name: str, run: RunRecord) -> dict[str, Any]:
+    kept = {"before", "after", "comparison", "loss_comparison", "drift", "seconds", "model", "prompt_text"}
+    found = run.result.model_dump(mode="json", include=kept)
+    return {"name": name, "folder": str(run.folder), "test_rows": run.result.rows.test, **found}
+
+
+def _score(score: Score) -> str:
+    if score.accuracy is None or score.interval is None:
+        return _NONE
+    return f"{per_cent(score.accuracy)} ({per_cent_interval(score.interval)})"
+
+
+def _loss(run: RunRecord) -> str:
+    """Where accuracy says all, the loss is left out."""
+    if run.result.comparison is not None:
+        return _NONE
+    return f"{number(run.result.before.loss, digits=3)} -> {number(run.result.after.loss, digits=3)}"
+
+
+def _difference(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return _NONE
+    change = number(100 * comparison.difference, sign=True)
+    return f"{change} ({per_cent_interval(comparison.interval)})"
+
+
+def _prompt(run: RunRecord) -> str:
+    text = run.result.prompt_text
+    return _NONE if text is None else token_words(" ".join(text.split()), 48)
+
+
+_COLUMNS: dict[str, Callable[[RunRecord], str]] = {
+    "test rows": lambda run: f"{run.result.after.total:,}",
+    "before": lambda run: _score(run.result.before),
+    "after": lambda run: _score(run.result.after),
+    "difference": lambda run: _difference(run.result.comparison),
+    "p": lambda run: (
+        p_words((run.result.comparison or run.result.loss_comparison).p_value).removeprefix("p ").removeprefix("= ")
+    ),
+    "loss (nats per target token)": _loss,
+    "drift": lambda run: _NONE if run.result.drift is None else number(run.result.drift, digits=2),
+    "time": lambda run: duration_words(run.result.seconds),
+    "model": lambda run: cut(run.result.model, 80),
+    "prompt": _prompt,
+}

@@ -1,0 +1,48 @@
+"""Files that embedgrad wrote, read back and checked: each problem is told with its place and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from embedgrad.errors import EmbedgradError
+
+REPEAT_RUN = "It was damaged or changed: restore it or repeat the run."
+
+Parsed = TypeVar("Parsed")
+
+
+def parsed(
+    path: Path, content: bytes, kind: TypeAdapter[Parsed], *, line: int | None = None, advice: str = REPEAT_RUN
+) -> Parsed:
+    """`content` as JSON of `kind`. Raises EmbedgradError that names the first wrong key."""
+    try:
+        return kind.validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        where = f"{path}, line {line}" if line else str(path)
+        raise broken(where, f"{key}: {first['msg']}" if key else first["msg"], advice) from error
+
+
+def broken(where: str, problem: str, advice: str = REPEAT_RUN) -> EmbedgradError:
+    """The error for a file that says something else than embedgrad writes."""
+    return EmbedgradError(f"{where} is not what embedgrad writes: {problem}. {advice}")
+
+
+def content_if_any(path: Path) -> bytes | None:
+    """The file's bytes, None where there is no such file. Raises EmbedgradError."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise EmbedgradError(f"Could not read {path}: {error.strerror or error}.") from error
+
+
+def numbered_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, counted from 1 as an editor does."""
+    return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())

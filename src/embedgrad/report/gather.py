@@ -1,0 +1,85 @@
+"""Which runs and sweeps lie under the folders that somebody named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from embedgrad.analysis.records import Grid
+from embedgrad.errors import UsageError
+from embedgrad.report.files import content_if_any, parsed
+from embedgrad.report.found import read_grid
+from embedgrad.report.run_folder import RunRecord, read_run
+from embedgrad.runs import DEMO, RESULT, SETTINGS, SWEEP
+from embedgrad.shapes import TrialResult
+
+_TRIALS = TypeAdapter(dict[str, tuple[TrialResult, ...]])
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep's folder and its grid."""
+
+    folder: Path
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What was found under some folders, in their order; `left_out`: a sentence for each unfinished run; `trials`: the
+    demo's tables by block, where a folder is a demo's."""
+
+    runs: tuple[RunRecord, ...]
+    sweeps: tuple[Sweep, ...]
+    left_out: tuple[str, ...]
+    trials: dict[str, tuple[TrialResult, ...]] = field(default_factory=dict)
+
+
+def gather(folders: Sequence[Path]) -> Gathered:
+    """Runs and sweeps at `folders`; a folder that is neither counts as those right inside it, in order of their names.
+
+    Unfinished runs inside such a folder are left out. Raises UsageError for a folder that holds neither runs nor
+    sweeps, or only unfinished runs, and what `read_run` raises: FileMissing, EmbedgradError.
+    """
+    runs: dict[Path, RunRecord] = {}
+    sweeps: dict[Path, Sweep] = {}
+    left_out: list[str] = []
+    trials: dict[str, tuple[TrialResult, ...]] = {}
+    for given in folders:
+        trials |= _trials(given)
+        for folder in _inside(given):
+            if (grid := read_grid(folder / SWEEP)) is not None:
+                sweeps.setdefault(folder.resolve(), Sweep(folder, grid))
+            elif folder is not given and not (folder / RESULT).exists():
+                left_out.append(f"{folder.name} has not finished and is left out.")
+            elif folder.resolve() not in runs:
+                runs[folder.resolve()] = read_run(folder)
+    if not runs and not sweeps:
+        raise UsageError(
+            f"No run in {folders[0]} has finished. Continue them with `embedgrad tune --resume FOLDER`, or repeat them."
+        )
+    return Gathered(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials)
+
+
+def _inside(given: Path) -> list[Path]:
+    if not given.is_dir() or _is_ours(given):
+        return [given]
+    found = sorted(entry for entry in given.iterdir() if entry.is_dir() and _is_ours(entry))
+    if not found:
+        raise UsageError(
+            f"{given} holds no run: neither it nor a folder in it has a {SETTINGS}. Give a folder that tune, demo or "
+            "sweep wrote."
+        )
+    return found
+
+
+def _trials(folder: Path) -> dict[str, tuple[TrialResult, ...]]:
+    content = content_if_any(folder / DEMO)
+    return {} if content is None else parsed(folder / DEMO, content, _TRIALS, advice="Repeat the demo.")
+
+
+def _is_ours(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (SETTINGS, RESULT, SWEEP))

@@ -1,0 +1,61 @@
+"""Draws the pictures of docs/methods from what `embedgrad analyze` found in a run, and from a sweep.
+
+    python tools/methods_pictures.py RUN [SWEEP_FOLDER] [--output docs/methods]
+
+What a run does not have is left as it is, and said.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from embedgrad.durable import write_file
+from embedgrad.report import figures
+from embedgrad.report.found import Found, read_found, read_grid
+from embedgrad.runs import SWEEP
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "methods"
+# On a page of its own a picture has no text colour to follow.
+_INK = "<style>svg { color: #24292f } @media (prefers-color-scheme: dark) { svg { color: #e6edf3 } }</style>"
+
+
+def pictures(found: Found, sweep: Path | None) -> Iterator[tuple[str, str | None]]:
+    """(name of the file, its SVG), None for what was not found."""
+    yield "anchoring", figures.anchoring_figure(found.anchoring) if found.anchoring else None
+    yield "trajectory-entropy", figures.entropy_figure(found.entropy) if found.entropy else None
+    concepts = found.reading.concepts if found.reading else ()
+    yield "reading", figures.reading_figure(concepts[0]) if concepts else None
+    for concept in concepts[1:]:
+        yield f"reading-{concept.concept}", figures.reading_figure(concept)
+    positions = found.position_sensitivity
+    yield "position-sensitivity", figures.position_figure(positions) if positions else None
+    yield "blend", figures.blend_figure(found.blend) if found.blend else None
+    yield "read-back", figures.read_back_figure(found.read_back) if found.read_back else None
+    grid = read_grid(sweep / SWEEP) if sweep else found.calibration
+    yield "sensitivity", figures.heat_map(grid) if grid else None
+
+
+def standalone(svg: str) -> str:
+    """An inline figure as a file of its own, readable on a light and on a dark page."""
+    head = svg.index(">") + 1
+    return f"{svg[:head]}{_INK}{svg[head:]}\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("sweep", type=Path, nargs="?")
+    parser.add_argument("--output", type=Path, default=DOCS)
+    arguments = parser.parse_args()
+    for name, svg in pictures(read_found(arguments.run), arguments.sweep):
+        if svg is None:
+            print(f"{name}: not in {arguments.run}")
+        else:
+            write_file(arguments.output / f"{name}.svg", standalone(svg).encode("utf-8"))
+            print(f"{name}: {arguments.output / name}.svg")
+
+
+if __name__ == "__main__":
+    main()
