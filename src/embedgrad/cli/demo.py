@@ -15,22 +15,19 @@ from cyclopts import Parameter
 from embedgrad.cli.console import ProgressLine, Terminal
 from embedgrad.cli.settings import COMMA_SEPARATED
 from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.data.split_record import keep_split
 from embedgrad.errors import FolderExists, UsageError, did_you_mean
-from embedgrad.pocket.tasks import NAMES, Block, PocketTask, load_task
-from embedgrad.report.tables import TRIAL_NOTE, trial_table
+from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
+from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
 from embedgrad.report.words import cut, duration_words
-from embedgrad.runs import METRICS, REPORT, SETTINGS, MetricsFile, RunFolder
+from embedgrad.runs import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY, MetricsFile, RunFolder
 from embedgrad.settings import write_toml
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.pocket.trial import Trial
-    from embedgrad.tuning.events import Event, Validating
+    from embedgrad.tuning.events import Calibrating, Event, Validating
 
-_TITLES: dict[Block, str] = {
-    "paper": "The paper's four prompts on their own labels",
-    "own": "Four tasks of one's own, with labels and forms that no training instruction asks for; five written prompts",
-}
 _ROWS_SHOWN = 3
 _ALL = 100  # parts of the progress bar per task
 
@@ -40,6 +37,9 @@ def demo(
     output: Annotated[Path | None, Parameter(help="Folder to make, with a run folder per task.")] = None,
     tasks: Annotated[str | None, Parameter(help=f"Only these of {', '.join(NAMES)}; comma-separated.")] = None,
     seed: Annotated[int, Parameter(help="Seed of the batch order.")] = 0,
+    full: Annotated[
+        bool, Parameter(help="Then analyze each run, sweep one task, and put it all on one page.", negative=())
+    ] = False,
     json: Annotated[bool, Parameter(help="Print the result as one JSON object.", negative=())] = False,
     quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
 ) -> None:
@@ -67,6 +67,11 @@ def demo(
                 (run_folder if trials else folder).discard()
                 raise
     _show(trials, folder, terminal)
+    if full:
+        from embedgrad.cli.demo_study import study
+
+        page = study(folder, [trial.task.name for trial in trials], terminal)
+        terminal.say(f"\nAll of it, with a look inside, on one page:\n  {page}")
 
 
 def _named(tasks: str | None) -> Sequence[str]:
@@ -84,6 +89,7 @@ def _tried(
     from embedgrad.cli.outcome import Outcome, write
     from embedgrad.pocket.trial import run_trial, settings_of
     from embedgrad.tuning.events import StepDone, Validated, as_metrics
+    from embedgrad.tuning.trajectory import write_snapshot
 
     at = done
 
@@ -95,7 +101,7 @@ def _tried(
 
     with MetricsFile(folder.file(METRICS), -1) as metrics:
 
-        def listen(event: Event | Validating) -> None:
+        def listen(event: Event | Validating | Calibrating) -> None:
             nonlocal at
             if isinstance(event, StepDone):
                 at = done + _ALL // 5 + 3 * _ALL // 5 * event.step // event.total_steps
@@ -103,7 +109,14 @@ def _tried(
             if isinstance(event, StepDone | Validated):
                 metrics.append(as_metrics(event))
 
-        trial = run_trial(model, task, seed=seed, stage=stage, listen=listen)
+        trial = run_trial(
+            model,
+            task,
+            seed=seed,
+            stage=stage,
+            listen=listen,
+            snapshot=lambda step, embeddings: write_snapshot(folder.file(TRAJECTORY), step, embeddings),
+        )
     job = TuneSettings(
         model=model.identity.name,
         prompt=trial.start.text,
@@ -119,6 +132,7 @@ def _tried(
         **settings_of(task) | {"seed": seed},
     )
     write_toml(folder.file(SETTINGS), job)
+    keep_split(folder.file(SPLIT), job.split_record(trial.parts))
     write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts), folder)
     progress.update(done + _ALL, f"{task.name} is done")
     return trial
@@ -126,13 +140,15 @@ def _tried(
 
 def _show(trials: Sequence[Trial], folder: RunFolder, terminal: Terminal) -> None:
     """Both tables, rows that changed, and where everything lies."""
-    blocks = {block: [trial for trial in trials if trial.task.block == block] for block in _TITLES}
+    blocks: dict[str, list[Trial]] = {
+        block: [trial for trial in trials if trial.task.block == block] for block in TRIAL_TITLES
+    }
     found: dict[str, list[dict[str, Any]]] = {
         block: [t.result.model_dump(mode="json") for t in of_block] for block, of_block in blocks.items()
     }
-    folder.write_json("demo.json", found)
+    folder.write_json(DEMO, found)
     terminal.result(found)
-    for block, title in _TITLES.items():
+    for block, title in TRIAL_TITLES.items():
         if blocks[block]:
             rows = sorted({trial.result.test_rows for trial in blocks[block]})
             terminal.say(f"\n{title}; {' to '.join(map(str, rows))} test rows each")

@@ -37,6 +37,7 @@ For example:
 
 For example:
     embedgrad tune --model Qwen/Qwen2.5-0.5B-Instruct --prompt "Positive or negative?" --train reviews.jsonl
+    embedgrad tune --model Qwen/Qwen2.5-0.5B-Instruct --dataset medd --split paper
 """,
     "evaluate": """Score prompts (texts and files, side by side) on labeled rows.
 
@@ -49,6 +50,29 @@ For example:
 
 For example:
     embedgrad generate --model Qwen/Qwen2.5-0.5B-Instruct --prompt tuned.safetensors "It worked!"
+""",
+    "analyze": """Look into a run: how far its vectors moved, how sure its answers are, what each position does.
+
+For example:
+    embedgrad analyze runs/reviews --only anchoring,entropy
+    embedgrad analyze --diagnose --model pocket --prompt "Positive or negative?" --data reviews.jsonl
+""",
+    "report": """Write a run's report anew, or one page that compares several runs.
+
+For example:
+    embedgrad report runs/reviews runs/desk --output comparison.html
+    embedgrad report demo
+""",
+    "sweep": """Tune over a grid of learning rates and epochs, and draw how sensitive the gain is.
+
+For example:
+    embedgrad sweep --model pocket --prompt "Positive or negative?" --train reviews.jsonl --rates 0.1rms,0.5rms,1rms
+""",
+    "recipes": """List the recipes that ship, or set finished runs beside the paper's figures.
+
+For example:
+    embedgrad recipes
+    embedgrad recipes report runs/medd --output table2.md
 """,
     "inspect": """Show what a prompt file holds, after checking it. Needs no model.
 
