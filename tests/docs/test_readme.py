@@ -13,9 +13,18 @@ from documents import DOCUMENTS, ROOT, Block, blocks, name
 
 import embedgrad as eg
 
-VERBS = ("demo", "tune", "evaluate", "generate", "inspect")
+VERBS = ("demo", "tune", "evaluate", "generate", "analyze", "report", "sweep", "recipes", "inspect")
 NOT_OURS = {"--index-url", "--sentences"}  # flags of pip and of a benchmark
-REASONS = ("installs", "download", "needs ../shared", "GPU", "minutes")
+REASONS = (
+    "installs",
+    "download",
+    "needs ../shared",
+    "needs a finished run",
+    "yours",
+    "GPU",
+    "minutes",
+    "its output is long",
+)
 
 
 def _run(block: Block, folder: Path, before: str) -> subprocess.CompletedProcess[str]:

@@ -109,8 +109,8 @@ def test_a_folder(message, tmp_path):
 
 
 def test_other_kinds_of_files(message):
-    assert message("x", DataError, "train.parquet") == (
-        "train.parquet is of no known kind; expected .jsonl, .ndjson, .json, .csv or .tsv, "
+    assert message("x", DataError, "train.xlsx") == (
+        "train.xlsx is of no known kind; expected .jsonl, .ndjson, .json, .csv, .tsv or .parquet, "
         "or - for JSONL from standard input."
     )
     assert message('[{"input": "a"}]', DataError, "my train.json") == (

@@ -143,7 +143,7 @@ def test_encoder_only_model(capsys, models, here):
     assert left(here) == ["train.jsonl"]
 
 
-@pytest.mark.parametrize("full_at", [1, 3, 5, 8, 14, 15, 16, 17, 18])
+@pytest.mark.parametrize("full_at", [1, 3, 5, 8, 14, 15, 16, 17, 18, 19, 20])
 def test_full_disk(capsys, models, here, monkeypatch, full_at):
     """The disk fills at the n-th sync: before the first checkpoint nothing is left, after it the run resumes."""
     real, calls = os.fsync, 0
@@ -263,7 +263,7 @@ def test_a_changed_test_file_is_not_resumed(capsys, models, here):
     (here / "run" / "result.json").unlink()
     rows.write_jsonl(here / "test.jsonl", rows.sentiment(10, first=500))
     assert main(["tune", "--resume", "run", "--quiet"]) == 1
-    assert "belongs to other rows" in capsys.readouterr().err
+    assert "The test rows are not those that the run began with" in capsys.readouterr().err
 
 
 def test_predictions_are_not_lost_after_the_work(capsys, models, here):
@@ -292,14 +292,12 @@ def test_a_diverged_run_keeps_its_best_prompt(capsys, models, here, monkeypatch)
 
 
 def test_changed_rows_are_not_resumed(capsys, models, here):
-    from embedgrad.runs import CHECKPOINT
-
     arguments = ["tune", "--model", str(models / "tiny"), "--prompt", "Is it good?", "--min-steps", "4"]
     assert main([*arguments, "--epochs", "0.1", "--train", "train.jsonl", "--output", "run", "--quiet"]) == 0
     (here / "run" / "result.json").unlink()
     rows.write_jsonl(here / "train.jsonl", rows.sentiment(101))
     assert main(["tune", "--resume", "run", "--quiet"]) == 1
     assert capsys.readouterr().err == (
-        f"embedgrad: The checkpoint {Path('run') / CHECKPOINT} belongs to other rows, another model or other settings "
-        "than are here now. Restore them as they were, or start a new run.\n"
+        "embedgrad: The tuning rows are not those that the run began with (34 rows then, 34 now; run/split.json lists "
+        "them). Restore the rows, then continue with --resume, or start a new run.\n"
     )
