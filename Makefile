@@ -27,8 +27,8 @@ check: $(STAMP) ## format, lint, types, arrows
 	$(BIN)/mypy --strict --package tools.pocket
 	$(BIN)/lint-imports
 
-test: check ## check, then the tests, offline
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+test: check ## check, then the tests, offline, a file to a process
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 stress: $(STAMP) ## the long tests, offline
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m stress

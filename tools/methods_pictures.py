@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from embedgrad.durable import write_file
+from embedgrad.durable import make_folder, write_file
 from embedgrad.report import figures
 from embedgrad.report.found import Found, read_found, read_grid
 from embedgrad.runs import SWEEP
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("sweep", type=Path, nargs="?")
     parser.add_argument("--output", type=Path, default=DOCS)
     arguments = parser.parse_args()
+    make_folder(arguments.output)
     for name, svg in pictures(read_found(arguments.run), arguments.sweep):
         if svg is None:
             print(f"{name}: not in {arguments.run}")

@@ -33,11 +33,13 @@ def lay_out_rows(
     with_target: bool = True,
     answer_tokens: int = 0,
     overlong: Overlong = "error",
+    room_is_for: str = "answer",
 ) -> list[Layout | None]:
     """One layout per example, in order; None for a row that `overlong="skip"` leaves out.
 
-    `answer_tokens` more tokens must fit behind the row (for generation). `truncate-input` cuts the end of the
-    input. Raises OverlongRows naming the rows, and TemplateError for a row the template cannot take.
+    `answer_tokens` more tokens must fit behind the row (for generation), which the error calls `room_is_for`.
+    `truncate-input` cuts the end of the input. Raises OverlongRows naming the rows, and TemplateError for a row
+    the template cannot take.
     """
     placed = template_of(prompt)
     room = model.context_tokens - answer_tokens
@@ -55,7 +57,8 @@ def lay_out_rows(
         else:
             layouts.append(layout)
     if unfit:
-        raise _overlong(model, prompt, examples, unfit, answer_tokens)
+        behind = f" and {answer_tokens} tokens of {room_is_for}" if answer_tokens else ""
+        raise _overlong(model, prompt, examples, unfit, behind)
     return layouts
 
 
@@ -159,12 +162,11 @@ def _overlong(
     prompt: SoftPrompt,
     examples: Sequence[Example],
     lines: Sequence[int],
-    answer_tokens: int,
+    behind: str,
 ) -> OverlongRows:
     shown = ", ".join(str(line) for line in lines[:10]) + (", ..." if len(lines) > 10 else "")
-    answer = f" and {answer_tokens} tokens of answer" if answer_tokens else ""
     return OverlongRows(
         f"{len(lines)} of {len(examples)} rows do not fit the {model.context_tokens} tokens that "
-        f"{model.identity.name} takes, with the {len(prompt)} tokens of the prompt{answer}: lines {shown}. "
+        f"{model.identity.name} takes, with the {len(prompt)} tokens of the prompt{behind}: lines {shown}. "
         "Shorten them, or pass --overlong skip or --overlong truncate-input."
     )

@@ -1,6 +1,7 @@
 """The run folder: its file names, and how it is made, continued and thrown away.
 
 settings.toml         resolved; alone re-runs the run
+train.jsonl           the rows that came through stdin
 metrics.jsonl         a line per step and per validation
 checkpoint/           all that resumes
 prompt.safetensors    the best prompt by validation
@@ -11,6 +12,9 @@ report.html           the same for people
 calibration.json      what `--learning-rate auto` tried
 trajectory/           the prompt at every validation, for the analyses
 analysis/             what `embedgrad analyze` found, a file each
+
+sweep.json            in a sweep's folder: its grid
+demo.json             in a demo's folder, beside its run folders: its tables
 """
 
 from __future__ import annotations
@@ -27,10 +31,10 @@ from embedgrad.durable import PART, make_folder, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, OutputError
 
 SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
-ROWS = "train.jsonl"  # rows that came through stdin
+ROWS = "train.jsonl"
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
 SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
-DEMO = "demo.json"  # beside the run folders of a demo: its tables
+DEMO = "demo.json"
 ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")
 CHECKPOINT = Path("checkpoint") / "state.safetensors"
 

@@ -57,6 +57,13 @@ class Score(Shape):
     by_meaning: Proportion | None = None
     by_likelihood: Proportion | None = None
 
+    @property
+    def strictly(self) -> Proportion | None:
+        """`correct` of `total` with its interval; None without a metric."""
+        if self.correct is None or self.interval is None:
+            return None
+        return Proportion(correct=self.correct, total=self.total, interval=self.interval)
+
 
 class Comparison(Shape):
     """Second minus first, on the same rows: difference, its 95 % paired interval, p value (two-sided)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -9,7 +10,7 @@ from studied import EXAMPLES, LABELS, TEXT, moved
 
 import embedgrad as eg
 from embedgrad.analysis.blend import blend
-from embedgrad.errors import PromptError
+from embedgrad.errors import DataError, PromptError
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,49 @@ def test_free_text_has_no_accuracy(model, start):
     found = blend(model, start, moved(start), EXAMPLES[:6], eg.Task("text"), weights=(0.0, 1.0))
     assert {(point.accuracy, point.interval) for point in found.points} == {(None, None)}
     assert all(point.entropy_bits > 0 for point in found.points)
+
+
+def test_accuracy_by_likelihood(model, start):
+    tuned = moved(start, by=1.5)
+    found = blend(model, start, tuned, EXAMPLES, LABELS, weights=(0.0, 1.0), score_by="likelihood", max_new_tokens=6)
+    generated = blend(model, start, tuned, EXAMPLES, LABELS, weights=(0.0, 1.0), max_new_tokens=6)
+    for prompt, point, other in zip((start, tuned), found.points, generated.points, strict=True):
+        score = eg.evaluate(model, prompt, EXAMPLES, LABELS, score_by="likelihood", max_new_tokens=6).score
+        assert (point.accuracy, point.interval) == (score.accuracy, score.interval)
+        assert point.accuracy > other.accuracy == 0, "a tiny model writes no label"
+        assert (point.loss, point.entropy_bits) == (other.loss, other.entropy_bits)
+
+
+@pytest.fixture(scope="module")
+def narrow(tiny_folder):
+    """A model whose context has room for the examples and 20 tokens of answer, or for a long row and its target."""
+    from embedgrad.model.load import load_model
+
+    return replace(load_model(tiny_folder("qwen2"), "float32"), context_tokens=80)
+
+
+LONG = eg.Example("word " * 10, "positive", line=1)
+
+
+def test_loss_and_entropy_are_of_the_same_rows(narrow):
+    start, text = eg.start(narrow, TEXT), eg.Task("text")
+    tuned = moved(start)
+    assert eg.evaluate(narrow, start, [LONG, *EXAMPLES[:4]], text, max_new_tokens=20).score.total == 5
+    mixed = blend(narrow, start, tuned, [LONG, *EXAMPLES[:4]], text, max_new_tokens=20, overlong="skip")
+    assert mixed == blend(narrow, start, tuned, EXAMPLES[:4], text, max_new_tokens=20)
+    assert mixed.rows == 4
+
+
+@pytest.mark.parametrize("task", [eg.Task("text"), LABELS])
+def test_no_row_with_room_for_an_answer(narrow, task):
+    start = eg.start(narrow, TEXT)
+    by = "likelihood" if task is LABELS else "generation"
+    with pytest.raises(DataError) as error:
+        blend(narrow, start, start, [LONG], task, score_by=by, max_new_tokens=20, overlong="skip")
+    assert str(error.value) == (
+        "No row leaves room in the model's context for an answer of 20 tokens: there is nothing to measure the blend "
+        "on. Give shorter rows or a lower max_new_tokens."
+    )
 
 
 def test_names(model, start):

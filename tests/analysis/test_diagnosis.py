@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from studied import EXAMPLES, LABELS, TEXT
 
 import embedgrad as eg
-from embedgrad.analysis.diagnosis import diagnosis, majority, told_apart
+from embedgrad.analysis.diagnosis import _SENTENCES, LEAST_PAIRS, diagnosis, majority, told_apart
+from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.statistics import wilson
 
@@ -54,11 +57,33 @@ def test_signs_of_labels(model, prompt):
     assert found.rows == len(EXAMPLES)
 
 
-def test_one_target_leaves_nothing_to_tell_apart(model, prompt):
+CANNOT = (
+    "Whether this start is worth tuning cannot be judged: that takes at least 11 pairs of rows with different targets,"
+)
+
+
+@pytest.mark.parametrize("task", [LABELS, eg.Task("text")], ids=["labels", "text"])
+def test_without_pairs_there_is_no_verdict(model, prompt, task):
     same = [eg.Example(example.input, "positive") for example in EXAMPLES]
-    found = diagnosis(model, prompt, same, LABELS, max_new_tokens=2)
-    assert [sign.name for sign in found.signs] == ["right by meaning"]
-    assert found.signs[0].bound == 1.0
+    cases = {"1 row gives 0": EXAMPLES[:1], "24 rows give 0": same, "6 rows give 3": EXAMPLES[:6]}
+    for few, examples in cases.items():
+        with pytest.raises(DataError) as caught:
+            diagnosis(model, prompt, examples, task, max_new_tokens=2)
+        assert str(caught.value) == f"{CANNOT} and {few}. Give more rows, of more than one target."
+
+
+def test_the_least_pairs_tell_most_of_the_good_starts_from_chance():
+    above = [wilson(math.ceil(0.8 * pairs), pairs)[0] > 0.5 for pairs in range(1, 101)]
+    assert all(above[LEAST_PAIRS - 1 :])
+    assert not above[LEAST_PAIRS - 2]
+
+
+def test_the_sentence_says_on_how_many_rows_the_counts_were_measured(model, prompt):
+    few, many = (diagnosis(model, prompt, EXAMPLES * times, eg.Task("text")) for times in (1, 5))
+    last = " Those starts were measured on 100 rows, this one on 24: on fewer rows a sign is bad more easily."
+    assert few.sentence.endswith(last)
+    assert few.sentence.removesuffix(last) in _SENTENCES.values()
+    assert many.sentence in _SENTENCES.values()
 
 
 def test_free_text_is_told_apart_only(model, prompt):
@@ -69,9 +94,9 @@ def test_free_text_is_told_apart_only(model, prompt):
 def test_progress_ends_at_its_total(model, prompt):
     told: list[tuple[int, int]] = []
     diagnosis(
-        model, prompt, EXAMPLES[:6], LABELS, max_new_tokens=2, progress=lambda done, total: told.append((done, total))
+        model, prompt, EXAMPLES, LABELS, max_new_tokens=2, progress=lambda done, total: told.append((done, total))
     )
-    assert told[-1] == (13, 13)
+    assert told[-1] == (49, 49)
 
 
 def test_a_prompt_that_works_is_fit():

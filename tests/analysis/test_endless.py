@@ -72,6 +72,10 @@ def test_a_counter_hides_a_loop_from_the_tokens(text: str) -> None:
     assert not ends_in_a_loop(tokens(text))
 
 
+def test_a_number_longer_than_int_takes_is_read() -> None:
+    assert not ends_in_a_count("".join(f"Question {'1' * 5000}: What is the answer? " for _ in range(4)))
+
+
 def test_only_the_limit_makes_an_answer_endless() -> None:
     answer = Generation("ha " * 20, (7,) * 20, truncated=False, entropies_bits=(0.0,) * 21, loops=True)
     assert not is_endless(answer)

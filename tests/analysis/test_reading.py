@@ -87,6 +87,7 @@ def test_random_moves_equal_a_plain_forward_and_numpy(tiny_model, monkeypatch) -
     moved = [before.moved(before.embeddings + move) for move in noise]
     start, *ends = (np.mean([plain_row_states(model, p, row) for row in rows], axis=0) for p in (before, *moved))
     fitted = Random("contrast:7").sample(range(8), 8)[:4]
+    assert reading.moves == 5
     for number, layer in enumerate(reading.layers):
         vector = (texts[::2, number] - texts[1::2, number])[fitted].mean(axis=0)
         vector /= np.linalg.norm(vector)
@@ -217,6 +218,7 @@ def test_without_random_moves(planted) -> None:
     before = eg.start(model, "^ ^")
     after = before.moved(before.embeddings + 1)
     [reading] = read_concepts(model, before, after, ROWS, concepts=[SIGN], moves=0).concepts
+    assert reading.moves == 0
     assert {layer.random for layer in reading.layers} == {layer.is_beyond_random for layer in reading.layers} == {None}
 
 

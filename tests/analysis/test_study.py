@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from studied import EXAMPLES, LABELS, TEXT, moved
 
@@ -21,7 +23,7 @@ def study(tiny_model):
         text=start,
         start=start,
         tuned=moved(start),
-        rows=tuple(EXAMPLES[:10]),
+        rows=tuple(EXAMPLES),
         task=LABELS,
         max_new_tokens=4,
         concepts=(Concept("mood", pairs),),
@@ -39,6 +41,16 @@ def test_each_gives_its_record(study, name):
     assert type(found) is KINDS[name]
     assert KINDS[name].model_validate_json(found.model_dump_json()) == found
     assert all(0 < done <= total for done, total in told)
+
+
+def test_accuracies_are_scored_as_the_run_was(study):
+    by_likelihood = replace(study, score_by="likelihood")
+    rows = list(study.rows)
+    score = eg.evaluate(study.model, study.tuned, rows, LABELS, score_by="likelihood", max_new_tokens=4).score
+    found = by_likelihood.analyze("read_back")
+    assert found.after == score.model_copy(update={"prompt": "tuned"})
+    assert by_likelihood.analyze("blend").points[-1].accuracy == score.accuracy > 0
+    assert study.analyze("read_back").after.accuracy == study.analyze("blend").points[-1].accuracy == 0
 
 
 def test_no_such_analysis(study):

@@ -47,11 +47,11 @@ def test_a_sign_that_a_task_lacks_is_left_out(script: Any) -> None:
 def test_one_start(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     short = {"epochs": 0.01, "min_steps": 1, "batch_size": 4}
     monkeypatch.setattr(script, "settings_of", lambda task: short)
-    words = ["--tasks", "claims", "--most", "1", "--rows", "12", "--output", str(tmp_path / "out"), "--json"]
+    words = ["--tasks", "claims", "--most", "1", "--rows", "24", "--output", str(tmp_path / "out"), "--json"]
     assert script.main(words) == 0
     printed = json.loads(capsys.readouterr().out)
     (row,) = printed["rows"]
-    assert row["rows"] == 12
+    assert row["rows"] == 24
     assert 0 <= row["after"] <= 1
     assert row["verdict"] in ("fit", "doubtful", "poor")
     assert [json.loads(line) for line in (tmp_path / "out" / "starts.jsonl").read_text().splitlines()] == [row]

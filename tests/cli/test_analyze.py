@@ -9,11 +9,14 @@ import sys
 from html import unescape
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 import rows
 import tiny
 from embedgrad.analysis.records import KINDS
+from embedgrad.cli.diagnose import DiagnoseSettings
 from embedgrad.cli.main import main
 
 
@@ -57,7 +60,7 @@ def failure(capsys, *arguments: str, code: int) -> str:
 
 
 def test_everything_of_a_run(capsys, run, work):
-    found = analyzed(capsys, str(run), "--rows", "8", "--concepts", str(work / "mood.jsonl"))
+    found = analyzed(capsys, str(run), "--concepts", str(work / "mood.jsonl"))
     assert found["folder"] == str(run)
     assert found["left_out"] == {}
     assert list(found["analyses"]) == list(KINDS)
@@ -65,7 +68,7 @@ def test_everything_of_a_run(capsys, run, work):
         written = (run / "analysis" / f"{name}.json").read_text(encoding="utf-8")
         assert json.loads(written) == found["analyses"][name]
         kind.model_validate_json(written)
-    assert found["analyses"]["blend"]["rows"] == found["analyses"]["entropy"]["rows"] == 8
+    assert found["analyses"]["blend"]["rows"] == found["analyses"]["entropy"]["rows"] == 20
     steps = [at["step"] for at in found["analyses"]["anchoring"]["along"]]
     kept = sorted(int(path.stem.removeprefix("step-")) for path in (run / "trajectory").glob("*.safetensors"))
     assert steps == kept
@@ -93,8 +96,17 @@ def test_the_report_is_written_anew(run):
 
 
 def test_same_run_same_findings(capsys, run):
-    arguments = (str(run), "--only", "position_sensitivity,read_back,diagnosis", "--rows", "6")
+    arguments = (str(run), "--only", "position_sensitivity,read_back,diagnosis", "--rows", "20")
     assert analyzed(capsys, *arguments) == analyzed(capsys, *arguments)
+
+
+def test_scored_as_the_run_was(capsys, run):
+    settings = run / "settings.toml"
+    text = settings.read_text(encoding="utf-8")
+    assert 'score_by = "generation"' in text
+    settings.write_text(text.replace('score_by = "generation"', 'score_by = "both"'), encoding="utf-8")
+    found = analyzed(capsys, str(run), "--only", "read_back", "--rows", "6")["analyses"]["read_back"]
+    assert {found[side]["by_likelihood"]["total"] for side in ("before", "after", "read_back")} == {6}
 
 
 def test_a_random_start_has_no_anchors(capsys, work):
@@ -148,6 +160,13 @@ def test_usage(capsys, run, work, model):
             "--only",
             "entropie",
         ): f"There is no analysis 'entropie'; write some of {names}. Did you mean \"entropy\"?",
+        (str(run), "--only", ""): f"--only '' names no analysis; write some of {names}, or omit --only.",
+        (str(run), "--only", "anchoring", "--with", "p.safetensors"): (
+            "--with is for blend, which --only leaves out. Add blend to --only, or omit --with."
+        ),
+        (str(run), "--only", "anchoring", "--concepts", "mood.jsonl"): (
+            "--concepts is for reading, which --only leaves out. Add reading to --only, or omit --concepts."
+        ),
         (str(run), "--rows", "0"): "--rows 0: an analysis needs at least one row.",
         (str(run), "--diagnose"): (
             "--diagnose judges a prompt before tuning: it takes no run folder and none of its flags."
@@ -176,13 +195,52 @@ def test_an_unfinished_run(capsys, run):
     )
 
 
+def test_rows_that_are_no_longer_those_of_the_run(capsys, run, work, tmp_path):
+    moved = tmp_path / "test.jsonl"
+    rows.write_jsonl(moved, rows.sentiment(19, first=501))
+    settings = run / "settings.toml"
+    settings.write_text(settings.read_text().replace(str(work / "test.jsonl"), str(moved)))
+    message = failure(capsys, str(run), code=1)
+    assert message == (
+        f"The test rows are not those that the run began with (20 rows then, 19 now; {run / 'split.json'} lists them). "
+        "Restore the rows and try again, or start a new run."
+    )
+
+
+def test_without_the_record_of_the_split(capsys, run):
+    (run / "split.json").unlink()
+    assert main(["analyze", str(run), "--only", "anchoring"]) == 0
+    notes = capsys.readouterr().err
+    assert notes.count("split.json is missing: it cannot be checked that these are the run's rows\n") == 1
+
+
+def test_too_few_rows_for_a_diagnosis(capsys, run, work, model):
+    reason = (
+        "Whether this start is worth tuning cannot be judged: that takes at least 11 pairs of rows with different "
+        "targets, and 1 row gives 0. Give more rows, of more than one target."
+    )
+    prompt = ("--diagnose", "--model", model, "--prompt", "Is it good?", "--data", str(work / "train.jsonl"))
+    assert failure(capsys, *prompt, "--rows", "1", code=1) == reason
+    found = analyzed(capsys, str(run), "--only", "anchoring,diagnosis", "--rows", "1")
+    assert found["left_out"] == {"diagnosis": reason}
+
+
 def test_diagnosis_before_tuning(capsys, work, model):
     arguments = ("--diagnose", "--model", model, "--prompt", "Is it good?", "--data", str(work / "train.jsonl"))
-    found = analyzed(capsys, *arguments, "--rows", "20", "--max-new-tokens", "4")
+    found = analyzed(capsys, *arguments, "--rows", "24", "--max-new-tokens", "4")
     KINDS["diagnosis"].model_validate_json(json.dumps(found["analyses"]["diagnosis"]))
-    assert found["analyses"]["diagnosis"]["rows"] == 20
-    assert main(["analyze", *arguments, "--rows", "20"]) == 0
+    assert found["analyses"]["diagnosis"]["rows"] == 24
+    assert main(["analyze", *arguments, "--rows", "24"]) == 0
     assert capsys.readouterr().out.startswith("\ndiagnosis\n  ")
+
+
+def test_diagnosis_reads_parquet_as_it_says(capsys, work, model, tmp_path):
+    lines = (work / "train.jsonl").read_text().splitlines()
+    parquet.write_table(pyarrow.Table.from_pylist([json.loads(line) for line in lines]), tmp_path / "rows.parquet")
+    arguments = ("--diagnose", "--model", model, "--prompt", "Is it good?", "--data", str(tmp_path / "rows.parquet"))
+    found = analyzed(capsys, *arguments, "--rows", "60", "--max-new-tokens", "4")
+    assert found["analyses"]["diagnosis"]["rows"] == 60
+    assert "Parquet" in (DiagnoseSettings.model_fields["data"].description or "")
 
 
 def test_wrong_flags_do_not_load_torch(tmp_path):

@@ -74,7 +74,7 @@ def test_a_run_of_no_recipe_is_left_out_and_said(capsys, tmp_path: Path) -> None
     result = {
         "before": score, "after": score, "comparison": difference, "loss_comparison": difference,
         "prompt_file": "prompt.safetensors", "steps": 1, "seconds": 1, "peak_bytes": 1, "versions": {},
-        "rows": {"train": 8, "validation": 8, "test": 2, "removed_duplicates": 0}, "model": "tiny",
+        "rows": {"train": 8, "validation": 8, "test": 0, "removed_duplicates": 0}, "model": "tiny",
         "prompt_text": "p", "best_step": 1, "stopped": "all epochs done",
     }  # fmt: skip
     (run / "result.json").write_text(json.dumps(result))

@@ -43,7 +43,7 @@ def test_several_runs(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert found["report"] == str(page)
     assert [run["name"] for run in found["runs"]] == ["desk", "reviews"]
     assert found["runs"][0]["comparison"] == {"difference": 0.29194, "interval": [0.264, 0.32], "p_value": 1e-40}
-    assert found["runs"][0]["test_rows"] == 1240
+    assert found["runs"][0]["test_rows"] == 14
     assert page.read_text(encoding="utf-8").count("<details>") == 2
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 import rows
 from embedgrad.analysis.records import Grid
 from embedgrad.cli.main import main
+from embedgrad.cli.sweep_settings import SweepSettings
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,8 @@ def test_folder_and_grid(swept):
     assert (swept / "heat_map.svg").read_text().startswith("<svg")
     settings = tomllib.loads((swept / "settings.toml").read_text())
     assert (settings["rates"], settings["epochs_grid"], settings["min_steps"]) == ("0.02rms,0.5rms", "4,1,2.5", 0)
+    assert (settings["dtype"], settings["task"]) == ("float32", "label"), "defaults are resolved"
+    assert "learning_rate" not in settings
 
 
 def test_what_is_printed(capsys, swept):
@@ -118,6 +123,20 @@ def test_a_stopped_sweep_goes_on(capsys, job, swept, tmp_path, monkeypatch):
     assert (found.cells, found.chosen) == (whole.cells, whole.chosen)
 
 
+def test_a_failed_cell_has_no_figures():
+    from embedgrad.cli.grid import as_grid, failures, grid_table
+    from embedgrad.tuning.state import Validation
+    from embedgrad.tuning.trials import Cell, Trials
+
+    cells = (Cell(0.1, 2, 20, Validation(0.5, None)), Cell(0.4, 2, 3, None, "The loss became NaN."))
+    grid = as_grid(Trials(cells, chosen=0, validation_rows=10, table_rms=0.2, seconds=1.0))
+    failed = json.loads(grid.model_dump_json())["cells"][1]
+    assert (failed["loss"], failed["accuracy"], failed["interval"]) == (None, None, None)
+    assert Grid.model_validate_json(grid.model_dump_json()) == grid
+    assert grid_table(grid)[1:] == [["0.5rms", "loss 0.500 *"], ["2rms", "failed"]]
+    assert failures(grid) == ["2rms failed: The loss became NaN."]
+
+
 def test_a_sweep_that_fails_at_once_leaves_nothing(capsys, job, tmp_path):
     folder = tmp_path / "sweep"
     assert main(["sweep", *job, *GRID, "--device", "abacus", "--output", str(folder), "--quiet"]) == 2
@@ -133,6 +152,23 @@ def test_neither_sweep_nor_calibration_sees_the_test_rows(job, tmp_path, monkeyp
     assert main(["tune", *job, *auto, "--quiet"]) == 0
     assert len(seen) == 42
     assert seen.isdisjoint(row["text"] for row in rows.sentiment(20, first=500))
+
+
+def test_rates_that_say_the_same_are_tuned_once():
+    settings = SweepSettings(rates="0.5rms,0.50rms, 5e-1rms,0.5,0.01,1e-2,0.5rms")
+    assert settings.rate_texts == ["0.5rms", "0.5", "0.01"]
+
+
+def test_rows_from_stdin_stay_in_the_folder(job, tmp_path, monkeypatch):
+    data = Path(job[job.index("--train") + 1]).read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    piped = ["-" if argument.endswith("train.jsonl") else argument for argument in job]
+    one = ("--rates", "0.5rms,0.50rms", "--epochs-grid", "1", "--output", str(tmp_path / "sweep"))
+    assert main(["sweep", *piped, *one, "--quiet"]) == 0
+    assert (tmp_path / "sweep" / "train.jsonl").read_bytes() == data
+    settings = tomllib.loads((tmp_path / "sweep" / "settings.toml").read_text())
+    assert settings["train"] == str(tmp_path / "sweep" / "train.jsonl")
+    assert len(read_grid(tmp_path / "sweep" / "sweep.json").cells) == 1
 
 
 @pytest.mark.parametrize(

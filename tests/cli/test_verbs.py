@@ -270,6 +270,11 @@ def test_a_flag_with_a_wrong_value(capsys):
     )
 
 
+def test_evaluate_takes_a_seed_for_a_data_set_only(capsys):
+    assert main(["evaluate", "--model", "m", "--prompt", "p", "--data", "rows.jsonl", "--seed", "0"]) == 2
+    assert capsys.readouterr().err == "embedgrad: --seed belongs to --dataset, which is not given.\n"
+
+
 def test_settings_of_a_run_leave_nothing_to_defaults(work):
     settings = tomllib.loads((work / "run" / "settings.toml").read_text())
     assert settings["task"] == "label"

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from http.client import IncompleteRead
 from pathlib import Path
 
 import huggingface_hub
@@ -15,7 +16,7 @@ from pyarrow import parquet
 from embedgrad.data.hub import HubFile, WebFile, fetch, forget
 from embedgrad.data.parquet import read_parquet
 from embedgrad.data.sources import load_examples, load_records
-from embedgrad.errors import BadRows, DataError
+from embedgrad.errors import BadRows, DataError, OutputError
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 ROWS = b'{"input": "a", "output": "b"}\n'
@@ -87,6 +88,44 @@ def test_a_file_from_the_web_is_kept_and_forgotten(tmp_path, monkeypatch, messag
     assert "is another file than expected" in message(fetch, file)
     served.write_bytes(ROWS)
     assert fetch(file).read_bytes() == ROWS  # the wrong one was not kept
+
+
+def test_a_web_file_that_breaks_off(tmp_path, monkeypatch, message):
+    def breaks_off(*_, **__):
+        raise IncompleteRead(b"{")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("urllib.request.urlopen", breaks_off)
+    assert message(fetch, WebFile("https://example.org/task.json")) == (
+        "https://example.org/task.json could not be downloaded: IncompleteRead(1 bytes read). Get the file on a "
+        "machine that reaches it, and name it with --data."
+    )
+
+
+class Stalls(Exception):
+    """Neither OSError nor ValueError, as the transport errors of the Hub's HTTP client and Xet's are."""
+
+
+def test_a_hub_file_that_stalls(monkeypatch, message):
+    def stalls(*_, **__):
+        raise Stalls("The read operation timed out")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", stalls)
+    assert message(fetch, hub_file()) == (
+        f"{hub_file().url} could not be downloaded: The read operation timed out. Get the file on a machine that "
+        "reaches it, and name it with --data."
+    )
+
+
+def test_a_cache_that_cannot_be_written_is_told_as_such(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    served = tmp_path / "rows.jsonl"
+    served.write_bytes(ROWS)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(OutputError):
+        fetch(WebFile(served.as_uri()))
 
 
 def test_parquet_rows_are_those_of_jsonl(tmp_path):

@@ -39,6 +39,21 @@ def test_every_row_is_in_one_part_in_file_order(count, seed):
     assert parts == split(rows(count), seed=seed)
 
 
+@given(count=st.integers(60, 200), size=st.integers(1, 6), seed=st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_rows_kept_together_are_in_one_part(count, size, seed):
+    rows = [Example(f"row {n}", "x", {"by": str(n // size)}, line=n + 1) for n in range(count)]
+    parts = split(rows, seed=seed, together="by")
+    sides = [{row.columns["by"] for row in part} for part in (parts.train, parts.validation, parts.test)]
+    assert sum(map(len, sides)) == len(set.union(*sides))
+    assert sorted([*parts.train, *parts.validation, *parts.test], key=lambda row: row.line) == rows
+    alone = split(rows, seed=seed)
+    assert all(0 <= len(more) - len(part) < size for more, part in (
+        (parts.validation, alone.validation), (parts.test, alone.test)
+    ))  # fmt: skip
+    assert split(rows, seed=seed, together="no such column") == alone
+
+
 def test_the_seed_decides():
     assert split(rows(100), seed=1) != split(rows(100), seed=2)
 

@@ -24,6 +24,7 @@ REASONS = (
     "GPU",
     "minutes",
     "its output is long",
+    "one's own",
 )
 
 

@@ -299,5 +299,5 @@ def test_changed_rows_are_not_resumed(capsys, models, here):
     assert main(["tune", "--resume", "run", "--quiet"]) == 1
     assert capsys.readouterr().err == (
         "embedgrad: The tuning rows are not those that the run began with (34 rows then, 34 now; run/split.json lists "
-        "them). Restore the rows, then continue with --resume, or start a new run.\n"
+        "them). Restore the rows and try again, or start a new run.\n"
     )

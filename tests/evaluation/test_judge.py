@@ -9,6 +9,7 @@ import embedgrad as eg
 import rows
 from embedgrad.errors import DataError, NonFiniteLoss, OverlongRows, UsageError
 from embedgrad.evaluation.judge import Judge
+from embedgrad.layouts import lay_out_rows
 
 LABELS = eg.Task("label", labels=("negative", "positive"))
 EXAMPLES = [
@@ -68,6 +69,51 @@ def test_a_model_that_answers_right_is_scored_right(model, prompt, monkeypatch):
     assert [p.meant_correct for p in found.predictions] == [True, True, True, True, False, False]
     assert found.score.truncated == 1
     assert (found.score.accuracy, found.score.by_meaning.correct) == (2 / 6, 4)
+
+
+@pytest.fixture
+def slow(model, monkeypatch):
+    """A model that answers 1+x, 2+x and 3; pairs with 1+x are not compared in time."""
+    from embedgrad.engine.generate import GeneratedIds
+    from embedgrad.evaluation import judge
+    from embedgrad.tasks import math_answer
+
+    class Slow:
+        def are_equal(self, answer, target):
+            return None if answer == "1+x" else False
+
+    def answers(model, requests, *_, **__):
+        for number, text in enumerate(["1+x", "2+x", "3"]):
+            ids = model.tokenizer(f"\\boxed{{{text}}}", add_special_tokens=False)["input_ids"]
+            yield number, GeneratedIds(tuple(ids), False)
+
+    monkeypatch.setattr(judge, "generate_ids", answers)
+    monkeypatch.setattr(math_answer, "MATH", Slow())
+    math_answer._verified.cache_clear()
+    yield [eg.Example(f"question {number}", "y^2", line=number) for number in range(1, 4)]
+    math_answer._verified.cache_clear()
+
+
+def test_answers_that_could_not_be_compared_are_told(model, prompt, slow):
+    told: list[str] = []
+    for _ in range(2):  # the second time what is kept of the first says so too
+        found = eg.evaluate(model, prompt, slow, eg.Task("math"), say=told.append)
+        assert [p.undecided for p in found.predictions] == [True, False, False]
+        assert found.score.correct == 0
+    sentences = [sentence for sentence in told if "compared" in sentence]
+    assert sentences == ["1 answer could not be compared with its target within 2 s and counts as wrong."] * 2
+
+
+def test_of_prompts_side_by_side_all_such_answers_are_told_once(capsys, model, prompt, slow):
+    from embedgrad.cli.console import Terminal
+    from embedgrad.cli.evaluate import judged_side_by_side
+    from embedgrad.evaluation.settings import EvaluationSettings
+
+    settings = EvaluationSettings()
+    judged_side_by_side(model, [prompt, prompt], slow, eg.Task("math"), settings, Terminal(False, False), ["a", "b"])
+    said = capsys.readouterr().err
+    assert said.count("compared") == 1
+    assert said.endswith("2 answers could not be compared with their targets within 2 s and count as wrong.\n")
 
 
 def test_batching_does_not_matter(model, prompt):
@@ -149,6 +195,22 @@ def test_room_is_kept_for_the_longest_label_not_only_for_the_targets(tiny_model)
         eg.evaluate(gpt2, "Good?", [row], labels, score_by="likelihood")
     short = eg.Task("label", labels=labels.labels[:2])
     assert eg.evaluate(gpt2, "Good?", [row], short, score_by="likelihood").score.total == 1
+
+
+@pytest.mark.parametrize(
+    ("target_words", "room"), [(600, "{longest} tokens of the longest target"), (1, "500 tokens of answer")]
+)
+def test_the_error_says_whose_room_the_rows_lack(model, prompt, target_words, room):
+    examples = [eg.Example("word " * 20, "good " * target_words, line=7)]
+    longest = len(lay_out_rows(model, prompt, examples, overlong="skip", answer_tokens=-10_000)[0].target)
+    limit = 4 if target_words > 1 else 500
+    with pytest.raises(OverlongRows) as error:
+        eg.evaluate(model, prompt, examples, eg.Task("exact"), max_new_tokens=limit)
+    assert str(error.value) == (
+        f"1 of 1 rows do not fit the 512 tokens that {model.identity.name} takes, with the {len(prompt)} tokens of the "
+        f"prompt and {room.format(longest=longest)}: lines 7. Shorten them, or pass --overlong skip or --overlong "
+        "truncate-input."
+    )
 
 
 def test_shortened_inputs_are_counted(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import struct
 from pathlib import Path
@@ -57,6 +58,24 @@ def test_embed_is_what_inputs_embeds_expects(family: str, tiny_model) -> None:
     assert not model.embed(ids).requires_grad
 
 
+def test_transformers_does_not_warn_of_a_long_text(folder: Path) -> None:
+    tokenizer = eg.load_model(folder).tokenizer
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger("transformers")
+    log.addHandler(handler)
+    try:
+        tokenizer.model_max_length = 8
+        tokenizer("the dog " * 20)
+        assert said == []
+        tokenizer.deprecation_warnings = {}  # as transformers leaves it
+        tokenizer("the dog " * 20)
+        assert "Token indices sequence length is longer" in said[0]
+    finally:
+        log.removeHandler(handler)
+
+
 def test_a_folder_that_is_not_there(folder: Path) -> None:
     wrong = folder.with_name("smal-llama")
     assert told(errors.ModelNotFound, wrong) == f'There is no model folder {wrong}. Did you mean "{folder}"?'
@@ -72,6 +91,21 @@ def test_a_name_offline() -> None:
         "downloaded model can be given by its folder."
     )
     assert "(HFValidationError)" in told(errors.ModelNotFound, "no such model!")
+
+
+def test_a_download_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ReadTimeout(Exception):
+        """As that of the Hub's HTTP client: neither OSError nor ValueError."""
+
+    def stalls(*_: object, **__: object) -> str:
+        raise ReadTimeout("The read operation timed out")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", stalls)
+    assert told(errors.ModelNotFound, "somebody/some-model") == (
+        "There is no folder 'somebody/some-model' here, and the Hub did not give a model of that name (ReadTimeout). "
+        "Check the spelling (organisation/name), the network, and HF_HUB_OFFLINE; a downloaded model can be given by "
+        "its folder."
+    )
 
 
 def test_no_config(folder: Path) -> None:

@@ -139,3 +139,22 @@ def test_a_demo_that_is_stopped_keeps_the_tasks_that_are_done(monkeypatch, tmp_p
     assert [path.name for path in folder.iterdir()] == ["sentiment"]
     assert (folder / "sentiment" / "result.json").is_file()
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_full_demo_puts_everything_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from embedgrad.analysis.records import KINDS
+    from embedgrad.cli import demo_study
+
+    monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+    monkeypatch.setattr(demo_study, "ROWS_LOOKED_AT", 24)
+    monkeypatch.setattr(demo_study, "RATES", "0.5rms")
+    monkeypatch.setattr(demo_study, "EPOCHS", "0.1")
+    folder = tmp_path / "out"
+    assert main(["demo", "--tasks", "sentiment", "--full", "--output", str(folder), "--quiet"]) == 0
+    assert {path.stem for path in (folder / "sentiment" / "analysis").iterdir()} == {*KINDS}
+    cells = json.loads((folder / "sentiment-sweep" / "sweep.json").read_text())["cells"]
+    assert [(cell["relative_rate"], cell["epochs"]) for cell in cells] == [(pytest.approx(0.5), 0.1)]
+    page = (folder / "report.html").read_text()
+    for heading in ("Sweep: sentiment-sweep", "Anchoring", "Trajectory entropy", "Reading by LAT", "Blend"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "The paper&#39;s four prompts" in page, "the demo's own table"

@@ -85,6 +85,7 @@ def reading() -> dict[str, Any]:
                 "concept": concept,
                 "pairs": 48,
                 "rows": 40,
+                "moves": 10,
                 "layers": [
                     {
                         "layer": layer,
@@ -177,7 +178,7 @@ def grid() -> dict[str, Any]:
         for rate in (0.1, 0.5, 1.0)
         for epochs in (1.0, 2.0, 5.0)
     ]
-    cells[-1] |= {"accuracy": None, "interval": None, "loss": 0.0, "failed": "the loss became NaN"}
+    cells[-1] |= {"accuracy": None, "interval": None, "loss": None, "failed": "the loss became NaN"}
     return {"validation_rows": 200, "cells": cells, "chosen": 5, "seconds": 61.5}
 
 

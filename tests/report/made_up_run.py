@@ -22,7 +22,8 @@ def score(prompt: str, correct: int, total: int, loss: float) -> dict[str, Any]:
     }
 
 
-def result() -> dict[str, Any]:
+def result(rows: int = 14) -> dict[str, Any]:
+    """`result.json` beside so many predictions."""
     return {
         "before": score("Name the emotion.", 522, 1240, 1.7914),
         "after": score("prompt.safetensors", 884, 1240, 0.512),
@@ -33,7 +34,7 @@ def result() -> dict[str, Any]:
         "seconds": 754.2,
         "peak_bytes": 3_123_456_789,
         "versions": {"torch": "2.13.0", "embedgrad": "0.1.0"},
-        "rows": {"train": 800, "validation": 200, "test": 1240, "removed_duplicates": 3},
+        "rows": {"train": 800, "validation": 200, "test": rows, "removed_duplicates": 3},
         "model": "Qwen/Qwen2.5-0.5B-Instruct",
         "prompt_text": "Name the emotion.",
         "best_step": 20,
@@ -51,6 +52,12 @@ def row(line: int, before: dict[str, Any], after: dict[str, Any]) -> dict[str, A
 
 def write_lines(path: Path, objects: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(entry) + "\n" for entry in objects), encoding="utf-8")
+
+
+def write_predictions(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """The rows, and their number in `result.json`."""
+    write_lines(folder / "predictions.jsonl", rows)
+    (folder / "result.json").write_text(json.dumps(result(len(rows))), encoding="utf-8")
 
 
 def write_run(folder: Path) -> None:
@@ -78,6 +85,5 @@ def write_run(folder: Path) -> None:
         row(13, answer("joy", True), answer("fear", False)),
         row(14, answer("joy", True), answer("joy", True)),
     ]
-    write_lines(folder / "predictions.jsonl", rows)
-    (folder / "result.json").write_text(json.dumps(result()), encoding="utf-8")
+    write_predictions(folder, rows)
     (folder / "settings.toml").write_text(SETTINGS, encoding="utf-8")

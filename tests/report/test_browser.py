@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from browser import Browser, find_browser
 from made_up_analyses import analyses, anchoring, position_sensitivity, share, write_analyses
-from made_up_run import answer, result, row, write_lines, write_run
+from made_up_run import answer, result, row, write_predictions, write_run
 
 from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison, write_page, write_report
@@ -55,8 +55,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (folder / "full" / "result.json").write_text(json.dumps(full), encoding="utf-8")
     _make_extreme(folder / "extreme")
     plain = {"prediction": None, "correct": None}
-    write_lines(folder / "bare" / "predictions.jsonl", [row(1, answer("a", False) | plain, answer("b", False) | plain)])
-    (folder / "bare" / "result.json").write_text(json.dumps(result() | {"comparison": None}), encoding="utf-8")
+    write_predictions(folder / "bare", [row(1, answer("a", False) | plain, answer("b", False) | plain)])
+    (folder / "bare" / "result.json").write_text(json.dumps(result(1) | {"comparison": None}), encoding="utf-8")
     found = {name: write_report(folder / name) for name in ("full", "extreme", "bare")}
     write_page(folder / "several.html", render_comparison(gather([folder / "full", folder / "bare"])))
     return found | {"several": folder / "several.html"}
@@ -73,10 +73,10 @@ def _make_extreme(folder: Path) -> None:
     rows[1] |= {"input": "ما هذا؟ " * 300}
     rows[2] |= {"input": "没有空格的长句子" * 200}
     rows[3] |= {"input": "W" * 3000}
-    write_lines(folder / "predictions.jsonl", rows)
+    write_predictions(folder, rows)
     (folder / "settings.toml").write_text('task = "label"\nmodel = "' + "m" * 300 + '"\n', encoding="utf-8")
     (folder / "result.json").write_text(
-        json.dumps(result() | {"model": "m" * 300, "prompt_text": "p" * 3000}), encoding="utf-8"
+        json.dumps(result(len(rows)) | {"model": "m" * 300, "prompt_text": "p" * 3000}), encoding="utf-8"
     )
     extreme = {"anchoring": anchoring(tokens), "position_sensitivity": position_sensitivity(tokens)}
     write_analyses(folder, analyses() | extreme)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from made_up_analyses import anchoring
-from made_up_run import SETTINGS, answer, row, write_lines, write_run
+from made_up_run import SETTINGS, answer, row, write_predictions, write_run
 
 from embedgrad.analysis.records import Anchoring
 from embedgrad.report.groups import groups, groups_finding, largest
@@ -26,7 +26,7 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 def record_of(folder: Path, rows: list[dict[str, Any]], settings: str = SETTINGS) -> RunRecord:
-    write_lines(folder / "predictions.jsonl", rows)
+    write_predictions(folder, rows)
     (folder / "settings.toml").write_text(settings, encoding="utf-8")
     return read_run(folder)
 

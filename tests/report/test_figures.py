@@ -162,6 +162,20 @@ def test_without_a_metric_losses_are_drawn() -> None:
     drawn = texts(figures.heat_map(of(Grid, grid)))
     assert "validation loss (nats per target token); framed: chosen" in drawn
     assert "0.980" in drawn
+    assert "failed" in drawn
+
+
+def test_a_failed_cell_is_no_loss() -> None:
+    """The others' losses alone make the scale: the lowest of them is the strongest."""
+    grid = made_up.grid()
+    for cell in grid["cells"]:
+        cell |= {"accuracy": None, "interval": None}
+    losses = [cell["loss"] for cell in grid["cells"]]
+    assert losses.pop() is None
+    svg = figures.heat_map(of(Grid, grid))
+    opacities = [float(found) for found in re.findall(r"fill: #2f7fd6; opacity: ([0-9.]+)", svg)]
+    least, most = min(losses), max(losses)
+    assert opacities == pytest.approx([0.08 + 0.62 * (most - loss) / (most - least) for loss in losses], abs=1e-3)
 
 
 def test_the_best_cell_is_the_strongest() -> None:

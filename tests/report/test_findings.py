@@ -81,7 +81,7 @@ def test_entropy() -> None:
     assert told(Entropy, found) == [mean, loops]
 
 
-def reading(*random: Interval | None, shuffled: Interval | None = None) -> Reading:
+def reading(*random: Interval | None, shuffled: Interval | None = None, moves: int = 0) -> Reading:
     layers = (
         LayerReading(
             layer=number,
@@ -95,23 +95,29 @@ def reading(*random: Interval | None, shuffled: Interval | None = None) -> Readi
         )
         for number, bounds in enumerate(random, start=1)
     )
-    return Reading(concept="emotion", pairs=48, rows=100, layers=tuple(layers))
+    return Reading(concept="emotion", pairs=48, rows=100, moves=moves, layers=tuple(layers))
 
 
 def test_reading() -> None:
     apart = (
         "emotion: the direction tells held-out pairs apart best at layer 1 (20 of 24: 83.3 %, 95 % interval 64.0 to "
-        "93.0)"
+        "93.0{})"
     )
+    picked = apart.format("; picked on these pairs, so rather too high")
     moved = "There the tuned prompt moves the activation by +0.40 standard deviations (0.35 to 0.45"
     alone = "; 95 % intervals over 100 rows alone."
-    assert reading_finding(reading(None, None)) == [f"{apart}.", f"{moved}){alone}"]
-    assert reading_finding(reading((-0.5, 0.41), (-0.5, 0.39), (0.42, 0.9), (0.4, 0.4))) == [
-        f"{apart}.",
+    assert reading_finding(reading(None, None)) == [f"{picked}.", f"{moved}){alone}"]
+    assert reading_finding(reading(None))[0] == f"{apart.format('')}.", "nothing to pick from"
+    four = (-0.5, 0.41), (-0.5, 0.39), (0.42, 0.9), (0.4, 0.4)
+    assert reading_finding(reading(*four, moves=19)) == [
+        f"{picked}.",
         f"{moved}; random moves: -0.50 to 0.41){alone}",
-        "At 2 of 4 layers the change goes beyond that of random moves of the same length.",
+        "At 2 of 4 layers the change goes beyond that of 19 random moves of the same length; one more random move "
+        "would in 2 of 20 cases per layer.",
     ]
-    shuffled = f"{apart}, and above the 95 % range of shuffled pairs at {{}} of 2 layers."
+    unknown = "At 2 of 4 layers the change goes beyond that of random moves of the same length."
+    assert reading_finding(reading(*four))[2] == unknown
+    shuffled = f"{picked}, and above the 95 % range of shuffled pairs at {{}} of 2 layers."
     assert reading_finding(reading(None, None, shuffled=(0.2, 0.8)))[0] == shuffled.format(2)
     assert reading_finding(reading(None, None, shuffled=(0.2, 0.9)))[0] == shuffled.format(0)
     assert reading_finding(reading()) == ["emotion: no layers were read."]
@@ -122,10 +128,11 @@ def test_the_layer_that_moved_most_is_named_where_it_is_another() -> None:
     assert [sentence.partition(":")[0] for sentence in words] == ["emotion", "sentiment"]
     assert words[0] == (
         "emotion: the direction tells held-out pairs apart best at layer 5 (15 of 16: 93.8 %, 95 % interval 88.8 to "
-        "93.8), and above the 95 % range of shuffled pairs at 4 of 6 layers. There the tuned prompt moves the "
-        "activation by +0.05 standard deviations (-0.05 to 0.17; random moves: -0.12 to 0.09), most at layer 0, by "
-        "+0.30 (0.20 to 0.42; random moves: -0.12 to 0.09); 95 % intervals over 40 rows alone. At 3 of 6 layers the "
-        "change goes beyond that of random moves of the same length."
+        "93.8; picked on these pairs, so rather too high), and above the 95 % range of shuffled pairs at 4 of 6 "
+        "layers. There the tuned prompt moves the activation by +0.05 standard deviations (-0.05 to 0.17; random "
+        "moves: -0.12 to 0.09), most at layer 0, by +0.30 (0.20 to 0.42; random moves: -0.12 to 0.09); 95 % intervals "
+        "over 40 rows alone. At 3 of 6 layers the change goes beyond that of 10 random moves of the same length; one "
+        "more random move would in 2 of 11 cases per layer."
     )
 
 
@@ -155,7 +162,7 @@ def test_blend() -> None:
     assert told(Blend, found) == [
         "From prompt text to tuned on 40 rows, the loss is lowest at weight 1 (0.500 nats per target token), strict "
         "accuracy highest at 1: 70.0 % (95 % interval 60.0 to 85.0).",
-        "No ridge lies between: the loss is nowhere above the higher end.",
+        "The loss is at none of these points above the higher end: no sign of a ridge.",
         "By weight: 0: 40.0 %, loss 1.800, 0.237 bits; 0.25: 47.5 %, loss 1.475, 0.212 bits; 0.5: 55.0 %, loss 1.150, "
         "0.187 bits; 0.75: 62.5 %, loss 0.825, 0.162 bits; 1: 70.0 %, loss 0.500, 0.137 bits.",
     ]
@@ -163,7 +170,8 @@ def test_blend() -> None:
     found["points"][1]["loss"] = 1.9
     assert told(Blend, found) == [
         "From prompt text to tuned on 40 rows, the loss is lowest at weight 1 (0.500 nats per target token).",
-        "A ridge lies between: the loss is highest at weight 0.5.",
+        "The loss is highest at weight 0.5, 0.100 above the higher end: a point figure without an interval, so it may "
+        "be chance and no ridge.",
         "By weight: 0: loss 1.800, 0.237 bits; 0.5: loss 1.900, 0.187 bits; 1: loss 0.500, 0.137 bits.",
     ]
 

@@ -155,6 +155,19 @@ def test_a_folder_of_unfinished_runs(tmp_path: Path) -> None:
     )
 
 
+def test_all_folders_of_unfinished_runs_are_named(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        (folder / "claims").mkdir(parents=True)
+        (folder / "claims" / "settings.toml").write_text("", encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        gather(folders)
+    assert str(caught.value) == (
+        f"No run in {folders[0]} or {folders[1]} has finished. Continue them with `embedgrad tune --resume FOLDER`, "
+        "or repeat them."
+    )
+
+
 def test_runs_on_other_rows_are_not_ranked(demo: Path) -> None:
     rows = demo / "reviews" / "predictions.jsonl"
     assert same_test_rows(gather([demo]).runs)

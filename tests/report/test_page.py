@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from made_up_analyses import analyses, anchoring, entropy, reading, write_analyses
-from made_up_run import SETTINGS, answer, result, row, write_lines, write_run
+from made_up_run import SETTINGS, answer, result, row, write_lines, write_predictions, write_run
 from payloads import PAYLOADS
 
 from embedgrad.analysis.records import KINDS
@@ -87,7 +87,7 @@ def test_the_page_tells_the_run(run_folder: Path) -> None:
         "40, best at 20",
         "all epochs done",
         "3.1 GB",
-        "800 training, 200 validation, 1,240 test, 3 removed as duplicates",
+        "800 training, 200 validation, 14 test, 3 removed as duplicates",
         "embedgrad 0.1.0, torch 2.13.0",
         "4,000 target tokens over all steps",
         SETTINGS,
@@ -151,15 +151,16 @@ def test_all_sections_in_their_order(run_folder: Path) -> None:
         "(means over the positions that may move).",
         "The mean entropy of an answer's steps is 0.237 bits before and 0.120 after",
         "Answers that end in a loop: 9 of 40 before, 0 after.",
-        "emotion: the direction tells held-out pairs apart best at layer 5 (15 of 16: 93.8 %, 95 % interval 88.8 to "
-        "93.8), and above the 95 % range of shuffled pairs at 4 of 6 layers.",
+        "emotion: the direction tells held-out pairs apart best at layer 5 (15 of 16: 93.8 %, 95 % interval "
+        "88.8 to 93.8; picked on these pairs, so rather too high), and above the 95 % range of shuffled pairs at 4 "
+        "of 6 layers.",
         "sentiment: the direction tells",
         "9 of 20 (40.0 to 45.0 %)",
         "Most depends on position 2, 'emotion': as it was at the start, the loss changes by +0.091 nats per target "
         "token (95 % interval 0.071 to 0.121).",
         "on 40 rows, the loss is lowest at weight 1 (0.500 nats per target token), strict accuracy highest at 1: 70.0 "
         "% (95 % interval 60.0 to 85.0).",
-        "No ridge lies between",
+        ": no sign of a ridge.",
         "its nearest tokens as a text 50.0 %",
         "Name the mood .",
         "Few answers are in the form that the task asks for.",
@@ -211,8 +212,8 @@ def test_texts_from_outside_stay_text(run_folder: Path, payload: str, monkeypatc
     for name in figures.__all__:  # they take time; test_figures.py gives them the same texts
         monkeypatch.setattr(figures, name, lambda *_: "")
     one = row(1, answer(payload, False), answer(payload, True)) | {"input": payload, "target": payload}
-    write_lines(run_folder / "predictions.jsonl", [one | {"group": payload}])
-    changed = result() | dict.fromkeys(("model", "prompt_text", "prompt_file", "stopped"), payload)
+    write_predictions(run_folder, [one | {"group": payload}])
+    changed = result(1) | dict.fromkeys(("model", "prompt_text", "prompt_file", "stopped"), payload)
     changed["versions"] = {payload: payload}
     for side in ("before", "after"):
         changed[side] = changed[side] | {"prompt": payload}
@@ -265,7 +266,7 @@ def test_long_and_foreign_texts(run_folder: Path) -> None:
         | {"target": labels[line % 77], "input": "ما هذا؟ " * 500}
         for line in range(1, 400)
     ]
-    write_lines(run_folder / "predictions.jsonl", rows)
+    write_predictions(run_folder, rows)
     (run_folder / "settings.toml").write_text('task = "label"\n', encoding="utf-8")
     write_analyses(run_folder, {"anchoring": anchoring(tokens), "entropy": entropy()})
     page = Page(written(run_folder))
@@ -277,9 +278,7 @@ def test_long_and_foreign_texts(run_folder: Path) -> None:
 
 
 def test_one_test_row(run_folder: Path) -> None:
-    write_lines(
-        run_folder / "predictions.jsonl", [row(1, answer("anger", False), answer("joy", True)) | {"group": "1"}]
-    )
+    write_predictions(run_folder, [row(1, answer("anger", False), answer("joy", True)) | {"group": "1"}])
     assert "Fixed: 1 row" in headings(written(run_folder))
 
 
@@ -328,8 +327,8 @@ def test_without_a_metric_rows_are_told_by_their_loss(run_folder: Path) -> None:
         row(line, answer("a", False, before) | plain, answer("b", False, after) | plain)
         for line, (before, after) in enumerate([(1.0, 0.9), (1.0, 0.2), (1.0, 1.5), (1.0, 1.0)], start=1)
     ]
-    write_lines(run_folder / "predictions.jsonl", rows)
-    (run_folder / "result.json").write_text(json.dumps(result() | {"comparison": None}), encoding="utf-8")
+    write_predictions(run_folder, rows)
+    (run_folder / "result.json").write_text(json.dumps(result(len(rows)) | {"comparison": None}), encoding="utf-8")
     words = Page(written(run_folder)).words
     assert "Loss fell: 2 rows" in words
     assert "Loss rose: 1 row" in words
@@ -338,14 +337,14 @@ def test_without_a_metric_rows_are_told_by_their_loss(run_folder: Path) -> None:
 
 
 def test_long_outputs_are_cut_with_a_mark(run_folder: Path) -> None:
-    write_lines(run_folder / "predictions.jsonl", [row(1, answer("x" * 1000, False), answer("joy", True))])
+    write_predictions(run_folder, [row(1, answer("x" * 1000, False), answer("joy", True))])
     assert "x" * 600 + " … [400 more characters]" in Page(written(run_folder)).words
 
 
 def test_no_steps_no_prompt_text_and_no_rows(run_folder: Path) -> None:
     (run_folder / "metrics.jsonl").write_text("")
     (run_folder / "predictions.jsonl").write_text("")
-    (run_folder / "result.json").write_text(json.dumps(result() | {"prompt_text": None}), encoding="utf-8")
+    (run_folder / "result.json").write_text(json.dumps(result(0) | {"prompt_text": None}), encoding="utf-8")
     words = Page(written(run_folder)).words
     assert "The tuned prompt did not start from a text." in words
     assert "Fixed: 0 rows" in words
@@ -419,7 +418,29 @@ def _broken_settings(folder: Path) -> str:
     return f"{folder}/settings.toml is not what embedgrad writes: Invalid value (at end of document)."
 
 
-@pytest.mark.parametrize("damage", [_wrong_type, _unknown_key, _broken_metric, _broken_row, _broken_settings])
+def _no_settings(folder: Path) -> str:
+    (folder / "settings.toml").write_text("")
+    return f"{folder}/settings.toml is not what embedgrad writes: it has no settings."
+
+
+def _no_rows(folder: Path) -> str:
+    (folder / "predictions.jsonl").write_text("")
+    return f"{folder}/predictions.jsonl is not what embedgrad writes: rows: 0, where result.json counts 14 test rows."
+
+
+def _a_row_less(folder: Path) -> str:
+    path = folder / "predictions.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    return f"{path} is not what embedgrad writes: rows: 13, where result.json counts 14 test rows."
+
+
+DAMAGES = (
+    *(_wrong_type, _unknown_key, _broken_metric, _broken_row, _broken_settings),
+    *(_no_settings, _no_rows, _a_row_less),
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_broken_files(run_folder: Path, damage: Callable[[Path], str]) -> None:
     expected = damage(run_folder)
     with pytest.raises(EmbedgradError) as caught:

@@ -244,9 +244,13 @@ def test_other_problems_of_math_leave_all_500_for_the_test(tmp_path):
 
 def test_stories_of_one_source_stay_together(folder):
     parts = data_set("causal_judgement").parts(folder, split_name="large", seed=0)
-    tuning = {row.columns["comment"] for row in (*parts.train, *parts.validation)}
-    assert tuning.isdisjoint(row.columns["comment"] for row in parts.test)
+    train, validation, test = (
+        {row.columns["comment"] for row in part} for part in (parts.train, parts.validation, parts.test)
+    )
+    assert test.isdisjoint(train | validation)
+    assert validation.isdisjoint(train), "near-copies of a tuned story would choose the prompt"
     assert len(parts.test) == ROWS // 2
+    assert (len(parts.train), len(parts.validation)) == (ROWS // 4, ROWS // 4)
 
 
 def test_halves_and_whole_groups():
@@ -297,6 +301,19 @@ def test_whole_messages(folder, tmp_path, message, monkeypatch):
         "GSM8K: train.jsonl has only rows to tune on, none for the test. Expected train: train* or main/train*; "
         "test: test* or main/test*."
     )
+
+
+def test_a_part_that_was_never_published(folder, monkeypatch, message):
+    gsm8k = data_set("gsm8k")
+    monkeypatch.setattr(hub.HubFile, "download", lambda self: folder / "gsm8k" / self.path)
+    for part, other, purposes in (("test", "train", ("for the test", "to tune on")),
+                                  ("train", "test", ("to tune on", "for the test"))):  # fmt: skip
+        file = replace(gsm8k.files[part], rows_sha256=None)
+        published = replace(file, origin=replace(file.origin, path=f"main/{part}-00000-of-00001.parquet", sha256=None))
+        one = replace(gsm8k, files={part: published, other: replace(gsm8k.files[other], origin=None)})
+        assert message(DataError, one.parts, None, split_name="large", seed=0).startswith(
+            f"GSM8K: its origin has only rows {purposes[0]}, none {purposes[1]}. Expected "
+        )
 
 
 def test_downloaded_rows_must_be_the_expected_ones(folder, monkeypatch, message):
@@ -388,7 +405,7 @@ def test_split_json_is_kept_and_checked(folder, tmp_path, message):
     other = split_record(found.parts(folder, split_name="large", seed=1), 0, "medd", "large")
     assert message(CannotResume, keep_split, path, other) == (
         f"The tuning rows are not those that the run began with ({record.train.rows} rows then, {other.train.rows} "
-        f"now; {path} lists them). Restore the rows, then continue with --resume, or start a new run."
+        f"now; {path} lists them). Restore the rows and try again, or start a new run."
     )
     path.write_text("{}")
     assert message(CannotResume, keep_split, path, record) == (
@@ -486,6 +503,9 @@ def test_the_papers_sizes():
 def test_the_large_split(name, test):
     parts = data_set(name).parts(REAL, split_name="large", seed=0)
     assert len(parts.test) == test
+    if name == "causal_judgement":
+        sources = [{row.columns["comment"] for row in part} for part in (parts.train, parts.validation)]
+        assert sources[0].isdisjoint(sources[1])
     assert keys(parts.test).isdisjoint(keys(parts.train) | keys(parts.validation))
     assert keys(parts.train).isdisjoint(keys(parts.validation))
 

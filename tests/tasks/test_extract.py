@@ -111,6 +111,39 @@ def test_a_worked_target_is_read_by_the_pattern_and_its_number_by_meaning():
     assert not is_meant(task, read_by_meaning(task, "none"), target)
 
 
+@pytest.mark.parametrize(
+    ("thoughts_and_answer", "math", "number"),
+    [
+        (r"<think>\boxed{3}</think> The answer is 4", None, "4"),
+        (r"<think>\boxed{3}</think> The answer is \boxed{4}", "4", "4"),
+        (r"\boxed{3} as thought</think> so \boxed{4}", "4", "4"),
+        ("<think>#### 3</think> It is 4", None, "4"),
+        (r"<think>\boxed{3}</think>", None, None),
+        (r"<think>\boxed{3} or rather", None, None),
+        (r"\boxed{4} <think>or \boxed{3}", "4", "4"),
+        (r"It is \boxed{4}", "4", "4"),
+    ],
+)
+def test_strictly_no_answer_stands_in_thoughts(thoughts_and_answer, math, number):
+    assert read_strict(Task("math"), thoughts_and_answer) == math
+    assert read_strict(NUMBER, thoughts_and_answer) == number
+
+
+def test_what_is_read_whole_or_by_a_pattern_is_so_with_its_thoughts():
+    output = "<think>3</think>4"
+    for kind in ("exact", "short"):
+        assert read_strict(Task(kind), output) == output
+    assert read_strict(Task("json"), output) is None
+    assert read_strict(Task("label", labels=("3", "4")), output) is None
+    assert read_strict(Task("regex", pattern="</think>(.*)"), output) == "4"
+
+
+def test_a_number_by_meaning_is_read_after_the_thoughts():
+    task = Task("exact", by_number=True)
+    assert read_by_meaning(task, r"<think>\boxed{3}</think> 4") == "4"
+    assert read_by_meaning(task, r"<think>\boxed{3}") == "3"
+
+
 def test_meaning_is_for_labels_only():
     for task in (NUMBER, Task("exact"), Task("text"), Task("regex", pattern="x")):
         assert not task.has_meaning

@@ -152,15 +152,16 @@ def test_calibration_is_as_many_separate_tunings(calibrated, tiny_model):
 
 def test_the_run_is_that_of_the_chosen_numbers(calibrated, tiny_model):
     run, options, _, _ = calibrated
-    chosen = {"learning_rate": run.calibration.learning_rate, "epochs": run.calibration.epochs}
+    chosen = {"learning_rate": run.calibration.learning_rate, "epochs": run.calibration.epochs, "min_steps": 0}
     again = eg.tune(tiny_model("qwen2"), PROMPT, EXAMPLES, **(options | chosen))
     assert torch.equal(again.prompt.embeddings, run.prompt.embeddings)
     assert again.calibration is None
     assert {name: run.prompt.settings[name] for name in chosen} == chosen
 
 
-def test_epochs_that_bring_nothing_are_left_out(calibrated, tiny_model, monkeypatch):
-    """A loss that rises from the middle of a short run to its end: its length will do."""
+@pytest.fixture
+def rising_loss(monkeypatch):
+    """A validation loss that is higher each time."""
     from embedgrad.evaluation.judge import Judge
 
     judge, calls = Judge.judge, []
@@ -172,9 +173,29 @@ def test_epochs_that_bring_nothing_are_left_out(calibrated, tiny_model, monkeypa
         return type(evaluation)(score, evaluation.predictions, evaluation.skipped)
 
     monkeypatch.setattr(Judge, "judge", rising)
-    run = eg.tune(tiny_model("qwen2"), PROMPT, EXAMPLES, learning_rate="auto", **calibrated[1])
-    assert run.calibration.epochs == pytest.approx(2.4)
-    assert run.steps == 12
+
+
+@pytest.mark.parametrize(
+    ("epochs", "min_steps", "steps", "shortened"),
+    [(9.6, 0, 12, {"epochs": 2.4, "min_steps": 0}),
+     (0.4, 48, 12, {"epochs": 2.4, "min_steps": 12}),
+     (9.6, 8, 12, {"epochs": 2.4, "min_steps": 8}),
+     (0.2, 0, 1, {"epochs": 0.2, "min_steps": 0})],
+)  # fmt: skip
+def test_steps_that_bring_nothing_are_left_out(tiny_model, rising_loss, epochs, min_steps, steps, shortened):
+    """Whether the rows or `min_steps` make the run long; what is chosen makes the same run without a calibration."""
+    model, said = tiny_model("qwen2"), []
+    options = COMMON | {"epochs": epochs, "min_steps": min_steps, "patience": 99}
+    run = eg.tune(model, PROMPT, EXAMPLES, learning_rate="auto", say=said.append, **options)
+    assert run.steps == run.calibration.steps == steps
+    chosen = run.calibration.chosen
+    assert {name: chosen[name] for name in shortened} == pytest.approx(shortened)
+    assert {name: run.prompt.settings[name] for name in shortened} == {name: chosen[name] for name in shortened}
+    why = " instead of 48, since the loss no longer fell" if steps == 12 else ""
+    assert f"rms and up to {steps} steps{why} (" in said[-1]
+    again = eg.tune(model, PROMPT, EXAMPLES, **(options | chosen))
+    assert again.steps == run.steps
+    assert torch.equal(again.prompt.embeddings, run.prompt.embeddings)
 
 
 def test_an_interrupted_calibration_goes_on(calibrated, tiny_model, tmp_path):

@@ -9,11 +9,12 @@ from embedgrad.analysis.entropy import bits
 from embedgrad.analysis.records import Blend, BlendPoint
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
-from embedgrad.errors import PromptError
+from embedgrad.errors import DataError, PromptError
 from embedgrad.evaluation.answering import Answering
 from embedgrad.evaluation.judge import Judge, Progress
+from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.statistics import proportion
-from embedgrad.layouts import template_of
+from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
@@ -34,6 +35,7 @@ def blend(
     *,
     weights: Sequence[float] = WEIGHTS,
     names: tuple[str, str] | None = None,
+    score_by: ScoreBy = "generation",
     max_new_tokens: int | None = None,
     overlong: Overlong = "error",
     batch_tokens: int = BATCH_TOKENS,
@@ -44,20 +46,36 @@ def blend(
 
     The two have equal length and stand in the same place; at w = 0 and w = 1 they are the prompts themselves, bit for
     bit. Entropy in bits: the mean over answers of an answer's mean over its steps (Eq. 11 of arXiv 2508.03533), of
-    answers up to `max_new_tokens` (default: the longest target and 16 more). Raises PromptError where the prompts do
-    not fit each other, DataError, OverlongRows.
+    answers up to `max_new_tokens` (default: the longest target and 16 more), which are generated even where accuracy
+    is that of the likeliest labels (`score_by="likelihood"`). All three are of the rows that have room for such an
+    answer. Raises PromptError where the prompts do not fit each other, DataError, OverlongRows.
     """
     check_fit(first, second)
-    judge = Judge.prepare(
-        model,
-        first,
-        examples,
-        task,
-        max_new_tokens=max_new_tokens,
-        overlong=overlong,
-        batch_tokens=batch_tokens,
-        say=say,
-    )
+
+    def judge_of(rows: Sequence[Example], task: Task | None, limit: int | None) -> Judge:
+        return Judge.prepare(
+            model,
+            first,
+            rows,
+            task,
+            score_by=score_by,
+            max_new_tokens=limit,
+            overlong=overlong,
+            batch_tokens=batch_tokens,
+            say=say,
+        )
+
+    judge = judge_of(examples, task, max_new_tokens)
+    limit = judge.max_new_tokens
+    laid = lay_out_rows(model, first, judge.examples, with_target=False, answer_tokens=limit, overlong=overlong)
+    if None in laid:  # where no answer is generated, a judge leaves room for the target alone
+        kept = [example for example, row in zip(judge.examples, laid, strict=True) if row is not None]
+        if not kept:
+            raise DataError(
+                f"No row leaves room in the model's context for an answer of {limit} tokens: there is nothing to "
+                "measure the blend on. Give shorter rows or a lower max_new_tokens."
+            )
+        judge = judge_of(kept, judge.task, limit)
     points: list[BlendPoint] = []
     for weight in weights:
         at = first.moved((1 - weight) * first.embeddings + weight * second.embeddings)
@@ -72,7 +90,8 @@ def blend(
 
 
 def _point(judge: Judge, at: SoftPrompt, weight: float, overlong: Overlong) -> BlendPoint:
-    """Losses from the engine, and answers with their entropies, which say accuracy too: each row is answered once."""
+    """Losses from the engine, and answers with their entropies, which say accuracy too (each row is answered once)
+    unless that is of likelihoods."""
     rows = len(judge.rows)
     nats = judge.engine.row_nats(at.embeddings.to(judge.model.device), judge.targets)
     answering = Answering.prepare(
@@ -85,7 +104,10 @@ def _point(judge: Judge, at: SoftPrompt, weight: float, overlong: Overlong) -> B
     )
     answers = answering.answers(0, rows)
     share = None
-    if judge.task.has_metric:
+    if judge.score_by == "likelihood":
+        score = judge.judge(at.embeddings, at.name).score
+        share = proportion(score.correct or 0, rows)
+    elif judge.task.has_metric:
         right = [
             answer is not None and is_correct(judge.task, read_strict(judge.task, answer.text), example.target or "")
             for answer, example in zip(answers, judge.examples, strict=True)

@@ -9,7 +9,7 @@ from embedgrad.evaluation.answering import Generation
 
 LEAST_WORDS = 3
 
-_UNITS = re.compile(r"\d+|[^\W\d]+|[^\w\s]")
+_UNITS = re.compile(r"\d{1,1000}|[^\W\d]+|[^\w\s]")  # int() refuses more than 4300 digits
 
 
 def is_endless(answer: Generation) -> bool:

@@ -94,7 +94,8 @@ def read_concepts(
             _read_layer(layer + 1, *(side[:, layer] for side in (states, rows_before, rows_after, shifts)), seed=seed)
             for layer in range(states.shape[1])
         ]
-        found.append(Reading(concept=concept.name, pairs=len(concept.pairs), rows=len(kept), layers=tuple(layers)))
+        pairs = len(concept.pairs)
+        found.append(Reading(concept=concept.name, pairs=pairs, rows=len(kept), moves=len(moved), layers=tuple(layers)))
     return Readings(concepts=tuple(found))
 
 

@@ -121,11 +121,13 @@ class LayerReading(Shape):
 
 
 class Reading(Shape):
-    """One concept read by LAT (section 5.3, Figure 3; Zou et al. 2023, arXiv 2310.01405)."""
+    """One concept read by LAT (section 5.3, Figure 3; Zou et al. 2023, arXiv 2310.01405). `moves`: how many random
+    moves each layer's `random` is of; one more would lie outside in 2 of moves + 1 cases."""
 
     concept: str
     pairs: int
     rows: int
+    moves: int = 0
     layers: tuple[LayerReading, ...]
 
 
@@ -222,8 +224,8 @@ class GridCell(Shape):
     steps: int
     accuracy: float | None
     interval: Interval | None
-    loss: float
-    failed: str | None = None  # why there is no figure (the loss became NaN): accuracy None, loss 0
+    loss: float | None
+    failed: str | None = None  # why there is no figure (the loss became NaN): accuracy and loss None
 
 
 class Grid(Shape):

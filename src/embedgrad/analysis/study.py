@@ -19,6 +19,7 @@ from embedgrad.analysis.reading import read_concepts
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Progress
+from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.shapes import Shape
@@ -39,6 +40,7 @@ class Study:
     text            the prompt text, as the run compares it; `start` is where tuning began (the same for a text start)
     tuned           what tuning found
     rows            labeled rows that nothing was chosen on
+    score_by        what the run's accuracies are of: generated answers or likeliest labels
     along           (step, embeddings) along the run, where they were kept
     other           a prompt to blend `tuned` with, instead of `start`, and what it is called
     concepts        contrast pairs, instead of those that ship
@@ -50,6 +52,7 @@ class Study:
     tuned: SoftPrompt
     rows: tuple[Example, ...]
     task: Task
+    score_by: ScoreBy = "generation"
     max_new_tokens: int | None = None
     overlong: Overlong = "error"
     batch_tokens: int = BATCH_TOKENS
@@ -99,6 +102,7 @@ def _blend(study: Study, progress: Progress) -> Shape:
         study.rows,
         study.task,
         names=(name, "tuned"),
+        score_by=study.score_by,
         max_new_tokens=study.max_new_tokens,
         overlong=study.overlong,
         batch_tokens=study.batch_tokens,
@@ -114,6 +118,7 @@ def _read_back(study: Study, progress: Progress) -> Shape:
         study.tuned,
         study.rows,
         study.task,
+        score_by=study.score_by,
         max_new_tokens=study.max_new_tokens,
         overlong=study.overlong,
         batch_tokens=study.batch_tokens,

@@ -15,20 +15,16 @@ from embedgrad.analysis.contrast import load_concept
 from embedgrad.analysis.records import KINDS
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.diagnose import DiagnoseSettings, judge_start
-from embedgrad.cli.settings import (
-    COMMA_SEPARATED,
-    absolute,
-    merged,
-)
+from embedgrad.cli.settings import COMMA_SEPARATED, merged
 from embedgrad.cli.tune import prepare
-from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.cli.tune_settings import TuneSettings, run_settings
+from embedgrad.data.split_record import check_split
 from embedgrad.durable import make_folder
 from embedgrad.errors import DataError, Interrupted, ModelError, PromptError, UsageError, did_you_mean
 from embedgrad.report.findings import sentences
 from embedgrad.report.page import write_report
 from embedgrad.report.run_folder import read_run
-from embedgrad.runs import ANALYSIS, PROMPT, REPORT, ROWS, SETTINGS, TRAJECTORY, RunFolder
-from embedgrad.settings import checked, read_toml
+from embedgrad.runs import ANALYSIS, PROMPT, REPORT, SPLIT, TRAJECTORY, RunFolder
 
 if TYPE_CHECKING:
     from embedgrad.analysis.study import Study
@@ -62,7 +58,7 @@ def analyze(
     if rows < 1:
         raise UsageError(f"--rows {rows}: an analysis needs at least one row.")
     if diagnose:
-        if run is not None or only or concepts or with_:
+        if any(given is not None for given in (run, only, concepts, with_)):
             raise UsageError("--diagnose judges a prompt before tuning: it takes no run folder and none of its flags.")
         judge_start(merged(flags, settings, DiagnoseSettings), rows, terminal)
         return
@@ -71,6 +67,9 @@ def analyze(
     if flags is not None or settings is not None:
         raise UsageError("A run is analyzed with its own settings: --model, --data and the like go with --diagnose.")
     names = _named(only)
+    for flag, given, name in (("--with", with_, "blend"), ("--concepts", concepts, "reading")):
+        if given is not None and name not in names:
+            raise UsageError(f"{flag} is for {name}, which --only leaves out. Add {name} to --only, or omit {flag}.")
     folder = RunFolder.open(run)
     terminal.result(analyze_run(folder, names, rows, terminal, concepts=concepts, other=with_))
     terminal.say(f"\nanalyses  {folder.file(ANALYSIS)}\nreport    {folder.file(REPORT)}")
@@ -94,7 +93,9 @@ def analyze_run(
 
 
 def _named(only: str | None) -> Sequence[str]:
-    names = COMMA_SEPARATED.read([only]) if only else tuple(KINDS)
+    names = tuple(KINDS) if only is None else COMMA_SEPARATED.read([only])
+    if not names:
+        raise UsageError(f"--only {only!r} names no analysis; write some of {', '.join(KINDS)}, or omit --only.")
     for name in names:
         if name not in KINDS:
             raise UsageError(
@@ -107,10 +108,11 @@ def _study(folder: RunFolder, rows: int, concepts: Path | None, other: str | Non
     """The run's model, prompts and rows, placed and split as tuning had them.
 
     Test rows: nothing is chosen here, so looking at them spoils nothing, and what is seen is not what was fitted."""
-    job = checked(TuneSettings, read_toml(folder.file(SETTINGS)), str(folder.file(SETTINGS)))
-    if folder.file(ROWS).is_file():  # rows from stdin are wherever the folder is now
-        job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
+    job = run_settings(folder, TuneSettings)
     parts = job.read_parts()
+    check_split(folder.file(SPLIT), job.split_record(parts))
+    if not folder.file(SPLIT).exists():
+        terminal.note(f"{SPLIT} is missing: it cannot be checked that these are the run's rows")
     pairs = None if concepts is None else (load_concept(concepts),)
 
     from embedgrad.analysis.blend import check_fit
@@ -134,6 +136,7 @@ def _study(folder: RunFolder, rows: int, concepts: Path | None, other: str | Non
         tuned=tuned,
         rows=chosen,
         task=prepared.task,
+        score_by=job.score_by,
         max_new_tokens=job.max_new_tokens,
         overlong=job.overlong,
         batch_tokens=job.batch_tokens,
@@ -160,6 +163,7 @@ def _analyzed(
             if len(names) == 1:
                 raise
             left_out[name] = str(error)
+            folder.file(ANALYSIS / f"{name}.json").unlink(missing_ok=True)  # of an earlier time, and true no more
             terminal.section(title, [f"left out: {error}"])
             continue
         except KeyboardInterrupt:

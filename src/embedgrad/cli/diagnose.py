@@ -24,7 +24,9 @@ class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSett
     """What --diagnose needs; a run has all of it in its settings."""
 
     prompt: Annotated[str | None, PROMPT] = Field(None, description="With --diagnose: the prompt to start from.")
-    data: RowsFile = Field(None, description="With --diagnose: labeled rows: JSONL, CSV, or - for JSONL on stdin.")
+    data: RowsFile = Field(
+        None, description="With --diagnose: labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin."
+    )
     batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
 
 

@@ -48,9 +48,10 @@ class EvaluateSettings(JudgingSettings, RowSettings, DataSetSettings, TemplateSe
         description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several.",
     )
     data: RowsFile = Field(
-        None, description="Labeled rows: JSONL, CSV, or - for JSONL on stdin; with --dataset its file or folder."
+        None,
+        description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset its file or folder.",
     )
-    seed: int = Field(0, ge=0, description="Seed of --dataset's split: the same as when tuning.")
+    seed: int | None = Field(None, ge=0, description="Seed of --dataset's split: the same as when tuning; default 0.")
     batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
     predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
 
@@ -65,7 +66,7 @@ def evaluate(
     """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, EvaluateSettings)
-    job = from_data_set(job, excluded=("input_field", "target_field"), needed_for=("split", "target"))
+    job = from_data_set(job, excluded=("input_field", "target_field"), needed_for=("split", "target", "seed"))
     if data_set := job.named_data_set():
         job = job.model_copy(update={"prompt": job.prompt or (data_set.prompt,)})
     required(job, "model", "prompt", *(() if data_set else ("data",)))
@@ -113,7 +114,7 @@ def _rows(job: EvaluateSettings) -> list[Example]:
         rows = load_rows(job.data or "", job, job.columns(), job.labels)
     else:
         rows = data_set.test_rows(
-            job.data_path, split_name=job.split or LARGE, seed=job.seed, target=job.target, columns=job.columns()
+            job.data_path, split_name=job.split or LARGE, seed=job.seed or 0, target=job.target, columns=job.columns()
         )
     check_groups(rows, job.group_by)
     return rows
@@ -162,6 +163,7 @@ def judged_side_by_side(
     """Each prompt on the same rows with the same settings. Rows that do not fit behind the longest prompt are left
     out for all of them (with --overlong skip)."""
     from embedgrad.evaluation.judge import Judge
+    from embedgrad.evaluation.result import undecided_words
 
     def prepared(prompt: SoftPrompt, rows: Sequence[Example]) -> Judge:
         return Judge.prepare(
@@ -194,4 +196,6 @@ def judged_side_by_side(
         with terminal.progress(f"evaluating {name[:40]!r}", judge.work) as progress:
             evaluation = judge.judge(prompt.embeddings, name, lambda done, total: progress.update(done))
             found.append(evaluation)
+    if sentence := undecided_words(found):
+        terminal.note(sentence)
     return found

@@ -45,13 +45,13 @@ def _cell(cell: Cell, trials: Trials) -> GridCell:
         steps=cell.steps,
         accuracy=accuracy,
         interval=None if accuracy is None else wilson(round(accuracy * rows), rows),
-        loss=0.0 if cell.kept is None else cell.kept.loss,
+        loss=None if cell.kept is None else cell.kept.loss,
         failed=cell.failed,
     )
 
 
 def _words(cell: GridCell) -> str:
-    if cell.failed:
+    if cell.failed or cell.loss is None:
         return "failed"
     if cell.accuracy is None or cell.interval is None:
         return f"loss {cell.loss:.3f}"

@@ -5,7 +5,6 @@ Read it top down: settings, rows, model, a tuning per rate, the grid.
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,17 +14,18 @@ from cyclopts import Parameter
 from embedgrad.analysis.records import Grid
 from embedgrad.cli.console import ProgressLine, Terminal
 from embedgrad.cli.grid import as_grid, failures, grid_table
+from embedgrad.cli.recipes import over_recipe
 from embedgrad.cli.resuming import discarding, told_how_to_resume
-from embedgrad.cli.settings import absolute, merged
+from embedgrad.cli.settings import merged
 from embedgrad.cli.sweep_settings import SweepSettings
 from embedgrad.cli.tune import Prepared, opening, prepare
+from embedgrad.cli.tune_settings import keep_stdin, run_settings
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume, FolderExists, SettingsError
-from embedgrad.recipes.catalog import load_recipe
-from embedgrad.runs import CHECKPOINT, ROWS, SETTINGS, SPLIT, SWEEP, RunFolder
-from embedgrad.settings import checked, read_toml, write_toml
+from embedgrad.runs import CHECKPOINT, SETTINGS, SPLIT, SWEEP, RunFolder
+from embedgrad.settings import read_toml, write_toml
 from embedgrad.tuning.settings import TuningSettings
 
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ def sweep(
         )
     folder = RunFolder.create(path)
     with discarding(folder):
-        if job.train == "-":  # a sweep must be repeatable from its folder
-            write_file(folder.file(ROWS), sys.stdin.buffer.read())
-            job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
-        job = job.model_copy(update={"output": None})
+        job = keep_stdin(job, folder).model_copy(update={"output": None})
         write_toml(folder.file(SETTINGS), job)
         _run(job, folder, terminal)
 
@@ -84,8 +81,7 @@ def _job(flags: SweepSettings | None, settings: Path | None) -> SweepSettings:
             raise SettingsError(f"A sweep has several: write {new} instead of {old}.")
     job = merged(flags, settings, SweepSettings)
     if flags is not None and flags.recipe is not None:
-        given = {name: getattr(job, name) for name in job.model_fields_set}
-        job = checked(SweepSettings, {**load_recipe(flags.recipe).settings, **given}, flags.recipe)
+        job = over_recipe(flags.recipe, job)
     grid = {"learning_rate": None, "epochs": max(job.epoch_counts)}
     if "min_steps" not in job.model_fields_set:
         grid["min_steps"] = 0
@@ -97,10 +93,7 @@ def _opened(path: Path) -> tuple[RunFolder, SweepSettings]:
     if not (path / SETTINGS).is_file() or "rates" not in read_toml(path / SETTINGS):
         raise CannotResume(f"{path} is no sweep's folder. Give the folder that sweep wrote.")
     folder = RunFolder.open(path)
-    job = checked(SweepSettings, read_toml(folder.file(SETTINGS)), str(folder.file(SETTINGS)))
-    if folder.file(ROWS).is_file():  # rows from stdin are wherever the folder is now
-        job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
-    return folder, job
+    return folder, run_settings(folder, SweepSettings)
 
 
 def _run(job: SweepSettings, folder: RunFolder, terminal: Terminal) -> None:
@@ -108,6 +101,7 @@ def _run(job: SweepSettings, folder: RunFolder, terminal: Terminal) -> None:
     parts = job.read_parts()
     keep_split(folder.file(SPLIT), job.split_record(parts))
     prepared = prepare(job, parts, terminal)
+    write_toml(folder.file(SETTINGS), prepared.job.model_copy(update={"learning_rate": None}))  # every default resolved
     steps = job.total_steps(prepared.tuned_rows)
     rates, epochs = len(job.rate_texts), len(job.epoch_counts)
     for sentence in opening(prepared, parts):

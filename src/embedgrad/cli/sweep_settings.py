@@ -45,7 +45,11 @@ class SweepSettings(TuneSettings):
 
     @property
     def rate_texts(self) -> list[str]:
-        return _parts(self.rates)
+        """As they were written; of those that say the same, such as 0.5rms and 0.50rms, the first."""
+        found: dict[tuple[float, bool], str] = {}
+        for text in _parts(self.rates):
+            found.setdefault(parse_learning_rate(text), text)
+        return list(found.values())
 
     @property
     def epoch_counts(self) -> list[float]:

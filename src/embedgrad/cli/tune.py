@@ -5,7 +5,6 @@ Read it top down: settings, rows, model, tuning, the untouched test rows, the ru
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,10 @@ from cyclopts import Parameter
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.recipes import over_recipe
 from embedgrad.cli.resuming import discarding, told_how_to_resume
-from embedgrad.cli.settings import absolute, merged
-from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.cli.settings import merged
+from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
-from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume, SettingsError
 from embedgrad.runs import (
     CALIBRATION,
@@ -28,14 +26,13 @@ from embedgrad.runs import (
     METRICS,
     REPORT,
     RESULT,
-    ROWS,
     SETTINGS,
     SPLIT,
     TRAJECTORY,
     MetricsFile,
     RunFolder,
 )
-from embedgrad.settings import checked, read_toml, write_toml
+from embedgrad.settings import write_toml
 from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
@@ -63,9 +60,7 @@ def tune(
         if flags is not None or settings is not None:
             raise SettingsError("--resume continues a run with its own settings: give no others with it.")
         folder = RunFolder.open(resume)
-        job = checked(TuneSettings, read_toml(folder.file(SETTINGS)), str(folder.file(SETTINGS)))
-        if folder.file(ROWS).is_file():  # rows from stdin are wherever the folder is now
-            job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
+        job = run_settings(folder, TuneSettings)
         if folder.file(RESULT).exists():
             _show_again(folder, job, terminal)
         else:
@@ -79,9 +74,7 @@ def tune(
         job.read_parts()  # what is wrong with the rows is told before a folder is made
     folder = RunFolder.create(Path(job.output) if job.output else job.default_folder())
     with discarding(folder):
-        if job.train == "-":  # a run must be repeatable from its folder
-            write_file(folder.file(ROWS), sys.stdin.buffer.read())
-            job = job.model_copy(update={"train": absolute(str(folder.file(ROWS)))})
+        job = keep_stdin(job, folder)
         parts, job = job.read_parts(), job.model_copy(update={"output": None})
         write_toml(folder.file(SETTINGS), job)
         _run(job, parts, folder, terminal)
@@ -229,8 +222,7 @@ def _calibrated(job: TuneSettings, calibration: Calibration, folder: RunFolder) 
     from embedgrad.cli.grid import as_grid
 
     folder.write_json(CALIBRATION, as_grid(calibration.trials).model_dump(mode="json"))
-    chosen = {"learning_rate": repr(calibration.learning_rate), "epochs": calibration.epochs}
-    job = job.model_copy(update=chosen)
+    job = job.model_copy(update=calibration.chosen)
     write_toml(folder.file(SETTINGS), job)
     return job
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, PositiveInt
 
@@ -24,10 +25,11 @@ from embedgrad.cli.settings import (
 )
 from embedgrad.data.split_record import SplitRecord, split_record
 from embedgrad.data.splits import Parts, split
+from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, names_a_path
-from embedgrad.settings import Settings
+from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.tasks.catalog import data_set
 from embedgrad.tasks.data_set import LARGE
 from embedgrad.tuning.settings import TuningSettings
@@ -136,3 +138,25 @@ class TuneSettings(
     def default_folder(self) -> Path:
         name = Path(self.model or "").name.lower()
         return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+Job = TypeVar("Job", bound=TuneSettings)
+
+
+def run_settings(folder: runs.RunFolder, kind: type[Job]) -> Job:
+    """The settings in a run's folder; rows from stdin are wherever the folder is now. Raises SettingsError."""
+    path = folder.file(runs.SETTINGS)
+    return _with_kept_rows(checked(kind, read_toml(path), str(path)), folder)
+
+
+def keep_stdin(job: Job, folder: runs.RunFolder) -> Job:
+    """`job` with the rows that come through stdin, if any, in its folder, which alone must repeat it. Raises
+    OutputError."""
+    if job.train == "-":
+        write_file(folder.file(runs.ROWS), sys.stdin.buffer.read())
+    return _with_kept_rows(job, folder)
+
+
+def _with_kept_rows(job: Job, folder: runs.RunFolder) -> Job:
+    rows = folder.file(runs.ROWS)
+    return job.model_copy(update={"train": absolute(str(rows))}) if rows.is_file() else job

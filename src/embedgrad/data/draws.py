@@ -27,7 +27,9 @@ def halves(part: str, by: str | None = None) -> Draw:
 
     def draw(given: Given, chance: random.Random) -> Drawn:
         rows = given.get(part, ())
-        groups = _groups(rows, lambda row: row.columns.get(by, "") if by else "")
+        groups: dict[str, list[int]] = {}
+        for number, row in enumerate(rows):
+            groups.setdefault(row.columns.get(by, "") if by else "", []).append(number)
         test: set[int] = set()
         for value in sorted(groups):
             test.update(chance.sample(groups[value], -(-len(groups[value]) // 2)))
@@ -42,7 +44,7 @@ def whole_groups(part: str, by: str) -> Draw:
 
     def draw(given: Given, chance: random.Random) -> Drawn:
         rows = given.get(part, ())
-        groups = list(_groups(rows, lambda row: row.columns.get(by) or f"\0{row.line}").values())
+        groups = groups_of(rows, by)
         chance.shuffle(groups)
         test: set[int] = set()
         for group in groups:
@@ -54,6 +56,14 @@ def whole_groups(part: str, by: str) -> Draw:
     return draw
 
 
+def groups_of(rows: Sequence[Example], by: str | None) -> list[list[int]]:
+    """The numbers of the rows that agree in the column `by`, in order; a row without it is a group of its own."""
+    found: dict[str | int, list[int]] = {}
+    for number, row in enumerate(rows):
+        found.setdefault((row.columns.get(by) if by else None) or number, []).append(number)
+    return list(found.values())
+
+
 def or_else(part: str, first: Draw, second: Draw) -> Draw:
     """`first` where rows of `part` are there, else `second`."""
     return lambda given, chance: (first if given.get(part) else second)(given, chance)
@@ -63,13 +73,6 @@ def _some(rows: Sequence[Example], most: int | None, chance: random.Random) -> l
     if most is None or len(rows) <= most:
         return list(rows)
     return [rows[number] for number in sorted(chance.sample(range(len(rows)), most))]
-
-
-def _groups(rows: Sequence[Example], value: Callable[[Example], str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for number, row in enumerate(rows):
-        found.setdefault(value(row), []).append(number)
-    return found
 
 
 def _parted(rows: Sequence[Example], test: set[int]) -> Drawn:

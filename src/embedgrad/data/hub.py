@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 from embedgrad.durable import make_folder, write_file
-from embedgrad.errors import DataError
+from embedgrad.errors import DataError, EmbedgradError
 
 _TIMEOUT_SECONDS = 60
 _OFFLINE = "downloads are switched off (HF_HUB_OFFLINE)"
@@ -72,7 +72,9 @@ def fetch(file: OriginFile) -> Path:
     try:
         path = file.download()
         data = path.read_bytes() if file.sha256 else b""
-    except (OSError, ValueError) as error:
+    except EmbedgradError:
+        raise
+    except Exception as error:  # urllib, http.client, the Hub's HTTP client and Xet share no base class
         raise DataError(
             f"{file.url} could not be downloaded: {_reason(error)}. Get the file on a machine that reaches it, and "
             "name it with --data."

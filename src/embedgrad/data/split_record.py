@@ -50,8 +50,15 @@ def split_record(parts: Parts, seed: int, dataset: str | None = None, split: str
 def keep_split(path: Path, now: SplitRecord) -> None:
     """Write `path`, or check that it says the same. Raises CannotResume where the rows are others than it was written
     for, OutputError."""
-    if not path.exists():
+    if path.exists():
+        check_split(path, now)
+    else:
         write_file(path, (now.model_dump_json() + "\n").encode())
+
+
+def check_split(path: Path, now: SplitRecord) -> None:
+    """Raises CannotResume where the rows are others than `path` was written for; nothing where there is no `path`."""
+    if not path.exists():
         return
     try:
         then = SplitRecord.model_validate_json(path.read_bytes())
@@ -65,7 +72,7 @@ def keep_split(path: Path, now: SplitRecord) -> None:
         if was.sha256 != is_now.sha256:
             raise CannotResume(
                 f"The {name} rows are not those that the run began with ({was.rows} rows then, {is_now.rows} now; "
-                f"{path} lists them). Restore the rows, then continue with --resume, or start a new run."
+                f"{path} lists them). Restore the rows and try again, or start a new run."
             )
 
 

@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from embedgrad.data.draws import groups_of
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
 from embedgrad.folding import folded
@@ -34,6 +35,7 @@ def split(
     test: Sequence[Example] | None = None,
     seed: int,
     columns: Sequence[str] = (),
+    together: str | None = None,
 ) -> Parts:
     """`rows` split by `seed` into whatever part is not given; the same rows and seed give the same parts.
 
@@ -42,6 +44,8 @@ def split(
     validation row that is also in test leaves validation. Two rows are the same if input, history and the `columns`
     that the template shows the model agree after NFKC, casefold and folding of whitespace; the target is not looked
     at, since a contradicting label leaks as much. Test rows are never touched, duplicates within a part stay.
+
+    With `together`, rows that agree in that column are drawn as one, so a drawn part may be larger by most of a group.
 
     `test=()` means that there is no test part. Raises DataError where another part would be empty or train
     would have fewer than 8 rows.
@@ -52,11 +56,10 @@ def split(
     test_size, validation_size = _sizes(len(rows), draws_test, draws_validation)
     if len(rows) - test_size - validation_size < LEAST_TRAIN:
         raise DataError(_too_few(len(rows), draws_test, draws_validation))
-    order = list(range(len(rows)))
-    random.Random(f"split:{seed}").shuffle(order)
-    drawn_test = order[:test_size]
-    drawn_validation = order[test_size : test_size + validation_size]
-    drawn_train = order[test_size + validation_size :]
+    groups = groups_of(rows, together)
+    random.Random(f"split:{seed}").shuffle(groups)
+    drawn_test, drawn_validation = _drawn(groups, test_size), _drawn(groups, validation_size)
+    drawn_train = itertools.chain(*groups)
     test = _picked(rows, drawn_test) if test is None else tuple(test)
     validation = _picked(rows, drawn_validation) if validation is None else tuple(validation)
     train = _picked(rows, drawn_train)
@@ -108,6 +111,14 @@ def _too_few(rows: int, draws_test: bool, draws_validation: bool) -> str:
     *most, last = *drawn, "training"
     purpose = f"{', '.join(most)} and {last}" if most else last
     return f"Too few rows for {purpose}: {rows}; at least {needed} are needed, {LEAST_TRAIN} of them to train on."
+
+
+def _drawn(groups: list[list[int]], size: int) -> list[int]:
+    """Row numbers of the first groups, at least `size` of them, which leave `groups`."""
+    drawn: list[int] = []
+    while groups and len(drawn) < size:
+        drawn += groups.pop(0)
+    return drawn
 
 
 def _picked(rows: Sequence[Example], numbers: Iterable[int]) -> tuple[Example, ...]:

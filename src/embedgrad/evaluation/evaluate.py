@@ -9,7 +9,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Judge, Progress
-from embedgrad.evaluation.result import Evaluation
+from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
@@ -56,4 +56,7 @@ def evaluate(
         batch_tokens=batch_tokens,
         say=say,
     )
-    return judge.judge(placed.embeddings, placed.name, progress)
+    found = judge.judge(placed.embeddings, placed.name, progress)
+    if sentence := undecided_words([found]):
+        say(sentence)
+    return found

@@ -21,7 +21,7 @@ from embedgrad.layouts import lay_out_rows, stop_ids, target_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_by_meaning, read_strict
-from embedgrad.tasks.grade import is_correct, is_meant
+from embedgrad.tasks.grade import is_correct, is_meant, is_undecided
 from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Layout, Overlong
@@ -78,7 +78,15 @@ class Judge:
         limit = max_new_tokens or longest + ROOM_FOR_WORDS
         generates = _generates(task, score_by)
         room = max(limit, longest) if generates else longest
-        laid = lay_out_rows(model, placed, examples, with_target=False, answer_tokens=room, overlong=overlong)
+        laid = lay_out_rows(
+            model,
+            placed,
+            examples,
+            with_target=False,
+            answer_tokens=room,
+            overlong=overlong,
+            room_is_for="answer" if room > longest else "the longest target",
+        )
         kept = [(example, row) for example, row in zip(examples, laid, strict=True) if row is not None]
         if not kept:
             raise DataError("Every row is longer than the model's context: there is nothing to evaluate.")
@@ -174,6 +182,7 @@ class Judge:
             truncated=truncated,
             nats=nats,
             tokens=len(self.targets[number].target),
+            undecided=any(is_undecided(task, found, target) for found in (read, meant)),
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.statistics import macro_f1_interval, paired_accuracy, paired_loss, proportion
 from embedgrad.shapes import Comparison, Proportion, Score
+from embedgrad.tasks.math_worker import PAIR_SECONDS
 from embedgrad.tasks.task import Task
 
 
@@ -21,6 +22,7 @@ class Prediction:
     likeliest      the label of highest likelihood, where labels were scored
     truncated      whether the answer was cut at the token limit
     nats, tokens   loss summed over the target's tokens, and their number
+    undecided      whether what was read could not be compared with the target in time, and so counts as wrong
     """
 
     line: int
@@ -35,6 +37,7 @@ class Prediction:
     truncated: bool
     nats: float
     tokens: int
+    undecided: bool = False
 
     @property
     def loss(self) -> float:
@@ -49,6 +52,16 @@ class Evaluation:
     score: Score
     predictions: tuple[Prediction, ...]
     skipped: int = 0
+
+
+def undecided_words(evaluations: Sequence[Evaluation]) -> str | None:
+    """A sentence on the answers that could not be compared with their targets; None where there are none."""
+    count = sum(p.undecided for evaluation in evaluations for p in evaluation.predictions)
+    if not count:
+        return None
+    if count == 1:
+        return f"1 answer could not be compared with its target within {PAIR_SECONDS:g} s and counts as wrong."
+    return f"{count} answers could not be compared with their targets within {PAIR_SECONDS:g} s and count as wrong."
 
 
 def score_of(name: str, task: Task, predictions: Sequence[Prediction]) -> Score:

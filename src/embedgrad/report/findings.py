@@ -107,17 +107,21 @@ def reading_finding(found: Reading) -> list[str]:
         control = f", and above the 95 % range of shuffled pairs at {sum(shuffled):,} of {len(shuffled):,} layers"
     moved = max(found.layers, key=lambda layer: abs(layer.difference))
     most = "" if moved is best else f", most at layer {moved.layer}, by {_move(moved)}"
+    picked = "; picked on these pairs, so rather too high" if len(found.layers) > 1 else ""
     words = [
         f"{concept}: the direction tells held-out pairs apart best at layer {best.layer} ({pairs.correct:,} of "
-        f"{pairs.total:,}: {per_cent(_share(best))}, 95 % interval {per_cent_interval(pairs.interval)}){control}.",
+        f"{pairs.total:,}: {per_cent(_share(best))}, 95 % interval {per_cent_interval(pairs.interval)}{picked})"
+        f"{control}.",
         f"There the tuned prompt moves the activation by {_move(best, ' standard deviations')}{most}; 95 % intervals "
         f"over {rows_words(found.rows)} alone.",
     ]
     random = [layer.is_beyond_random for layer in found.layers if layer.random]
     if random:
+        moves = f"{found.moves:,} random moves" if found.moves else "random moves"
+        chance = f"; one more random move would in 2 of {found.moves + 1:,} cases per layer" if found.moves else ""
         words.append(
-            f"At {sum(map(bool, random)):,} of {len(random):,} layers the change goes beyond that of random moves of "
-            "the same length."
+            f"At {sum(map(bool, random)):,} of {len(random):,} layers the change goes beyond that of {moves} of the "
+            f"same length{chance}."
         )
     return words
 
@@ -153,9 +157,13 @@ def blend_finding(found: Blend) -> list[str]:
         accuracy, weight, interval = max(measured, key=lambda point: point[:2])
         best += f", strict accuracy highest at {weight:g}: {_accuracy(accuracy, interval)}"
     ridge = max(points, key=lambda point: point.loss)
-    valley = "No ridge lies between: the loss is nowhere above the higher end."
-    if ridge.loss > max(points[0].loss, points[-1].loss):
-        valley = f"A ridge lies between: the loss is highest at weight {ridge.weight:g}."
+    above = ridge.loss - max(points[0].loss, points[-1].loss)
+    valley = "The loss is at none of these points above the higher end: no sign of a ridge."
+    if above > 0:
+        valley = (
+            f"The loss is highest at weight {ridge.weight:g}, {number(above, digits=3)} above the higher end: a point "
+            "figure without an interval, so it may be chance and no ridge."
+        )
     each = (
         f"{point.weight:g}: "
         + ("" if point.accuracy is None else f"{per_cent(point.accuracy)}, ")
@@ -193,7 +201,7 @@ def diagnosis_finding(found: Diagnosis) -> list[str]:
 def grid_finding(found: Grid) -> list[str]:
     chosen = found.cells[found.chosen]
     failed = sum(cell.failed is not None for cell in found.cells)
-    loss = f"loss {number(chosen.loss, digits=3)}"
+    loss = "no loss" if chosen.loss is None else f"loss {number(chosen.loss, digits=3)}"
     value = loss if chosen.accuracy is None else _accuracy(chosen.accuracy, chosen.interval)
     return [
         f"Of {len(found.cells):,} tunings the chosen one, {cell_words(chosen)}, has {value} on "

@@ -59,7 +59,8 @@ def gather(folders: Sequence[Path]) -> Gathered:
                 runs[folder.resolve()] = read_run(folder)
     if not runs and not sweeps:
         raise UsageError(
-            f"No run in {folders[0]} has finished. Continue them with `embedgrad tune --resume FOLDER`, or repeat them."
+            f"No run in {' or '.join(map(str, folders))} has finished. Continue them with "
+            "`embedgrad tune --resume FOLDER`, or repeat them."
         )
     return Gathered(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials)
 

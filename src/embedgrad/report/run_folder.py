@@ -138,15 +138,21 @@ def read_run(folder: Path) -> RunRecord:
             steps[event.step] = event
         else:
             validations[event.step] = event
+    predictions = tuple(
+        parsed(folder / "predictions.jsonl", line, _ROW, line=number)
+        for number, line in numbered_lines(_read(folder, "predictions.jsonl"))
+    )
+    if len(predictions) != result.rows.test:
+        raise broken(
+            str(folder / "predictions.jsonl"),
+            f"rows: {len(predictions)}, where result.json counts {result.rows.test} test rows",
+        )
     return RunRecord(
         folder=folder,
         settings=_settings(folder),
         steps=tuple(steps[step] for step in sorted(steps)),
         validations=tuple(validations[step] for step in sorted(validations)),
-        predictions=tuple(
-            parsed(folder / "predictions.jsonl", line, _ROW, line=number)
-            for number, line in numbered_lines(_read(folder, "predictions.jsonl"))
-        ),
+        predictions=predictions,
         result=result,
         found=read_found(folder),
     )
@@ -167,9 +173,11 @@ def _events(folder: Path) -> Iterator[StepMetrics | ValidationMetrics]:
 def _settings(folder: Path) -> str:
     try:
         text = _read(folder, "settings.toml").decode("utf-8")
-        tomllib.loads(text)
+        values = tomllib.loads(text)
     except ValueError as error:  # not UTF-8, or not TOML
         raise broken(str(folder / "settings.toml"), str(error)) from error
+    if not values:
+        raise broken(str(folder / "settings.toml"), "it has no settings")
     return text
 
 

@@ -9,7 +9,7 @@ from embedgrad.evaluation.statistics import paired_accuracy, proportion, wilson
 from embedgrad.recipes.catalog import Accuracy, Recipe
 from embedgrad.report.run_folder import RunRecord
 from embedgrad.report.words import number, p_words, per_cent_interval
-from embedgrad.shapes import Comparison, Proportion, Score, Shape
+from embedgrad.shapes import Comparison, Proportion, Shape
 
 TABLE2_NOTE = (
     "Accuracy in per cent. paper: arXiv 2508.03533, Table 2, which gives no intervals and no test sizes; its rows are "
@@ -123,7 +123,7 @@ def _reported(paper: Accuracy) -> Reported:
 
 def _whole(run: RecipeRun) -> Measured | None:
     result = run.record.result
-    before, after = _strict(result.before), _strict(result.after)
+    before, after = result.before.strictly, result.after.strictly
     if before is None or after is None or result.comparison is None:
         return None
     return Measured(
@@ -149,12 +149,6 @@ def _of_group(run: RecipeRun, group: str) -> Measured | None:
         after=proportion(sum(after), len(rows)),
         comparison=paired_accuracy(before, after),
     )
-
-
-def _strict(score: Score) -> Proportion | None:
-    if score.correct is None or score.interval is None:
-        return None
-    return Proportion(correct=score.correct, total=score.total, interval=score.interval)
 
 
 def _marks(rows: Sequence[Table2Row]) -> dict[str, int]:

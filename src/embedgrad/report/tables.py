@@ -48,9 +48,9 @@ def trial_table(results: Sequence[TrialResult]) -> list[list[str]]:
     columns: list[tuple[str, Callable[[TrialResult], str]]] = [
         ("task", lambda r: r.name),
         ("majority, words", lambda r: f"{number(100 * r.majority)}, {number(100 * r.bag_of_words)}"),
-        *([("first prompt", lambda r: _bare(_strict(r.before)))] if chosen else []),
-        (written, lambda r: _bare(_strict(r.best_written))),
-        ("tuned", lambda r: _bare(_strict(r.after))),
+        *([("first prompt", lambda r: _bare(r.before.strictly))] if chosen else []),
+        (written, lambda r: _bare(r.best_written.strictly)),
+        ("tuned", lambda r: _bare(r.after.strictly)),
         (f"tuned - {written}", lambda r: _difference(r.comparisons.after_vs_best_written)),
         ("meaning", lambda r: _pair(r.best_written.by_meaning, r.after.by_meaning)),
         ("likelihood", lambda r: _pair(r.best_written.by_likelihood, r.after.by_likelihood)),
@@ -63,12 +63,6 @@ def _pair(text: Proportion | None, tuned: Proportion | None) -> str:
     if text is None or tuned is None:
         return _NONE
     return ", ".join(number(100 * found.correct / found.total) for found in (text, tuned))
-
-
-def _strict(score: Score) -> Proportion | None:
-    if score.correct is None or score.interval is None:
-        return None
-    return Proportion(correct=score.correct, total=score.total, interval=score.interval)
 
 
 def _bare(proportion: Proportion | None) -> str:

@@ -71,6 +71,7 @@ CAUSAL_JUDGEMENT = DataSet(
         LARGE: Split(
             "half of the 190 stories for the test; stories of one source, which differ in a few words, stay together",
             whole_groups("rows", by="comment"),
+            together="comment",
         ),
         PAPER: Split("95 stories for the test, 95 to tune on", halves("rows")),
     },

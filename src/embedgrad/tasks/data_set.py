@@ -37,10 +37,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Split:
-    """Who is tuned and who is tested on: in words, and the function that draws them."""
+    """Who is tuned and who is tested on: in words, and the function that draws them. Rows that agree in the column
+    `together` are not parted by validation either."""
 
     words: str
     draw: Draw
+    together: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,11 @@ class DataSet:
         agree) leave the tuning side, as in `splits.split`."""
         tuning, test = self._drawn(data, split_name, seed, target, columns)
         if not tuning:
-            raise DataError(f"{self.title}: {data} has only rows for the test, none to tune on. {expected(self.files)}")
-        return split(tuning, test=test, seed=seed, columns=columns)
+            raise DataError(
+                f"{self.title}: {data or 'its origin'} has only rows for the test, none to tune on. "
+                f"{expected(self.files)}"
+            )
+        return split(tuning, test=test, seed=seed, columns=columns, together=self.split_of(split_name).together)
 
     def test_rows(
         self, data: Path | None, *, split_name: str, seed: int, target: str | None = None, columns: Sequence[str] = ()
@@ -134,7 +139,10 @@ class DataSet:
         given = self.read(data, target, columns)
         tuning, test = draw(given, random.Random(f"{self.name}:{split_name}:{seed}"))
         if not test:
-            raise DataError(f"{self.title}: {data} has only rows to tune on, none for the test. {expected(self.files)}")
+            raise DataError(
+                f"{self.title}: {data or 'its origin'} has only rows to tune on, none for the test. "
+                f"{expected(self.files)}"
+            )
         return tuning, test
 
     def _fetched(self, origin: OriginFile, rows_sha256: str | None) -> Path:

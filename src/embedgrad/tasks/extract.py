@@ -9,6 +9,7 @@ from embedgrad.tasks.json_answer import json_value, last_json
 from embedgrad.tasks.label_answer import concluded_label
 from embedgrad.tasks.math_answer import written_answer
 from embedgrad.tasks.numbers import last_number
+from embedgrad.tasks.said import after_thinking, outside_thoughts
 from embedgrad.tasks.short_answer import said_answer
 from embedgrad.tasks.task import Task
 
@@ -22,19 +23,22 @@ def read_strict(task: Task, output: str) -> str | None:
     exact, short: the output without whitespace around it. regex: group 1 (all of it in a pattern without groups) of
     the last match in the last 20,000 characters. math: what the last `\\boxed{}` holds, if it is closed. json: the
     whole output, where it is one JSON value. text: always None.
+
+    Where an answer is looked for within the output, thoughts are no place for it: number and math read what follows
+    `</think>`, and nothing of a `<think>` that is never closed. Not so regex: what counts is the pattern's to say.
     """
     stripped = output.strip()
     match task.kind:
         case "label":
             return stripped if stripped in task.labels else None
         case "number":
-            return last_number(output)
+            return last_number(outside_thoughts(output))
         case "exact" | "short":
             return stripped or None
         case "regex":
             return _last_capture(task.pattern or "", output)
         case "math":
-            return (closed_box(output) or "").strip() or None
+            return (closed_box(outside_thoughts(output)) or "").strip() or None
         case "json":
             return None if json_value(stripped) is None else stripped
         case "text":
@@ -45,10 +49,10 @@ def read_by_meaning(task: Task, output: str) -> str | None:
     """The answer in `output` in any form that a person would take; None where there is none, or two.
 
     label: see `concluded_label`. math: see `written_answer`. json: see `last_json`. short: see `said_answer`. With
-    `by_number`, the last number, in `\\boxed{}` first. Always None for tasks without `has_meaning`.
+    `by_number`, the last number after the thinking, in `\\boxed{}` first. Always None for tasks without `has_meaning`.
     """
     if task.by_number:
-        return last_number(output)
+        return last_number(after_thinking(output))
     match task.kind:
         case "label":
             return concluded_label(task.forms, output)

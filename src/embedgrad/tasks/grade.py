@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.json_answer import json_value
-from embedgrad.tasks.math_answer import same_math, wanted_answer
+from embedgrad.tasks.math_answer import compare_math, same_math, wanted_answer
 from embedgrad.tasks.numbers import last_number, number_value
 from embedgrad.tasks.short_answer import normalised
 from embedgrad.tasks.task import Task
@@ -46,6 +46,11 @@ def is_meant(task: Task, meant: str | None, target: str) -> bool:
         forms = (target.strip(), *task.accepted.get(target.strip(), ()))
         return meant is not None and normalised(meant) in map(normalised, forms)
     return is_correct(task, meant, target)
+
+
+def is_undecided(task: Task, prediction: str | None, target: str) -> bool:
+    """Whether `prediction` counts as wrong only because it could not be compared as mathematics in time."""
+    return task.kind == "math" and prediction is not None and compare_math(prediction, wanted_answer(target)) is None
 
 
 def _is_number(prediction: str, target: str) -> bool:

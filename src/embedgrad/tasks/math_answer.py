@@ -14,6 +14,7 @@ from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
 from embedgrad.tasks.math_process import MATH
 from embedgrad.tasks.numbers import first_number, last_number
+from embedgrad.tasks.quantity import differ_in_kind
 from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
 
 MOST_CHARACTERS = 500  # the longest answer of MATH-500 has 53
@@ -34,7 +35,7 @@ _SINGLE = re.compile(r"([_^])\{([A-Za-z0-9])\}")
 _ASSIGNED = re.compile(r"^[\s$]*[A-Za-z](?:_[A-Za-z0-9])?\s*=(?=[^=]*$)")
 _INTEGER = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)")
 _NUMBER = re.compile(
-    r"""(?P<whole>-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]+)?)
+    r"""(?P<whole>-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]+)?(?:(?<=[0-9])[eE][-+]?[0-9]{1,2})?)
       | (?P<sign>-?)(?:(?P<above>[0-9]+)/(?P<below>[0-9]+)
           | \\frac(?:\{(?P<above_braced>-?[0-9]+)\}|(?P<above_bare>[0-9]))
                   (?:\{(?P<below_braced>-?[0-9]+)\}|(?P<below_bare>[0-9])))""",
@@ -84,17 +85,26 @@ def written_answer(output: str) -> str | None:
 
 
 def same_math(answer: str, target: str) -> bool:
+    """Whether `compare_math` finds two answers the same. What it leaves open counts as different."""
+    return bool(compare_math(answer, target))
+
+
+def compare_math(answer: str, target: str) -> bool | None:
     """Whether two answers in LaTeX or plain text are the same: 1/2, 0.5 and \\frac12; x^2-1 and (x-1)(x+1); 90^\\circ
     and 90; 50\\% and 50; (1,2) and \\left(1, 2\\right). A target that is all `\\text{}` is compared as words.
+    Numbers in two bases, or of two units, are never the same (`differ_in_kind`).
 
     Where either has more than 500 characters, both must be alike to the letter. Otherwise texts that differ only in
     what is to look at and numbers of the same value are the same, two integers of other values are not, and the rest
-    is asked of math-verify (https://github.com/huggingface/Math-Verify 0.9.0; it compares decimals to six places).
+    is asked of math-verify (https://github.com/huggingface/Math-Verify 0.9.0; it compares decimals to six places):
+    None where that takes too long or ends its process.
     """
     if max(len(answer), len(target)) > MOST_CHARACTERS:
         return answer.strip() == target.strip()
     if "=" not in target:
         answer = _ASSIGNED.sub("", answer)
+    if differ_in_kind(answer, target):
+        return False
     given, wanted = _plain(answer), _plain(target)
     if given == wanted or not given or not wanted:
         return given == wanted != ""
@@ -157,7 +167,7 @@ def _plain(answer: str) -> str:
 
 
 def _value(plain: str) -> Fraction | None:
-    """The exact value of a number, decimal or fraction of numbers."""
+    """The exact value of a number, decimal (1.5e3 too) or fraction of numbers."""
     number = _NUMBER.fullmatch(plain)
     if number is None or not re.search("[0-9]", plain):
         return None
@@ -169,5 +179,5 @@ def _value(plain: str) -> Fraction | None:
 
 
 @lru_cache(maxsize=1024)  # what is read strictly and by meaning from a row is mostly the same
-def _verified(answer: str, target: str) -> bool:
+def _verified(answer: str, target: str) -> bool | None:
     return MATH.are_equal(answer, target)

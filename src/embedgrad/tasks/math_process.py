@@ -28,8 +28,8 @@ class MathProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
 
-    def are_equal(self, answer: str, target: str) -> bool:
-        """Whether math-verify finds the two equal; not where that takes too long or ends the process. Raises
+    def are_equal(self, answer: str, target: str) -> bool | None:
+        """Whether math-verify finds the two equal; None where that takes too long or ends the process. Raises
         EmbedgradError where the process does not start."""
         with self._lock:
             try:
@@ -39,7 +39,7 @@ class MathProcess:
                 raise
         self.timed_out += outcome == "timed out"
         self.died += outcome == "died"
-        return outcome == "equal"
+        return None if outcome in ("timed out", "died") else outcome == "equal"
 
     def close(self) -> None:
         """End the process. The next question starts another."""

@@ -84,7 +84,7 @@ def refuse_code() -> None:
     template = MonomialOps._build.__code__
 
     def refuse(event: str, arguments: tuple[object, ...]) -> None:
-        if _leads_out(event, arguments):
+        if leads_out(event, arguments):
             if event in ("compile", "exec") and sys._getframe(1).f_code is template:
                 return
             raise RuntimeError(f"refused: {event}")
@@ -92,7 +92,8 @@ def refuse_code() -> None:
     sys.addaudithook(refuse)
 
 
-def _leads_out(event: str, arguments: tuple[object, ...]) -> bool:
+def leads_out(event: str, arguments: tuple[object, ...]) -> bool:
+    """Whether an audit event runs text as code, starts or reaches something, or writes; importing a module does not."""
     if event in ("compile", "exec"):
         name = getattr(arguments[0], "co_filename", None) if event == "exec" else arguments[1]
         file = name.decode(errors="replace") if isinstance(name, bytes) else str(name)

@@ -47,6 +47,11 @@ def after_thinking(text: str) -> str:
     return after if after.strip() else text.replace("<think>", "\n").replace(_THOUGHT, "\n")
 
 
+def outside_thoughts(text: str) -> str:
+    """What follows the last `</think>`, up to a `<think>` that is never closed; nothing where all is thought."""
+    return text.rpartition(_THOUGHT)[2].partition("<think>")[0]
+
+
 def after_answer(text: str) -> str | None:
     """What follows the last "answer is", "answer:", "final answer" or their Chinese forms, without the signs and the
     verb before it; None where there is no such word."""

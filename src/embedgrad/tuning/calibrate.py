@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from embedgrad.errors import Interrupted
 from embedgrad.tuning.events import Calibrating, Event, Listener, StepDone, Validating
-from embedgrad.tuning.learning_rate import relative_rate
+from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.prepare import Say, Setup
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State
@@ -21,20 +22,32 @@ SHARE = 4
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the short runs found, and the numbers to tune with."""
+    """What the short runs found, and the numbers to tune with: `steps` at most, which are `epochs` of the rows unless
+    `min_steps` are more; `asked_steps` is what was asked for."""
 
     trials: Trials
     learning_rate: float
     epochs: float
+    min_steps: int
+    steps: int
+    asked_steps: int
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The settings that repeat the run without a calibration."""
+        return {"learning_rate": repr(self.learning_rate), "epochs": self.epochs, "min_steps": self.min_steps}
 
     def sentence(self) -> str:
         """What was chosen and what it cost, for people."""
         trials, cell = self.trials, self.trials.best
         assert cell.kept is not None
         accuracy = "" if cell.kept.accuracy is None else f"accuracy {100 * cell.kept.accuracy:.1f} %, "
+        length = f"up to {self.steps} steps"
+        if self.steps < self.asked_steps:
+            length += f" instead of {self.asked_steps}, since the loss no longer fell"
         return (
-            f"calibration: learning rate {self.learning_rate / trials.table_rms:.2g}rms and up to {self.epochs:.3g} "
-            f"epochs ({accuracy}loss {cell.kept.loss:.3f} on {trials.validation_rows} validation rows after "
+            f"calibration: learning rate {self.learning_rate / trials.table_rms:.2g}rms and {length} "
+            f"({accuracy}loss {cell.kept.loss:.3f} on {trials.validation_rows} validation rows after "
             f"{cell.steps} steps), chosen in {len(FACTORS)} short runs that took {trials.seconds:.0f} s"
         )
 
@@ -47,11 +60,11 @@ def calibrate(
     listen: Listener = lambda event: None,
     say: Say = lambda message: None,
 ) -> Calibration:
-    """The learning rate and the epochs to tune with.
+    """The learning rate and the length to tune with.
 
     Each of FACTORS times the default rate is tried for a SHARE-th of the steps, with validations in the middle and at
-    the end. The rate is that of the best cell at the end (`choose_cell`). The epochs stay as they are set if that
-    rate's validation loss still fell in the second half of its short run, else the short run's length will do.
+    the end. The rate is that of the best cell at the end (`choose_cell`). `epochs` and `min_steps` stay as they are set
+    if that rate's validation loss still fell in the second half of its short run, else both become the short run's.
 
     folder   where each rate's checkpoint is kept; with those that are there it goes on
 
@@ -59,10 +72,11 @@ def calibrate(
     becomes NaN or infinite is passed over, unless all do.
     """
     rows = len(setup.layouts)
-    half = max(options.total_steps(rows) // SHARE // 2, 1)
+    asked = options.total_steps(rows)
+    half = max(asked // SHARE // 2, 1)
     lengths = [steps * options.batch_size / rows for steps in (half, 2 * half)]
     short = options.model_copy(update={"learning_rate": None, "min_steps": 0, "evaluate_every": half, "patience": 3})
-    default = relative_rate(setup.model.parameters) * setup.model.table_rms
+    default = resolve_learning_rate(None, setup.model.parameters, setup.model.table_rms)
     ends: list[State] = []
     cells: list[Cell] = []
     for number, factor in enumerate(FACTORS):
@@ -80,12 +94,13 @@ def calibrate(
         ends.append(end)
         cells.extend(found)
     total = len(setup.judge.rows)
-    longest = [index for index in range(len(cells)) if index % 2]
-    chosen = longest[choose_cell([cells[index] for index in longest], total)]
+    best = choose_cell(cells[1::2], total)  # a rate has two cells: in the middle and at the end
     seconds = sum(end.seconds for end in ends)
-    trials = Trials(tuple(cells), chosen, total, setup.model.table_rms, seconds)
-    _, (_, middle), (_, last) = ends[chosen // 2].validations
-    epochs = options.epochs if last.loss < middle.loss else min(options.epochs, lengths[-1])
-    calibration = Calibration(trials, trials.best.learning_rate, epochs)
+    trials = Trials(tuple(cells), 2 * best + 1, total, setup.model.table_rms, seconds)
+    _, (_, middle), (_, last) = ends[best].validations
+    epochs, min_steps, steps = options.epochs, options.min_steps, asked
+    if not last.loss < middle.loss and 2 * half < asked:
+        epochs, min_steps, steps = lengths[-1], min(min_steps, 2 * half), 2 * half
+    calibration = Calibration(trials, trials.best.learning_rate, epochs, min_steps, steps, asked)
     say(calibration.sentence())
     return calibration

@@ -113,8 +113,7 @@ def tune(
     calibration = None
     if options.learning_rate == AUTO:
         calibration = calibrate(setup, options, folder=saved and saved.parent, listen=listen, say=say)
-        chosen = {"learning_rate": repr(calibration.learning_rate), "epochs": calibration.epochs}
-        options = options.model_copy(update=chosen)
+        options = options.model_copy(update=calibration.chosen)
     rate = resolve_learning_rate(options.learning_rate, model.parameters, model.table_rms)
     events: list[Event] = []
 

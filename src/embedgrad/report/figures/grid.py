@@ -56,13 +56,13 @@ def heat_map(grid: Grid) -> str:
 
 def _strengths(grid: Grid, has_metric: bool) -> list[float]:
     """Opacity of each cell, linear in its accuracy, or in its loss with the least strongest."""
-    values = [(cell.accuracy or 0.0) if has_metric else -cell.loss for cell in grid.cells]
+    values = [(cell.accuracy or 0.0) if has_metric else -(cell.loss or 0.0) for cell in grid.cells]
     measured = [value for value, cell in zip(values, grid.cells, strict=True) if cell.failed is None] or values
     least, most = min(measured), max(measured)
     return [_WEAKEST + (_STRONGEST - _WEAKEST) * (value - least) / ((most - least) or 1.0) for value in values]
 
 
 def _value(cell: GridCell, has_metric: bool) -> str:
-    if cell.failed is not None:
+    if cell.failed is not None or cell.loss is None:
         return "failed"
     return number(100 * (cell.accuracy or 0.0)) if has_metric else number(cell.loss, digits=3)

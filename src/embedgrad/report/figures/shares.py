@@ -19,7 +19,7 @@ from embedgrad.report.figures.drawing import (
 from embedgrad.report.findings import read_back_finding
 from embedgrad.report.groups import Group, groups_finding
 from embedgrad.report.words import token_words
-from embedgrad.shapes import Comparison, Interval, Proportion
+from embedgrad.shapes import Comparison, Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,11 +82,7 @@ def read_back_figure(found: ReadBack) -> str:
 
     def draw(figure: Figure) -> None:
         panel = figure.subplots()
-        shares = [
-            Proportion(correct=s.correct, total=s.total, interval=s.interval)
-            for s in scores
-            if s.correct is not None and s.interval is not None
-        ]
+        shares = [score.strictly for score in scores if score.strictly is not None]
         if len(shares) == len(scores):
             values = [100 * share.correct / share.total for share in shares]
             _draw_points(panel, values, [_per_cent(share.interval) for share in shares], color=AFTER, marker="o")
