@@ -146,7 +146,7 @@ def test_the_full_demo_puts_everything_on_one_page(tmp_path: Path, monkeypatch: 
     from embedgrad.cli import demo_study
 
     monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
-    monkeypatch.setattr(demo_study, "ROWS_LOOKED_AT", 24)
+    monkeypatch.setattr(demo_study, "ROWS_LOOKED_AT", 32)
     monkeypatch.setattr(demo_study, "RATES", "0.5rms")
     monkeypatch.setattr(demo_study, "EPOCHS", "0.1")
     folder = tmp_path / "out"
