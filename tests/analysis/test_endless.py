@@ -7,8 +7,8 @@ import re
 import pytest
 
 from embedgrad.analysis.loops import ends_in_a_count, is_endless
-from embedgrad.engine.loops import ends_in_a_loop
 from embedgrad.evaluation.answering import Generation
+from embedgrad.evaluation.loops import ends_in_a_loop
 
 QUESTIONS = "".join(f"Question {n}: What is the sum of the digits? " for n in range(7, 13))
 STEPS = "\n".join(f"Step {n}: Add the number and go on." for n in range(1, 40))

@@ -10,8 +10,8 @@ import torch
 
 import embedgrad as eg
 from embedgrad.analysis.entropy import trajectory_entropy
-from embedgrad.engine.loops import ends_in_a_loop
 from embedgrad.errors import DataError
+from embedgrad.evaluation.loops import ends_in_a_loop
 from embedgrad.evaluation.statistics import paired_mean
 from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.pocket.tasks import load_task

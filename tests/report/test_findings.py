@@ -59,7 +59,8 @@ def test_anchoring() -> None:
 
 def test_the_median_is_that_of_the_result() -> None:
     """The page shows `result.json`'s drift too: torch's median, the lower of the two in the middle."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     found = made_up.anchoring()
     median = torch.tensor([token["drift"] for token in found["tokens"]]).median().item()
     assert f"The vectors moved by {median:.2f} of their length in the median" in told(Anchoring, found)[2]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from embedgrad.engine.loops import LEAST_REPEATS
 from embedgrad.evaluation.answering import Generation
+from embedgrad.evaluation.loops import LEAST_REPEATS
 
 LEAST_WORDS = 3
 
@@ -13,8 +13,8 @@ _UNITS = re.compile(r"\d{1,1000}|[^\W\d]+|[^\w\s]")  # int() refuses more than 4
 
 
 def is_endless(answer: Generation) -> bool:
-    """Whether the token limit cut a loop: the same tokens again and again (`engine.loops.ends_in_a_loop`), or the same
-    words around a counter. An answer that ended by itself is none, however often it says "ha"."""
+    """Whether the token limit cut a loop: the same tokens again and again (`evaluation.loops.ends_in_a_loop`), or the
+    same words around a counter. An answer that ended by itself is none, however often it says "ha"."""
     return answer.truncated and (answer.loops or ends_in_a_count(answer.text))
 
 

@@ -11,9 +11,10 @@ from embedgrad.analysis.records import Hint, ReadBack
 from embedgrad.analysis.vocabulary import cosines, token_text, top_tokens
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
-from embedgrad.errors import DataError, PromptError
-from embedgrad.evaluation.judge import Judge, Progress
+from embedgrad.errors import PromptError
+from embedgrad.evaluation.judge import Progress
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.side_by_side import judges_side_by_side
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import start
@@ -58,35 +59,24 @@ def read_back(
             f"{len(nearest)}), so its score is the text's, not theirs."
         )
     prompts, names = (text, tuned, back), (text.name, "tuned", READ_BACK)
-
-    def judges(rows: Sequence[Example]) -> list[Judge]:
-        return [
-            Judge.prepare(
-                model,
-                prompt,
-                rows,
-                task,
-                score_by=score_by,
-                max_new_tokens=max_new_tokens,
-                overlong=overlong,
-                batch_tokens=batch_tokens,
-            )
-            for prompt in prompts
-        ]
-
-    prepared = judges(examples)
-    if any(judge.skipped for judge in prepared):
-        kept = set.intersection(*({id(example) for example in judge.examples} for judge in prepared))
-        if not kept:
-            raise DataError("Every row is longer than the model's context behind one of the prompts.")
-        prepared = judges([example for example in examples if id(example) in kept])
+    judges = judges_side_by_side(
+        model,
+        prompts,
+        examples,
+        task,
+        score_by=score_by,
+        max_new_tokens=max_new_tokens,
+        overlong=overlong,
+        batch_tokens=batch_tokens,
+        say=say,
+    )
     scores: list[Score] = []
-    for number, (judge, prompt, name) in enumerate(zip(prepared, prompts, names, strict=True)):
+    for number, (judge, prompt, name) in enumerate(zip(judges, prompts, names, strict=True)):
         scores.append(judge.judge(prompt.embeddings, name).score)
         progress(number + 1, len(prompts))
     return ReadBack(
         text=words,
-        rows=len(prepared[0].rows),
+        rows=len(judges[0].rows),
         before=scores[0],
         after=scores[1],
         read_back=scores[2],

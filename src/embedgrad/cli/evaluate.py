@@ -30,7 +30,7 @@ from embedgrad.cli.settings import (
 )
 from embedgrad.data.example import Example
 from embedgrad.durable import write_file
-from embedgrad.errors import DataError, FileMissing
+from embedgrad.errors import FileMissing
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.tasks.data_set import LARGE
@@ -162,35 +162,20 @@ def judged_side_by_side(
 ) -> list[Evaluation]:
     """Each prompt on the same rows with the same settings. Rows that do not fit behind the longest prompt are left
     out for all of them (with --overlong skip)."""
-    from embedgrad.evaluation.judge import Judge
     from embedgrad.evaluation.result import undecided_words
+    from embedgrad.evaluation.side_by_side import judges_side_by_side
 
-    def prepared(prompt: SoftPrompt, rows: Sequence[Example]) -> Judge:
-        return Judge.prepare(
-            model,
-            prompt,
-            rows,
-            task,
-            score_by=settings.score_by,
-            max_new_tokens=settings.max_new_tokens,
-            overlong=settings.overlong,
-            batch_tokens=batch_tokens,
-            say=terminal.note,
-        )
-
-    judges = [prepared(prompt, examples) for prompt in prompts]
-    skipped = 0
-    if any(judge.skipped for judge in judges):
-        kept = set.intersection(*({id(example) for example in judge.examples} for judge in judges))
-        rows = [example for example in examples if id(example) in kept]
-        if not rows:
-            raise DataError("Every row is longer than the model's context behind one of the prompts.")
-        skipped = len(examples) - len(rows)
-        terminal.note(f"{skipped} rows are longer than the model's context and left out for every prompt")
-        judges = [prepared(prompt, rows) for prompt in prompts]
-    if any(judge.shortened for judge in judges):
-        count = max(judge.shortened for judge in judges)
-        terminal.note(f"{count} inputs are cut at their end to fit the model's context")
+    judges = judges_side_by_side(
+        model,
+        prompts,
+        examples,
+        task,
+        score_by=settings.score_by,
+        max_new_tokens=settings.max_new_tokens,
+        overlong=settings.overlong,
+        batch_tokens=batch_tokens,
+        say=terminal.note,
+    )
     found = []
     for judge, prompt, name in zip(judges, prompts, names, strict=True):
         with terminal.progress(f"evaluating {name[:40]!r}", judge.work) as progress:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from embedgrad.data.example import Example
 from embedgrad.engine.generate import GeneratedIds, checked_padding, generate_ids, steps
-from embedgrad.engine.loops import ends_in_a_loop
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.engine.requests import Request, with_checked_prefixes
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.answer_text import AnswerText, text_of
+from embedgrad.evaluation.loops import ends_in_a_loop
 from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
@@ -32,7 +32,7 @@ class Generation:
     truncated       whether the token limit ended it
     entropies_bits  entropy of the next-token distribution at each step, from 0 to log2(V); as long as `tokens`, and
                     one longer where a stop token ended the answer: the last entry is then of the step that chose it
-    loops           whether it ends in a loop (`engine.loops.ends_in_a_loop`)
+    loops           whether it ends in a loop (`evaluation.loops.ends_in_a_loop`)
     """
 
     text: str

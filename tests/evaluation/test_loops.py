@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from embedgrad.engine.loops import ends_in_a_loop
+from embedgrad.evaluation.loops import ends_in_a_loop
 
 
 @pytest.mark.parametrize(

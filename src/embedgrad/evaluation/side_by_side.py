@@ -1,0 +1,64 @@
+"""Several prompts on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from embedgrad.data.example import Example
+from embedgrad.engine.plan import BATCH_TOKENS
+from embedgrad.errors import DataError
+from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.tasks.task import Task
+from embedgrad.template.layout import Overlong
+
+
+def judges_side_by_side(
+    model: FrozenModel,
+    prompts: Sequence[SoftPrompt],
+    examples: Sequence[Example],
+    task: Task | None = None,
+    *,
+    score_by: ScoreBy = "generation",
+    max_new_tokens: int | None = None,
+    overlong: Overlong = "error",
+    batch_tokens: int = BATCH_TOKENS,
+    say: Callable[[str], None] = lambda message: None,
+) -> list[Judge]:
+    """A Judge for each placed prompt, all with the same settings on the same rows: those that do not fit behind the
+    longest prompt are left out for every one (with `overlong="skip"`), and `say` is told of it.
+
+    Raises what `Judge.prepare` raises, and DataError where no row is left.
+    """
+
+    def prepared(rows: Sequence[Example]) -> list[Judge]:
+        return [
+            Judge.prepare(
+                model,
+                prompt,
+                rows,
+                task,
+                score_by=score_by,
+                max_new_tokens=max_new_tokens,
+                overlong=overlong,
+                batch_tokens=batch_tokens,
+                say=say,
+            )
+            for prompt in prompts
+        ]
+
+    judges = prepared(examples)
+    if any(judge.skipped for judge in judges):
+        kept = set.intersection(*({id(example) for example in judge.examples} for judge in judges))
+        rows = [example for example in examples if id(example) in kept]
+        if not rows:
+            raise DataError("Every row is longer than the model's context behind one of the prompts.")
+        skipped = len(examples) - len(rows)
+        say(f"{skipped} rows are longer than the model's context and left out for every prompt")
+        judges = [replace(judge, skipped=skipped) for judge in prepared(rows)]
+    if shortened := max(judge.shortened for judge in judges):
+        say(f"{shortened} inputs are cut at their end to fit the model's context")
+    return judges
