@@ -36,6 +36,7 @@ def trajectory_entropy(
     overlong: Overlong = "error",
     batch_tokens: int = BATCH_TOKENS,
     progress: Progress = lambda done, total: None,
+    say: Callable[[str], None] = lambda message: None,
 ) -> Entropy:
     """Entropy in bits of the greedy answers to `examples` under two placed prompts, row by row.
 
@@ -62,7 +63,13 @@ def trajectory_entropy(
         task = infer_task(targets)
     jobs = [
         Answering.prepare(
-            model, prompt, examples, max_new_tokens=max_new_tokens, overlong=overlong, batch_tokens=batch_tokens
+            model,
+            prompt,
+            examples,
+            max_new_tokens=max_new_tokens,
+            overlong=overlong,
+            batch_tokens=batch_tokens,
+            say=say,
         )
         for prompt in (before, after)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from torch import Tensor
 
@@ -31,6 +31,15 @@ Item = TypeVar("Item")
 _ROW_FORWARDS = 4096  # of position sensitivity: more positions, fewer rows
 _LEAST_ROWS = 32
 _MOST_STAGES = 12  # of the run, in anchoring: each is compared with the whole table
+
+
+class How(TypedDict):
+    """Keyword arguments that the analyses share."""
+
+    overlong: Overlong
+    batch_tokens: int
+    progress: Progress
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,10 @@ class Study:
     concepts: tuple[Concept, ...] | None = None
     say: Callable[[str], None] = field(default=lambda message: None)
 
+    def how(self, progress: Progress) -> How:
+        """What nearly every analysis takes besides its prompts and rows."""
+        return How(overlong=self.overlong, batch_tokens=self.batch_tokens, progress=progress, say=self.say)
+
     def analyze(self, name: str, progress: Progress = lambda done, total: None) -> Shape:
         """The analysis of that name, one of NAMES. Raises what it raises: PromptError where it does not fit the run."""
         return _ANALYSES[name](self, progress)
@@ -86,10 +99,7 @@ def _position_sensitivity(study: Study, progress: Progress) -> Shape:
         study.start,
         study.tuned,
         spread(study.rows, most),
-        overlong=study.overlong,
-        batch_tokens=study.batch_tokens,
-        progress=progress,
-        say=study.say,
+        **study.how(progress),
     )
 
 
@@ -104,10 +114,7 @@ def _blend(study: Study, progress: Progress) -> Shape:
         names=(name, "tuned"),
         score_by=study.score_by,
         max_new_tokens=study.max_new_tokens,
-        overlong=study.overlong,
-        batch_tokens=study.batch_tokens,
-        progress=progress,
-        say=study.say,
+        **study.how(progress),
     )
 
 
@@ -120,10 +127,7 @@ def _read_back(study: Study, progress: Progress) -> Shape:
         study.task,
         score_by=study.score_by,
         max_new_tokens=study.max_new_tokens,
-        overlong=study.overlong,
-        batch_tokens=study.batch_tokens,
-        progress=progress,
-        say=study.say,
+        **study.how(progress),
     )
 
 
@@ -134,10 +138,7 @@ def _diagnosis(study: Study, progress: Progress) -> Shape:
         study.rows,
         study.task,
         max_new_tokens=study.max_new_tokens,
-        overlong=study.overlong,
-        batch_tokens=study.batch_tokens,
-        progress=progress,
-        say=study.say,
+        **study.how(progress),
     )
 
 
@@ -149,9 +150,7 @@ def _entropy(study: Study, progress: Progress) -> Shape:
         study.rows,
         task=study.task,
         max_new_tokens=study.max_new_tokens,
-        overlong=study.overlong,
-        batch_tokens=study.batch_tokens,
-        progress=progress,
+        **study.how(progress),
     )
 
 
