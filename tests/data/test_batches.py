@@ -40,7 +40,8 @@ PINNED = (1, 2, 4, 3, 5, 0, 1, 0)
 @pytest.mark.parametrize("sizes", [(0, 1, 0), (1, 0, 0), (1, 1, -1)])
 def test_impossible_sizes(sizes):
     rows, batch, step = sizes
-    with pytest.raises(ValueError, match="expected rows >= 1"):
+    message = rf"^expected rows >= 1, batch >= 1, step >= 0; got {rows}, {batch}, {step}$"
+    with pytest.raises(ValueError, match=message):
         batch_rows(rows, batch, 0, step)
 
 

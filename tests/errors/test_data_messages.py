@@ -117,3 +117,14 @@ def test_other_kinds_of_files(message):
         "my train.json is one JSON list; expected one object per line. Convert it: "
         "jq -c '.[]' 'my train.json' > 'my train.jsonl'"
     )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16(tmp_path, monkeypatch, encoding):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my rows.csv").write_bytes("\ufefftext,label\na,b\n".encode(encoding))
+    with pytest.raises(DataError) as caught:
+        load_examples("my rows.csv")
+    assert str(caught.value) == (
+        "my rows.csv is UTF-16; expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8 'my rows.csv'"
+    )

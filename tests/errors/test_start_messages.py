@@ -60,8 +60,9 @@ def test_what_a_soft_prompt_must_be():
 
 def test_labels_are_a_sequence():
     assert eg.Task("label", labels=["b", "a"]).labels == ("b", "a")
-    with pytest.raises(SettingsError, match="got the single text 'positive'"):
+    with pytest.raises(SettingsError) as error:
         eg.Task("label", labels="positive")
+    assert str(error.value) == "Labels are a sequence of texts; got the single text 'positive'."
 
 
 def test_a_model_that_reads_both_ways(tmp_path):
@@ -104,6 +105,14 @@ def test_a_prompt_without_a_place_says_where_it_was_put(tiny_model):
         "The prompt does not say which base model it belongs to; nothing was checked.",
         "The prompt does not say where it stands; it is placed as 'user: {prompt}\\n\\n{input}'.",
     ]
+
+
+def test_a_prompt_without_a_place_is_no_peft_folder(tiny_model, tmp_path):
+    model = tiny_model("qwen2")
+    with pytest.raises(PromptError) as error:
+        eg.save_peft(model, eg.SoftPrompt(torch.zeros(2, model.width)), tmp_path / "peft")
+    assert str(error.value) == "The prompt has no template yet: place it with embedgrad.start(model, prompt)."
+    assert not (tmp_path / "peft").exists()
 
 
 def test_prompts_and_models_show_themselves_in_a_line(tiny_model):

@@ -108,6 +108,16 @@ def test_an_overlong_test_row_is_told_before_tuning(capsys, models, here):
     assert left(here) == ["test.jsonl", "train.jsonl"]
 
 
+def test_no_tuning_row_fits(capsys, models, here):
+    long = [row | {"text": "word " * 600 + row["text"]} for row in rows.sentiment(20, first=300)]
+    rows.write_jsonl(here / "long.jsonl", long)
+    rows.write_jsonl(here / "test.jsonl", rows.sentiment(10, first=500))
+    arguments = ("--train", "long.jsonl", "--validation", "train.jsonl", "--test", "test.jsonl", "--output", "run")
+    message = failure(capsys, models, *arguments, "--overlong", "skip", code=1)
+    assert message == "Every tuning row is longer than the model's context: there is nothing to tune on."
+    assert left(here) == ["long.jsonl", "test.jsonl", "train.jsonl"]
+
+
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
 def test_read_only_output_folder(capsys, models, here, monkeypatch, code):
     def refuse(*arguments, **options):
@@ -223,6 +233,16 @@ def test_settings_file(capsys, models, here):
     )
 
 
+def test_messages_and_a_template(capsys, models, here):
+    messages = '[[messages]]\nrole = "user"\ncontent = "{prompt} {input}"\n'
+    for other in ('template = "{prompt} {input}"\n', 'system = "Be kind."\n'):
+        (here / "s.toml").write_text(other + messages)
+        assert failure(capsys, models, "--settings", "s.toml", "--train", "train.jsonl", code=2) == (
+            "messages and template/system exclude each other: both place the prompt."
+        )
+    assert left(here) == ["s.toml", "train.jsonl"]
+
+
 def test_resume(capsys, here):
     assert main(["tune", "--resume", "nowhere"]) == 1
     assert capsys.readouterr().err == (
@@ -266,6 +286,27 @@ def test_a_changed_test_file_is_not_resumed(capsys, models, here):
     assert "The test rows are not those that the run began with" in capsys.readouterr().err
 
 
+def test_test_rows_that_change_while_tuning(capsys, models, here, monkeypatch):
+    from embedgrad.tuning import tune as tuning
+
+    real = tuning.tune
+
+    def tune_and_change(*arguments, **options):
+        run = real(*arguments, **options)
+        rows.write_jsonl(here / "test.jsonl", rows.sentiment(10, first=700))
+        return run
+
+    rows.write_jsonl(here / "test.jsonl", rows.sentiment(10, first=500))
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "tune", tune_and_change)
+        arguments = ("--train", "train.jsonl", "--test", "test.jsonl", "--output", "run")
+        message = failure(capsys, models, *arguments, code=1)
+    assert message == "The test rows changed while tuning. Restore them, then continue with --resume."
+    assert not (here / "run" / "result.json").exists()
+    rows.write_jsonl(here / "test.jsonl", rows.sentiment(10, first=500))
+    assert main(["tune", "--resume", "run", "--quiet"]) == 0
+
+
 def test_predictions_are_not_lost_after_the_work(capsys, models, here):
     command = ["evaluate", "--model", str(models / "tiny"), "--prompt", "Good?", "--data", "train.jsonl"]
     assert main([*command, "--predictions", "nowhere/p.jsonl"]) == 2
@@ -288,6 +329,21 @@ def test_a_diverged_run_keeps_its_best_prompt(capsys, models, here, monkeypatch)
     message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=1)
     assert message.startswith("The loss became NaN or infinite at step 3, in rows at lines ")
     assert message.endswith(" The best prompt so far is in run/prompt.safetensors.")
+    assert main(["inspect", "run/prompt.safetensors", "--quiet"]) == 0
+
+
+def test_a_validation_that_is_not_finite(capsys, tiny_folder, here):
+    model = tiny_folder("gpt2")  # a norm of its layers overflows; an RMSNorm would give zeros
+    rows.write_jsonl(here / "validation.jsonl", rows.sentiment(4, first=500))
+    arguments = ("--train", "train.jsonl", "--validation", "validation.jsonl", "--output", "run")
+    message = failure(
+        capsys, model.parent, *arguments, "--learning-rate", "1e20", "--evaluate-every", "1", model=model.name, code=1
+    )
+    assert message == (
+        "At the validation after step 1: The loss of 'Is it good?' is NaN or infinite on 4 of 4 rows, at lines 1, 2, "
+        "3, 4. Look at the prompt's learning rate, or use --dtype float32. The best prompt so far is in "
+        "run/prompt.safetensors."
+    )
     assert main(["inspect", "run/prompt.safetensors", "--quiet"]) == 0
 
 

@@ -169,6 +169,9 @@ def test_what_cannot_be_judged(model, prompt):
         eg.evaluate(model, prompt, long, LABELS)
     skipped = eg.evaluate(model, prompt, long, LABELS, overlong="skip", max_new_tokens=2)
     assert (skipped.skipped, skipped.score.total) == (1, 24)
+    with pytest.raises(DataError) as error:
+        eg.evaluate(model, prompt, long[-1:], LABELS, overlong="skip")
+    assert str(error.value) == "Every row is longer than the model's context: there is nothing to evaluate."
     cut = eg.evaluate(model, prompt, long, LABELS, overlong="truncate-input", max_new_tokens=2)
     assert (cut.skipped, cut.score.total) == (0, 25)
 

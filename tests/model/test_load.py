@@ -7,10 +7,12 @@ import logging
 import shutil
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import transformers
+from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
 
 import embedgrad as eg
 import tiny
@@ -106,6 +108,24 @@ def test_a_download_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
         "Check the spelling (organisation/name), the network, and HF_HUB_OFFLINE; a downloaded model can be given by "
         "its folder."
     )
+
+
+@pytest.mark.parametrize(
+    ("refusal", "message"),
+    [
+        (
+            GatedRepoError,
+            "somebody/some-model is gated on the Hub: accept its terms there, then run `hf auth login`.",
+        ),
+        (RevisionNotFoundError, "somebody/some-model has no revision 'v9' on the Hub."),
+    ],
+)
+def test_what_the_hub_refuses(monkeypatch: pytest.MonkeyPatch, refusal: type[Exception], message: str) -> None:
+    def refuses(*_: object, **__: object) -> str:
+        raise refusal("401 Client Error", response=SimpleNamespace(headers={}, request=None))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuses)
+    assert told(errors.ModelNotFound, "somebody/some-model", revision="v9") == message
 
 
 def test_no_config(folder: Path) -> None:
@@ -278,6 +298,15 @@ def test_no_tokenizer(folder: Path) -> None:
         path.unlink()
     message = told(errors.ModelError, folder)
     assert message.startswith("small-llama ")
+
+
+def test_no_fast_tokenizer(folder: Path) -> None:
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    transformers.ByT5Tokenizer().save_pretrained(folder)
+    assert told(errors.ModelError, folder) == (
+        "small-llama has no fast tokenizer (tokenizer.json), which placing a prompt needs."
+    )
 
 
 def test_loading_says_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

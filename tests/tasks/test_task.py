@@ -1,6 +1,7 @@
 import pytest
 
 from embedgrad.errors import SettingsError
+from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.metrics import macro_f1
 from embedgrad.tasks.task import Task, infer_task
 
@@ -43,8 +44,14 @@ def test_infer_task(targets, task):
 
 
 def test_no_targets():
-    with pytest.raises(ValueError, match="no targets"):
+    with pytest.raises(ValueError, match=r"^a task cannot be inferred from no targets$"):
         infer_task([])
+
+
+def test_free_text_is_not_graded():
+    for prediction in ("a", None):
+        with pytest.raises(ValueError, match=r"^a text task has no right and wrong; ask task\.has_metric first$"):
+            is_correct(Task("text"), prediction, "a")
 
 
 BELONGS = 'A task of kind "label" needs labels, one of kind "regex" a pattern, others neither; got kind '

@@ -57,6 +57,19 @@ def test_a_rows_system_message_stays(tiny_model) -> None:
     )
 
 
+def test_a_prompt_that_earlier_turns_would_tokenize_otherwise(tiny_model) -> None:
+    model = tiny_model("llama", chat="{% for m in messages %}{{ m['content'] }}\n{% endfor %}")
+    prompt = eg.start(model, "\nAnswer with one word.", USER)  # its newline and that of the turn before are one token
+    row = eg.Example("three.", "four.", history=(("user", "one."), ("assistant", "two.")), line=12)
+    with pytest.raises(TemplateError) as told:
+        lay_out_rows(model, prompt, [row])
+    assert str(told.value) == (
+        "Line 12: after its earlier turns the prompt would be tokenized otherwise than without them, so the tuned "
+        "rows would not stand for it. Put {prompt} into a system message."
+    )
+    assert lay_out_rows(model, prompt, [eg.Example("three.", "four.", line=12)])
+
+
 def test_history_needs_a_chat_template(tiny_model) -> None:
     model = tiny_model("llama", chat=False)
     row = eg.Example("hello", "sad", history=(("user", "x"), ("assistant", "y")), line=2)
