@@ -115,4 +115,4 @@ def cache_argument(forward_arguments: Collection[str]) -> str | None:
 
     Trap: a cache under another name is swallowed by `**kwargs`, and every token but the first is wrong in silence.
     """
-    return next((name for name in ("past_key_values", "cache_params") if name in forward_arguments), None)
+    return next((name for name in ("past_key_values", "cache", "cache_params") if name in forward_arguments), None)
