@@ -164,19 +164,6 @@ def test_right_padding_and_a_window(tiny_model) -> None:
     assert str(told.value) == f"{name} has sliding windows, which right padding would use up; pad left."
 
 
-def test_a_model_without_a_cache_is_refused(tiny_model, monkeypatch) -> None:
-    """GPT-1 swallows a cache it does not know: every token but the first would be wrong."""
-    model = tiny_model("gpt2")
-    prompt = eg.start(model, PROMPT)
-    monkeypatch.setitem(model.__dict__, "forward_arguments", model.forward_arguments - {"past_key_values"})
-    with pytest.raises(eg.EmbedgradError) as told:
-        eg.generate(model, prompt, ["no"])
-    assert str(told.value) == (
-        f"{model.identity.name} (gpt2) keeps no keys and values from token to token, which generating needs. Use "
-        "another model, or score labels by likelihood."
-    )
-
-
 def test_truncated_is_told_per_row(tiny_model) -> None:
     model = tiny_model("llama")
     prompt = eg.start(model, PROMPT)
@@ -221,6 +208,7 @@ def test_the_prompt_is_really_shared(tiny_model, monkeypatch) -> None:
         widths.append(tuple(inputs_embeds.shape[:2]))
         return forward(inputs_embeds=inputs_embeds, **options)
 
+    assert model.cache_problem == ""  # tried before the forward is watched
     monkeypatch.setattr(model.lm, "forward", watched)
     monkeypatch.setitem(model.__dict__, "forward_arguments", model.forward_arguments)  # read from the true one
     answers(model, prompt, layouts, 1, (), shares=True)

@@ -16,18 +16,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
+from embedgrad.model import hooks
 from embedgrad.model.families import attends_in_chunks, has_sliding_window
 from embedgrad.model.frozen_model import FrozenModel
 
 NAME = "embedgrad"
 MASKED = "embedgrad_masked"
 _SCORES_AT_ONCE = 1 << 21  # of one block of queries: 8 MiB, what a processor's cache holds
-
-
-_UNKNOWN = ("softcap", "s_aux", "sinks", "position_bias", "indices", "block_indices")
 
 
 class CannotAttend(Exception):
@@ -55,7 +51,7 @@ def grouped_attention(
 
     Raises CannotAttend for terms it does not know (soft-capped scores, sinks, biases).
     """
-    further = [name for name in _UNKNOWN if options.get(name) is not None]
+    further = [name for name in hooks.ATTENTION_TERMS if options.get(name) is not None]
     if further:
         raise CannotAttend(f"attention with {', '.join(further)}")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -76,9 +72,8 @@ def masked_attention(*tensors: Any, sliding_window: int | None = None, **options
     return grouped_attention(*tensors, **options)
 
 
-AttentionInterface.register(NAME, grouped_attention)  # transformers makes no mask for it
-AttentionInterface.register(MASKED, masked_attention)
-AttentionMaskInterface.register(MASKED, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+hooks.register_attention(NAME, grouped_attention)  # transformers makes no mask for it
+hooks.register_attention(MASKED, masked_attention, masks_of="sdpa")
 
 
 def takes_masks(model: FrozenModel) -> bool:
@@ -90,13 +85,13 @@ def takes_masks(model: FrozenModel) -> bool:
 def in_use(model: FrozenModel, wanted: bool = True) -> Iterator[None]:
     """While this lasts, the model's layers attend by `grouped_attention`, if `wanted`."""
     config = model.lm.config.get_text_config()
-    before = config._attn_implementation
+    before = hooks.attention_name(config)
     if wanted:
-        config._attn_implementation = MASKED if takes_masks(model) else NAME
+        hooks.set_attention_name(config, MASKED if takes_masks(model) else NAME)
     try:
         yield
     finally:
-        config._attn_implementation = before
+        hooks.set_attention_name(config, before)
 
 
 @dataclass(frozen=True)
@@ -168,7 +163,7 @@ class _GroupedAttention(torch.autograd.Function):
             if d_values is not None:
                 d_values[:, sight.frozen : seen].baddbmm_(weights[:, :, sight.frozen :].mT, d_output)
             d_weights = torch.bmm(d_output, values[:, :seen].mT)
-            d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+            d_scores = hooks.softmax_backward(d_weights, weights)
             if d_query is not None:
                 part = torch.baddbmm(query.new_empty(()), d_scores, keys[:, :seen], beta=0, alpha=sight.scale)
                 d_query[:, :, start:stop] = part.view(d_query[:, :, start:stop].shape)

@@ -17,8 +17,8 @@ from embedgrad.engine.head import LOGITS_AT_ONCE, token_nats
 from embedgrad.engine.last_layer import Places, last_layer_at
 from embedgrad.engine.past import KeysValues, Past
 from embedgrad.engine.rows import PaddedRows, per_row, sum_nats, target_logits
-from embedgrad.model.families import cache_argument
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.hooks import cache_argument
 from embedgrad.model.parts import decoder_layers, last_hidden
 
 

@@ -18,8 +18,9 @@ from embedgrad.engine.entropy import entropy_bits
 from embedgrad.engine.plan import BATCH_TOKENS, memory_told
 from embedgrad.engine.read_inputs import Padding, ReadInputs, forward, read_inputs
 from embedgrad.engine.requests import Request
+from embedgrad.engine.whole_rows import WholeRows
 from embedgrad.errors import ModelError
-from embedgrad.model.families import cache_argument, has_sliding_window, keeps_a_state
+from embedgrad.model.families import has_sliding_window, keeps_a_state
 from embedgrad.model.frozen_model import FrozenModel
 
 End = Literal["stop token", "told", "limit"]  # `told` by the request's `ends`
@@ -73,7 +74,7 @@ def generate_ids(
              between row and answer and is masked (not with sliding windows, which count it);
              none: only rows of equal length share a batch, as always in models that keep a state
 
-    Raises ModelError where the model has no cache, NotEnoughMemory.
+    Raises ModelError where the model takes no such padding, NotEnoughMemory.
     """
     padding = checked_padding(model, padding, max((len(r.layout) for r in requests), default=0) + max_new_tokens)
     for indices in _batches(model, requests, max_new_tokens, padding, batch_tokens):
@@ -88,12 +89,7 @@ def generate_ids(
 def checked_padding(model: FrozenModel, padding: Padding = "left", tokens: int = 0) -> Padding:
     """The padding that the model can take, in rows of up to `tokens` with their answers.
 
-    Raises ModelError where it has no cache, or takes no right padding."""
-    if cache_argument(model.forward_arguments) is None:
-        raise ModelError(
-            f"{model.identity.name} ({model.lm.config.model_type}) keeps no keys and values from token to token, which "
-            "generating needs. Use another model, or score labels by likelihood."
-        )
+    Raises ModelError where it takes no right padding."""
     if padding == "right" and has_sliding_window(model.lm.config):
         raise ModelError(f"{model.identity.name} has sliding windows, which right padding would use up; pad left.")
     if tokens > model.switch_tokens:
@@ -138,9 +134,13 @@ def steps(
 ) -> Iterator[Step]:
     """Every token of every row of one batch, as they come."""
     with torch.no_grad(), memory_told(batch_tokens):
-        batch = _Batch(model, read_inputs(model, requests, padding), max_new_tokens)
+        batch: _Batch | WholeRows
+        if model.cache_problem:
+            batch = WholeRows(model, requests, padding)
+        else:
+            batch = _Batch(model, read_inputs(model, requests, padding), max_new_tokens)
     # Trap: RecurrentGemma keeps its state in its modules, where no row can be taken out.
-    may_leave = not keeps_a_state(model.lm.config)
+    may_leave = isinstance(batch, WholeRows) or not keeps_a_state(model.lm.config)
     going: list[int | None] = list(range(len(requests)))  # by place in the batch; None where the answer has ended
     for produced in range(1, max_new_tokens + 1):
         with torch.no_grad(), memory_told(batch_tokens):

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from embedgrad.engine.past import LastLayerReached, Past
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.hooks import LAYER_ARGUMENTS_PER_POSITION
 from embedgrad.model.parts import decoder_layers
 
 
@@ -69,7 +70,10 @@ def last_layer_at(model: FrozenModel, places: Places, past: Past, mask: Tensor) 
         named = kwargs | dict(zip(names, args, strict=False))
         if named.get("attention_mask") is None:
             named["attention_mask"] = mask
-        moved = {name: _at(value, places, tokens) if name in _PER_POSITION else value for name, value in named.items()}
+        moved = {
+            name: _at(value, places, tokens) if name in LAYER_ARGUMENTS_PER_POSITION else value
+            for name, value in named.items()
+        }
         found = whole(places.gather(hidden), **moved)
         if isinstance(found, tuple):
             return (places.spread(found[0], tokens), *found[1:])
@@ -80,9 +84,6 @@ def last_layer_at(model: FrozenModel, places: Places, past: Past, mask: Tensor) 
         yield
     finally:
         del layer.forward
-
-
-_PER_POSITION = ("attention_mask", "position_ids", "position_embeddings")
 
 
 def _at(value: Any, places: Places, tokens: int) -> Any:

@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache
-from transformers.cache_utils import DynamicLayer
 
 from embedgrad.engine import attention
-from embedgrad.model.families import cache_argument, keeps_a_state
+from embedgrad.model.families import keeps_a_state
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.hooks import VERSION, Cache, DynamicCache, DynamicLayer, cache_argument
 
 KeysValues = Sequence[tuple[Tensor, Tensor]]  # per layer, [1 or B, G, P', E] each
 
@@ -35,7 +34,9 @@ def prefill(model: FrozenModel, embeds: Tensor, before: KeysValues = ()) -> Keys
     """Keys and values of `embeds` [B, T, D] in every layer, those `before` them included; differentiable. Raises
     CannotShare."""
     name = cache_argument(model.forward_arguments)
-    if name is None or keeps_a_state(model.lm.config):
+    if name is None:
+        raise CannotShare(f"the model's forward takes no cache that is known here (transformers {VERSION})")
+    if keeps_a_state(model.lm.config):
         raise CannotShare("a layer keeps a state instead of keys and values")
     layers = len(DynamicCache(config=model.lm.config).layers)
     recorder = _Recorder([_PastLayer(*pair, len(embeds)) for pair in before] or [DynamicLayer() for _ in range(layers)])

@@ -20,6 +20,7 @@ from embedgrad.engine.compiled import compile_parts, uncompile
 from embedgrad.engine.past import CannotShare, KeysValues
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import NotEnoughMemory
+from embedgrad.model import hooks
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.template.layout import Layout
@@ -212,7 +213,7 @@ def _path(layouts: Sequence[Layout]) -> Path:
 
 def _means(model: FrozenModel) -> list[Means]:
     """How to run the model, fastest first."""
-    if not getattr(model.lm, "_supports_attention_backend", False):
+    if not hooks.takes_own_attention(model.lm):
         return [PLAIN_MEANS]  # its layers take masks of their own kind
     stock = [Means(trims=True), PLAIN_MEANS]
     if model.device.type != "cpu":

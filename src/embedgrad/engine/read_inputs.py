@@ -9,12 +9,11 @@ from typing import Literal
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-from transformers import DynamicCache
 
 from embedgrad.engine.past import KeysValues
 from embedgrad.engine.requests import Request
-from embedgrad.model.families import cache_argument
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.hooks import DynamicCache, cache_argument
 
 Padding = Literal["left", "right", "none"]
 
@@ -40,7 +39,7 @@ def read_inputs(model: FrozenModel, requests: Sequence[Request], padding: Paddin
     `[pad][row]`; with padding on the right the rest or the row comes before its padding."""
     cache = DynamicCache(config=model.lm.config)
     before = _fill(cache, [r.prefix for r in requests if r.prefix], model.device)
-    embeds, behind = _rows(model, requests, padding)
+    embeds, behind = joined_rows(model, requests, padding)
     mask = torch.cat([before, behind], dim=1) if before is not None else behind
     paddings = [mask.shape[1] - len(r.layout) for r in requests]
     # Trap: with a cache the mask must cover past and new; a shorter one is zero-padded in silence.
@@ -54,15 +53,18 @@ def read_inputs(model: FrozenModel, requests: Sequence[Request], padding: Paddin
 
 def forward(
     model: FrozenModel,
-    cache: DynamicCache,
+    cache: DynamicCache | None,
     mask: Tensor | None,
     positions: Tensor,
     embeds: Tensor,
     last: Sequence[int] | None = None,
 ) -> Tensor:
     """What follows `embeds` [B, C, D] behind `cache`, which is extended: [B, C, V] logits of every column, or [B, V] of
-    the column `last` in each row. `mask` [B, past + C] may be None where it has no zeros."""
-    options: dict[str, object] = {str(cache_argument(model.forward_arguments)): cache, "use_cache": True}
+    the column `last` in each row. `mask` [B, past + C] may be None where it has no zeros.
+    Without a cache, `embeds` are whole rows."""
+    options: dict[str, object] = {"use_cache": cache is not None}
+    if cache is not None:
+        options[str(cache_argument(model.forward_arguments))] = cache
     if mask is not None:
         options["attention_mask"] = mask
     if "position_ids" in model.forward_arguments:
@@ -105,7 +107,7 @@ def _fill(cache: DynamicCache, prefixes: Sequence[KeysValues], device: torch.dev
     return (columns >= first[row_of, None]).long()
 
 
-def _rows(model: FrozenModel, requests: Sequence[Request], padding: Padding) -> tuple[Tensor, Tensor]:
+def joined_rows(model: FrozenModel, requests: Sequence[Request], padding: Padding) -> tuple[Tensor, Tensor]:
     """[B, C, D] embeddings of what lies behind the prefixes, and its [B, C] mask."""
     width = max(len(r.layout) - r.prefix_tokens for r in requests)
     ids = torch.zeros(len(requests), width, dtype=torch.long)

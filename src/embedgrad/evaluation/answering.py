@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embedgrad.data.example import Example
-from embedgrad.engine.generate import GeneratedIds, checked_padding, generate_ids, steps
-from embedgrad.engine.plan import BATCH_TOKENS
+from embedgrad.engine.generate import GeneratedIds, generate_ids, steps
+from embedgrad.engine.plan import BATCH_TOKENS, memory_told
 from embedgrad.engine.requests import Request, with_checked_prefixes
+from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.answer_text import AnswerText, text_of
 from embedgrad.evaluation.loops import ends_in_a_loop
@@ -78,13 +79,15 @@ class Answering:
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         if "" in stops:
             raise UsageError("A stop string is empty, which would end every answer at once. Leave it out.")
-        checked_padding(model)
         rows = [Example(row) if isinstance(row, str) else row for row in inputs]
         examples = [replace(row, line=row.line or number) for number, row in enumerate(rows, start=1)]
         prompts = _one_each(
             prompt, len(rows), lambda given: start(model, given, template, allow_mismatch=allow_mismatch, say=say)
         )
         requests = _lay_out(model, prompts, examples, max_new_tokens, overlong, say)
+        with memory_told(batch_tokens):
+            if sentence := whole_rows_words(model):
+                say(sentence)
         sharing = with_checked_prefixes(model, [r for r in requests if r is not None], batch_tokens, say)
         left = iter(sharing)
         return cls(

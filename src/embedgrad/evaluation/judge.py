@@ -10,9 +10,10 @@ from torch import Tensor
 
 from embedgrad.data.example import Example
 from embedgrad.engine.generate import generate_ids
-from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose
+from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose, memory_told
 from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.engine.score import answer_nats
+from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import DataError, NonFiniteLoss, UsageError
 from embedgrad.evaluation.answer_text import decode
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
@@ -91,6 +92,9 @@ class Judge:
         if not kept:
             raise DataError("Every row is longer than the model's context: there is nothing to evaluate.")
         targets = tuple(row.with_target(target_ids(model, placed, example.target or "")) for example, row in kept)
+        with memory_told(batch_tokens):
+            if generates and (sentence := whole_rows_words(model)):
+                say(sentence)
         return cls(
             model=model,
             engine=choose(model, placed.embeddings.to(model.device), targets, batch_tokens, say, with_gradient=False),
@@ -137,12 +141,17 @@ class Judge:
     def work(self) -> int:
         """What `progress` counts up to."""
         scored = 0 if self.score_by == "generation" else len(self.task.labels)
-        return len(self.rows) * (1 + _generates(self.task, self.score_by) + scored)
+        return len(self.rows) * (1 + self.generates + scored)
+
+    @property
+    def generates(self) -> bool:
+        """Whether answers are generated."""
+        return _generates(self.task, self.score_by)
 
     def _answers(self, prompt: Tensor, count: Callable[[int], None]) -> dict[int, tuple[str, bool]]:
         """By row number: generated text without special tokens, and whether it was cut at the limit."""
         found: dict[int, tuple[str, bool]] = {}
-        if _generates(self.task, self.score_by):
+        if self.generates:
             requests = [Request(row, prompt, self.stop_ids) for row in self.rows]
             if self.engine.shares:
                 requests = with_prefixes(self.model, requests)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer, LinearAttentionLayer
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-)
 
 from embedgrad.errors import ModelError, NotCausal
+from embedgrad.model import hooks
 
 
 def check_causal(config: Any, label: str) -> None:
@@ -25,9 +19,9 @@ def check_causal(config: Any, label: str) -> None:
     kind = config.model_type
     if getattr(config, "is_encoder_decoder", False):
         what = "an encoder-decoder model"
-    elif kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
+    elif hooks.is_encoder_kind(kind) and not getattr(config, "is_decoder", False):
         what = "an encoder-only model"
-    elif kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    elif not hooks.is_decoder_kind(kind):
         what = "not a causal language model"
     else:
         return
@@ -79,11 +73,12 @@ def _needs_ids(lm: Any, label: str, what: str) -> ModelError:
 
 def has_sliding_window(config: Any) -> bool:
     """Whether padding between a row's tokens changes what they see, masked or not: some layer counts columns instead
-    of tokens, for a window or a chunk of the last ones, or for their distances (MPT)."""
+    of tokens, for a window or a chunk of the last ones, or for their distances (MPT). True where nobody can tell."""
     text = config.get_text_config()
     by_name = text.model_type in ("gpt_neo", "mpt")  # both leave their caches and masks to themselves
     by_config = getattr(text, "sliding_window", None) is not None
-    return by_name or by_config or any(isinstance(layer, DynamicSlidingWindowLayer) for layer in _cache_layers(config))
+    layers = hooks.cache_layers(config)
+    return by_name or by_config or layers is None or any(hooks.is_windowed(layer) for layer in layers)
 
 
 def rope_switch_tokens(config: Any) -> int | None:
@@ -100,19 +95,6 @@ def attends_in_chunks(config: Any) -> bool:
 
 def keeps_a_state(config: Any) -> bool:
     """Whether some layer keeps a running state instead of keys and values, or beside them (Mamba, linear attention,
-    hybrids)."""
-    layers = _cache_layers(config)
-    return any(isinstance(layer, LinearAttentionLayer) or not isinstance(layer, DynamicLayer) for layer in layers)
-
-
-def _cache_layers(config: Any) -> Sequence[object]:
-    layers: Sequence[object] = DynamicCache(config=config).layers
-    return layers
-
-
-def cache_argument(forward_arguments: Collection[str]) -> str | None:
-    """How the model's forward calls its cache; None where it keeps nothing from token to token (GPT-1).
-
-    Trap: a cache under another name is swallowed by `**kwargs`, and every token but the first is wrong in silence.
-    """
-    return next((name for name in ("past_key_values", "cache", "cache_params") if name in forward_arguments), None)
+    hybrids). True where nobody can tell."""
+    layers = hooks.cache_layers(config)
+    return layers is None or any(hooks.is_state(layer) for layer in layers)

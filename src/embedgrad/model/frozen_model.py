@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from embedgrad.model import hooks
+from embedgrad.model.cache import problem_of
 from embedgrad.model.families import rope_switch_tokens
 from embedgrad.model.parts import decoder_layers, head_of
 from embedgrad.shapes import BaseIdentity
@@ -136,4 +137,10 @@ class FrozenModel:
     @cached_property
     def takes_logit_mask(self) -> bool:
         """Whether `logits_to_keep` may be a [B, T] mask: only in the newest transformers, family by family."""
-        return hasattr(sys.modules[type(self.lm).__module__], "slice_logits_to_keep")
+        return hooks.takes_logit_mask(self.lm)
+
+    @cached_property
+    def cache_problem(self) -> str:
+        """Why an answer cannot be generated from the model's cache, "" where it can; tried at first use."""
+        ids = [(self.vocabulary // 2 + step) % self.vocabulary for step in range(6)]
+        return problem_of(self.lm, self.embed(ids)[None], self.forward_arguments)

@@ -23,6 +23,7 @@ from embedgrad.errors import (
     UsageError,
     did_you_mean,
 )
+from embedgrad.model import hooks
 from embedgrad.model.families import check_causal, check_forward
 from embedgrad.model.fingerprint import identify, stored_elements, weight_files
 from embedgrad.model.frozen_model import FrozenModel
@@ -62,7 +63,7 @@ def load_model(
             raise ModelError(f"{label} has no fast tokenizer (tokenizer.json), which placing a prompt needs.")
         lm = _told(label, lambda: _load_weights(folder, label, torch_dtype, place))
     # Said once by transformers of a text longer than the context; our own error names the rows (layouts.py).
-    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+    hooks.silence_long_texts(tokenizer)
     lm.requires_grad_(False)
     lm.eval()
     _told(label, lambda: check_forward(lm, label))
@@ -184,8 +185,7 @@ def fastest_dtype(place: torch.device) -> Dtype:
     """
     if place.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    native = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
-    return "bfloat16" if any(ask is not None and ask() for ask in native) else "float32"
+    return "bfloat16" if hooks.cpu_multiplies_bfloat16() else "float32"
 
 
 def _dtype(dtype: str, place: torch.device) -> torch.dtype:

@@ -20,6 +20,7 @@ from embedgrad.data.splits import Parts, split
 from embedgrad.engine.compiled import is_worth_it
 from embedgrad.engine.forecast import fitted, naive_flops
 from embedgrad.engine.plan import Engine, choose
+from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import DataError, PromptError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.settings import ScoreBy
@@ -90,7 +91,9 @@ class Setup:
             overlong=overlong,
             batch_tokens=options.batch_tokens,
         )
-        for sentence in (_removed_words(parts), seam_report(model, placed, parts.train), *_fitting_words(laid, judge)):
+        sentences = [_removed_words(parts), seam_report(model, placed, parts.train), *_fitting_words(laid, judge)]
+        sentences += [whole_rows_words(model)] if judge.generates else []
+        for sentence in sentences:
             if sentence:
                 say(sentence)
         engine = _engine(model, placed.embeddings.to(model.device), layouts, options, say)
