@@ -45,7 +45,7 @@ def read_delimited(text: str, usual: str, limits: Limits = LIMITS) -> Records:
     for line, cells in _cells(body, dialect, first_line=2 if named else 1):
         problem = cells if isinstance(cells, str) else _damage(cells)
         if header is None:
-            header = [] if isinstance(cells, str) else _trimmed([cell.strip() for cell in cells])
+            header = [] if isinstance(cells, str) else [cell.strip() for cell in cells]
             problem = problem or _repeated(header)
             if problem:
                 return Records(problems=[RowProblem(line, f"in the header: {problem}")])
@@ -69,12 +69,11 @@ def _chosen(text: str, usual: str) -> Dialect:
 def _consistency(sample: str, dialect: Dialect) -> float:
     """Share of the rows with as many cells as the header; 0 where the header is one cell."""
     rows = [cells for _, cells in itertools.islice(_cells(sample, dialect), _SAMPLE_ROWS)]
-    if not rows or isinstance(rows[0], str) or len(header := _trimmed(rows[0])) < 2:
+    if not rows or isinstance(header := rows[0], str) or len(header) < 2:
         return 0.0
     if len(sample) == _SAMPLE_CHARACTERS:
         rows = rows[:-1] or rows  # the last one may be cut
-    fitting = sum(not isinstance(cells, str) and len(_fitted(cells, len(header))) == len(header) for cells in rows)
-    return fitting / len(rows)
+    return sum(not isinstance(cells, str) and len(_fitted(cells, header)) == len(header) for cells in rows) / len(rows)
 
 
 def _quotes_are_letters(text: str) -> bool:
@@ -130,23 +129,19 @@ def _fields_up_to(characters: int) -> Iterator[None]:
 
 
 def _row(header: Sequence[str], cells: list[str]) -> Row | str:
-    cells = _fitted(cells, len(header))
+    cells = _fitted(cells, header)
     if len(cells) != len(header):
         return f"{len(cells)} cell{'s' * (len(cells) != 1)}, but the header has {len(header)}"
     return {name: cell for name, cell in zip(header, cells, strict=True) if name}
 
 
-def _fitted(cells: Sequence[str], columns: int) -> list[str]:
-    """`cells` without empty ones beyond the header."""
-    return [*cells[:columns], *_trimmed(cells[columns:])]
-
-
-def _trimmed(cells: Sequence[str]) -> list[str]:
-    """`cells` without the empty ones at their end."""
-    kept = list(cells)
-    while kept and not kept[-1].strip():
-        kept.pop()
-    return kept
+def _fitted(cells: Sequence[str], header: Sequence[str]) -> list[str]:
+    """`cells` without empty ones beyond the header's, and with empty ones for columns without a name at its end."""
+    fitted = list(cells)
+    while len(fitted) > len(header) and not fitted[-1].strip():
+        fitted.pop()
+    missing = header[len(fitted) :]
+    return fitted if any(missing) else fitted + [""] * len(missing)
 
 
 def _damage(cells: list[str]) -> str | None:

@@ -10,9 +10,8 @@ from embedgrad.errors import DataError, did_you_mean
 
 PAIRS = {"input": "output", "prompt": "completion", "question": "answer", "text": "label"}
 INSTRUCTION, INPUT, OUTPUT = "instruction", "input", "output"
-_KNOWN = (
-    f"{', '.join(f'{first}/{second}' for first, second in PAIRS.items())}, instruction/input/output, "
-    + " or ".join(CHATS)
+_KNOWN = ", ".join(
+    [*(f"{first}/{second}" for first, second in PAIRS.items()), "instruction/input/output", " or ".join(CHATS)]
 )
 
 
