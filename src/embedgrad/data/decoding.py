@@ -12,7 +12,7 @@ _MARKS = (  # UTF-32 first: its mark begins with UTF-16's
     (b"\xff\xfe", "utf-16-le", "UTF-16"),
     (b"\xfe\xff", "utf-16-be", "UTF-16"),
 )
-# Those that spreadsheets and old systems write, the commonest first: among equally likely ones the first is taken.
+# Those that spreadsheets and old systems write, the commonest first.
 _GUESSED = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp932", "gb18030", "big5", "cp949")
 # With more characters that are UTF-8 for each byte that is none, a file is damaged UTF-8 or a mixture. Two bytes of the
 # Asian encodings are UTF-8 by chance again and again.
@@ -73,11 +73,12 @@ def _marked(data: bytes, codec: str, name: str) -> Decoded:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 without a mark, of mostly Latin letters: zeros at every second byte and nowhere else."""
+    """UTF-16 without a mark, of mostly Latin letters: zeros at every second byte and hardly elsewhere."""
     sample = data[:_SAMPLE_BYTES]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     codec = "utf-16-le" if odd > even else "utf-16-be"
-    return codec if min(even, odd) == 0 and max(even, odd) > len(sample) // 4 and _fits(data, codec) else None
+    is_wide = max(even, odd) > max(len(sample) // 4, 10 * min(even, odd))
+    return codec if is_wide and _fits(data, codec) else None
 
 
 def _without_mark(data: bytes) -> Decoded:
@@ -105,7 +106,7 @@ def _likeliest(data: bytes) -> str | None:
         if size > _SAMPLE_BYTES:
             break
     found = from_bytes(b"\n".join(sample), cp_isolation=list(_GUESSED))
-    likely = sorted(found, key=lambda one: (one.chaos, -one.coherence, _GUESSED.index(one.encoding)))
+    likely = sorted(found, key=lambda one: (one.chaos, -one.coherence, one.encoding != _GUESSED[0]))
     names = [name for one in likely for name in (*_alike(one.could_be_from_charset), one.encoding)]
     return next((name for name in names if _fits(data, name)), None)
 

@@ -65,7 +65,7 @@ def read_json(text: str, rows_at: str | None, limits: Limits = LIMITS) -> Record
     Rows have the lines they begin in, or their numbers where several begin in one line. None where the file is one
     object per line after all. Raises ShapeError, TooMuchError.
     """
-    values = list(_values(text, (0, len(text))))
+    values = list(_values(text, (0, len(text)), between=("", ",")))
     if rows_at is not None:
         found = _named(text, values, rows_at)
         return _rows(text, _values(text, _inside(found)), limits)
@@ -75,7 +75,7 @@ def read_json(text: str, rows_at: str | None, limits: Limits = LIMITS) -> Record
         name = _EXAMPLES if _EXAMPLES in lists else next(iter(lists))
         if len(lists) > 1 and name != _EXAMPLES:
             raise ShapeError(
-                f"holds several lists of rows: {', '.join(lists)}. Name one of them, like --rows-at {name}."
+                f"holds several lists of rows: {', '.join(lists)}. Name one of them, like --rows-at {name}"
             )
         return _rows(text, _values(text, _inside(lists[name])), limits, (f'from the list at "{name}"',))
     several_lines = any("\n" in text[first:last] for first, last in values)
@@ -122,7 +122,7 @@ def _outer(text: str, span: _Span) -> Iterator[_Span]:
             brackets.append((what, token.start()))
         elif what in ("}", "]"):
             if not brackets or _CLOSES[brackets[-1][0]] != what:
-                raise ShapeError(f"is not JSON: the {what} in line {_line(text, token.start())} closes nothing.")
+                raise ShapeError(f"is not JSON: the {what} in line {_line(text, token.start())} closes nothing")
             _, first = brackets.pop()
             if not brackets:
                 yield first, token.end()
@@ -130,20 +130,19 @@ def _outer(text: str, span: _Span) -> Iterator[_Span]:
             yield token.span()
     if brackets:
         what, first = brackets[-1]
-        raise ShapeError(f"is not JSON: the {what} in line {_line(text, first)} is never closed.")
+        raise ShapeError(f"is not JSON: the {what} in line {_line(text, first)} is never closed")
 
 
-def _values(text: str, span: _Span) -> Iterator[_Span]:
-    """The objects, lists and strings of a list, or of a whole file. Raises ShapeError where more than a comma is
-    between them."""
-    end, comma = span[0], ("", "")
+def _values(text: str, span: _Span, between: tuple[str, ...] = (",",)) -> Iterator[_Span]:
+    """The objects, lists and strings of a list. Raises ShapeError where anything else is between them."""
+    end, allowed = span[0], ("",)
     for first, last in _outer(text, span):
-        if text[end:first].strip() not in comma:
-            _refuse(text, end)
+        if text[end:first].strip() not in allowed:
+            _refuse(text, end, first)
         yield first, last
-        end, comma = last, ("", ",")
-    if text[end : span[1]].strip() not in comma:
-        _refuse(text, end)
+        end, allowed = last, between
+    if text[end : span[1]].strip() not in ("", ","):
+        _refuse(text, end, span[1])
 
 
 def _members(text: str, span: _Span) -> Iterator[tuple[str, _Span]]:
@@ -166,7 +165,7 @@ def _named(text: str, values: Sequence[_Span], rows_at: str) -> _Span:
         members = dict(_members(text, span)) if span and text[span[0]] == "{" else {}
         known, span = list(members), members.get(name)
     if span is None or text[span[0]] != "[":
-        raise ShapeError(f'has no list at "{rows_at}" (--rows-at). Found there: {", ".join(known) or "nothing"}.')
+        raise ShapeError(f'has no list at "{rows_at}" (--rows-at). Found there: {", ".join(known) or "nothing"}')
     return span
 
 
@@ -183,11 +182,13 @@ def _inside(span: _Span) -> _Span:
     return span[0] + 1, span[1] - 1
 
 
-def _refuse(text: str, at: int) -> None:
-    rest = text[at : at + 200].lstrip(" \t\r\n,")
-    word = (rest.split("\n")[0].split(",")[0] or "a comma").strip()[:40]
-    line = _line(text, at + len(text[at : at + 200]) - len(rest))
-    raise ShapeError(f"is no list of rows: {word} in line {line} is {_EXPECTED}")
+def _refuse(text: str, start: int, stop: int) -> None:
+    """Raises ShapeError for what stands between two rows."""
+    words = text[start:stop].replace(",", " ").split()
+    if not words:
+        raise ShapeError(f"is not JSON: in line {_line(text, stop)} a comma is missing or too many")
+    line = _line(text, text.index(words[0], start))
+    raise ShapeError(f"is no list of rows: {words[0][:40]} in line {line} is {_EXPECTED}")
 
 
 def _line(text: str, at: int) -> int:
