@@ -3,8 +3,8 @@
 import codecs
 
 import pytest
+from read_rows import pairs, read
 
-from data.reading import pairs, read
 from embedgrad.data.decoding import decode
 from embedgrad.errors import BadRows, DataError
 

@@ -6,8 +6,8 @@ import io
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from read_rows import pairs, read
 
-from data.reading import pairs, read
 from embedgrad.data.delimited import read_delimited
 from embedgrad.errors import BadRows, DataError
 

@@ -4,8 +4,8 @@ import gzip
 import json
 
 import pytest
+from read_rows import pairs, read
 
-from data.reading import pairs, read
 from embedgrad.errors import BadRows, DataError
 
 A, B = {"text": 'a [b] {c} "d"', "label": "x"}, {"text": "e", "label": "y", "tags": ["[", {"n": 1}]}
