@@ -97,13 +97,14 @@ class RowProblem:
 
 
 class BadRows(DataError):
-    """Rows that cannot be used: the message shows the first ten, `problems` holds all."""
+    """Rows that cannot be used: the message shows the first ten, `problems` holds all; `unit` is what their numbers
+    count, lines or rows."""
 
     shown = 10
 
-    def __init__(self, source: str, problems: Sequence[RowProblem], advice: str) -> None:
+    def __init__(self, source: str, problems: Sequence[RowProblem], advice: str, unit: str = "line") -> None:
         self.problems = tuple(problems)
-        lines = [f"  line {p.line}: {p.problem}" for p in self.problems[: self.shown]]
+        lines = [f"  {unit} {p.line}: {p.problem}" for p in self.problems[: self.shown]]
         if len(self.problems) > self.shown:
             lines.append(f"  and {len(self.problems) - self.shown} more")
         count = "1 row" if len(self.problems) == 1 else f"{len(self.problems)} rows"

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing, SettingsError, did_you_mean
+from embedgrad.named_file import read_named
+
+_MOST_BYTES = 1_000_000
 
 
 class Settings(BaseModel):
@@ -51,7 +54,7 @@ def describe(error: ValidationError, known: list[str]) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's values. Raises FileMissing or SettingsError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_named(path, _MOST_BYTES).decode())
     except OSError as error:
         raise FileMissing(f"The settings file {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

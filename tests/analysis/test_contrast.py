@@ -84,4 +84,4 @@ def test_too_few_pairs_or_no_file(tmp_path: Path) -> None:
     assert str(missing.value) == f"{tmp_path / 'none.jsonl'} is not there. Expected a JSONL file of contrast pairs."
     with pytest.raises(DataError) as folder:
         load_concept(tmp_path)
-    assert str(folder.value) == f"{tmp_path} cannot be read: Is a directory."
+    assert str(folder.value) == f"{tmp_path} cannot be read: it is a folder, not a file."

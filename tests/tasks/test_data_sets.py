@@ -17,6 +17,7 @@ from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data import hub
 from embedgrad.data.draws import halves, whole_groups
 from embedgrad.data.example import Example
+from embedgrad.data.sources import load_records
 from embedgrad.data.split_record import SplitRecord, keep_split, split_record
 from embedgrad.errors import BadRows, CannotResume, DataError, FileMissing, SettingsError
 from embedgrad.folding import folded
@@ -426,7 +427,10 @@ def test_a_run_on_a_data_set(capsys, folder, tiny_folder, tmp_path):
     split = SplitRecord.model_validate_json((run / "split.json").read_bytes())
     predictions = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
     assert [row["line"] for row in predictions] == list(split.test.lines)
-    assert [row["group"] for row in predictions] == [f"Study {(row['line'] - 1) // 2}" for row in predictions]
+    numbers = {
+        line: number for number, (line, _) in enumerate(load_records(folder / "causal_judgement" / "task.json").rows)
+    }
+    assert [row["group"] for row in predictions] == [f"Study {numbers[row['line']] // 2}" for row in predictions]
     assert main(["tune", "--settings", str(run / "settings.toml"), "--quiet", "--output", str(again)]) == 0
     for name in ("settings.toml", "split.json", "predictions.jsonl"):
         assert (again / name).read_bytes() == (run / name).read_bytes()

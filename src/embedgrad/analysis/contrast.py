@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedgrad.data.records import Row, read_jsonl
+from embedgrad.data.decoding import UndecodableError, decode
+from embedgrad.data.json_rows import read_jsonl
+from embedgrad.data.records import LIMITS, Row, TooMuchError
 from embedgrad.errors import BadRows, DataError, FileMissing, RowProblem, did_you_mean
+from embedgrad.named_file import read_named
 
 SHIPPED = ("sentiment", "emotion", "reasoning")
 LEAST_PAIRS = 8  # half of them fit a direction, the other half tests it
@@ -52,12 +55,13 @@ def load_concept(path: str | Path) -> Concept:
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        records = read_jsonl(decode(read_named(path, LIMITS.file_bytes)).text)
     except FileNotFoundError:
         raise FileMissing(f"{path} is not there. Expected a JSONL file of contrast pairs.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-    records = read_jsonl(data)
+    except (UndecodableError, TooMuchError) as error:
+        raise DataError(f"{path} {error}.") from error
     pairs: dict[Pair, int] = {}
     problems = list(records.problems)
     for line, row in records.rows:

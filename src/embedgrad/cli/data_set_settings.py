@@ -81,7 +81,7 @@ def _unset(job: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_groups(rows: Sequence[Example], group_by: str | None) -> None:
     """Raises DataError where a test row lacks the column that answers are to be counted under."""
-    lacking = [row for row in rows if group_by is not None and group_by not in row.columns]
+    lacking = [row for row in rows if group_by is not None and _group(row, group_by) is None]
     if lacking:
         known = sorted({name for row in rows for name in row.columns})
         raise DataError(
@@ -95,4 +95,14 @@ def group_names(rows: Sequence[Example], group_by: str | None) -> dict[tuple[int
     """What each row is counted under, by its line, input and target."""
     if group_by is None:
         return {}
-    return {(row.line, row.input, row.target or ""): row.columns[group_by] for row in rows if group_by in row.columns}
+    found = ((row, _group(row, group_by)) for row in rows)
+    return {(row.line, row.input, row.target or ""): group for row, group in found if group is not None}
+
+
+def _group(row: Example, by: str) -> str | None:
+    """The text of a column, numbers and booleans as they are written; `null` where the row has that, `(empty)` for an
+    empty text; None for a row without the column, or with a list or an object there."""
+    if by in row.columns:
+        return row.columns[by] or "(empty)"
+    value = row.row.get(by, ())
+    return "null" if value is None or isinstance(value, float) else None  # a float is NaN: all others are texts

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_lines
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,8 +26,11 @@ from embedgrad.cli.settings import (
     load_rows,
     merged,
     required,
+    shown_columns,
 )
 from embedgrad.data.example import Example
+from embedgrad.data.records import written
+from embedgrad.data.sources import Say
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
 from embedgrad.evaluation.settings import EvaluationSettings
@@ -72,7 +74,7 @@ def evaluate(
     required(job, "model", "prompt", *(() if data_set else ("data",)))
     if job.predictions is not None and not job.predictions.absolute().parent.is_dir():
         raise FileMissing(f"There is no folder {job.predictions.parent} to write --predictions to.")
-    rows = _rows(job)
+    rows = _rows(job, terminal.note)
     task = job.resolved_task([row.target or "" for row in rows])
 
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
@@ -104,14 +106,16 @@ def evaluate(
     for name, comparison in zip(names[1:], losses, strict=True):
         terminal.say(f"loss of {name!r} against the first: {loss_difference_words(comparison)}")
     if job.predictions is not None:
-        _write_predictions(job.predictions, names, found, group_names(rows, job.group_by))
+        _write_predictions(job.predictions, names, found, rows, job.group_by)
 
 
-def _rows(job: EvaluateSettings) -> list[Example]:
+def _rows(job: EvaluateSettings, say: Say) -> list[Example]:
     """The rows of --data, or the test rows of --dataset."""
     data_set = job.named_data_set()
     if data_set is None:
-        rows = load_rows(job.data or "", job, job.columns(), job.labels)
+        aside = (job.group_by,) if job.group_by else ()
+        columns = shown_columns(job, job.prompt)
+        rows = load_rows(job.data or "", job, columns, job.labels, task=job.task, aside=aside, say=say)
     else:
         rows = data_set.test_rows(
             job.data_path, split_name=job.split or LARGE, seed=job.seed or 0, target=job.target, columns=job.columns()
@@ -121,23 +125,27 @@ def _rows(job: EvaluateSettings) -> list[Example]:
 
 
 def _write_predictions(
-    path: Path, names: Sequence[str], found: Sequence[Evaluation], groups: Mapping[tuple[int, str, str], str]
+    path: Path, names: Sequence[str], found: Sequence[Evaluation], rows: Sequence[Example], group_by: str | None
 ) -> None:
-    """Every answer of every prompt, as JSONL."""
+    """Every answer of every prompt, as JSONL, each with the row that it answers as the row stood in its file."""
     from embedgrad.cli.records import answer
 
+    groups = group_names(rows, group_by)
+    own = {(row.line, row.input, row.target or ""): row.row for row in rows}
+
     def row(p: Prediction) -> dict[str, object]:
-        group = groups.get((p.line, p.input, p.target))
+        key = (p.line, p.input, p.target)
         return {
             "line": p.line,
             "input": p.input,
             "target": p.target,
-            **({"group": group} if group else {}),
+            **({"group": groups[key]} if key in groups else {}),
             **answer(p),
+            "row": own.get(key, {}),
         }
 
     lines = [
-        json_lines.dumps({"prompt": name, **row(p)}, ensure_ascii=False)
+        written({"prompt": name, **row(p)})
         for name, evaluation in zip(names, found, strict=True)
         for p in evaluation.predictions
     ]

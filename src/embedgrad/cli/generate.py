@@ -1,12 +1,11 @@
-"""`embedgrad generate`: answers under a prompt, or several, for arguments or for JSONL from stdin."""
+"""`embedgrad generate`: answers under a prompt, or several, for arguments or for rows or lines from stdin."""
 
 from __future__ import annotations
 
-import json as json_lines
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from pydantic import Field, PositiveInt
@@ -23,8 +22,11 @@ from embedgrad.cli.settings import (
     load_rows,
     merged,
     required,
+    shown_columns,
 )
 from embedgrad.data.example import Example
+from embedgrad.data.records import written
+from embedgrad.data.sources import load_lines
 from embedgrad.errors import DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.template.layout import Overlong
@@ -42,6 +44,9 @@ class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
     )
     prompt_field: str | None = Field(
         None, description="Column in which a row on stdin may name its own prompt file; other rows use --prompt."
+    )
+    lines: Annotated[bool, Parameter(negative=())] = Field(
+        False, description="Take each line on stdin as an input by itself, not as JSON."
     )
     max_new_tokens: PositiveInt = Field(128, description="Longest answer in tokens.")
     stop: Annotated[tuple[str, ...], _STOPS, Parameter(negative=(), show_default=False)] = Field(
@@ -63,7 +68,8 @@ def generate(
     ] = False,
     quiet: Annotated[bool, Parameter(help="No notes.", negative=())] = False,
 ) -> None:
-    """Answer inputs under a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order."""
+    """Answer inputs under a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order: each row as
+    it came, and behind its own fields the answer's."""
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, GenerateSettings)
     required(job, "model") if job.prompt_field else required(job, "model", "prompt")
@@ -71,9 +77,11 @@ def generate(
         raise UsageError("--stream shows one answer as it comes: give one input as an argument, without --json.")
     if job.prompt_field and inputs:
         raise UsageError("--prompt-field names a column of the rows on stdin; with inputs as arguments use --prompt.")
-    rows = [Example(text, line=number) for number, text in enumerate(inputs, start=1)]
-    if not inputs:
-        rows = load_rows("-", job, job.columns(), labels=None, needs_target=False)
+    if job.lines and (inputs or job.prompt_field):
+        raise UsageError(
+            f"--lines reads inputs from stdin: leave out {'--prompt-field' if not inputs else 'the others'}."
+        )
+    rows = _rows(inputs, job, terminal)
     prompts = _prompts(rows, job)
 
     from embedgrad.evaluation.answering import Answering
@@ -97,6 +105,17 @@ def generate(
         _stream(answering, rows, terminal)
     else:
         _answer(answering, rows, json or not inputs, terminal)
+
+
+def _rows(inputs: Sequence[str], job: GenerateSettings, terminal: Terminal) -> list[Example]:
+    """The inputs given as arguments, or what comes through stdin."""
+    if inputs:
+        return [Example(text, line=number, row={"input": text}) for number, text in enumerate(inputs, start=1)]
+    if job.lines:
+        return load_lines("-", limits=job.limits, say=terminal.note)
+    columns = shown_columns(job, [job.prompt or ""])
+    aside = (job.prompt_field,) if job.prompt_field else ()
+    return load_rows("-", job, columns, labels=None, needs_target=False, aside=aside, say=terminal.note)
 
 
 def _prompts(rows: Sequence[Example], job: GenerateSettings) -> list[str]:
@@ -139,6 +158,9 @@ def _answer(answering: Answering, rows: Sequence[Example], as_lines: bool, termi
     watched = Terminal(
         terminal.as_json, terminal.quiet or sys.stdout.isatty()
     )  # a bar and answers on one terminal would mix
+    names = _answer_names(rows, terminal.as_json) if as_lines else {}
+    if taken := [f'"{own}" as "{name}"' for own, name in names.items() if own != name]:
+        terminal.note(f"The rows have columns of these names, so an answer has its {', its '.join(taken)}.")
     with watched.progress("answering", len(rows)) as progress:
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             last = min(first + _ROWS_AT_ONCE, len(rows))
@@ -146,26 +168,38 @@ def _answer(answering: Answering, rows: Sequence[Example], as_lines: bool, termi
                 if answer is None:
                     _tell_overlong(row, terminal)
                 if as_lines:
-                    print(json_lines.dumps(_line(row, answer, terminal.as_json), ensure_ascii=False))
+                    named = {names[own]: value for own, value in _fields(answer, terminal.as_json).items()}
+                    print(written({**row.row, **named}))
                 elif answer is not None:
                     print(answer.text)
             sys.stdout.flush()
             progress.update(last)
 
 
-def _line(row: Example, answer: Generation | None, in_full: bool) -> dict[str, Any]:
-    """One row's line: its other fields, and its answer's; these are null where there is no answer."""
-    line: dict[str, Any] = {
-        **row.columns,
-        "input": row.input,
+def _answer_names(rows: Sequence[Example], in_full: bool) -> dict[str, str]:
+    """What each field of an answer is called in the output: its name, unless a row has a value of its own there, which
+    must stay."""
+    taken = {name for row in rows for name, value in row.row.items() if value not in (None, "")}
+    names = {}
+    for own in _fields(None, in_full):
+        name = own
+        while name in taken:
+            name = f"embedgrad_{name}"
+        names[own] = name
+    return names
+
+
+def _fields(answer: Generation | None, in_full: bool) -> dict[str, object]:
+    """An answer's fields; null where there is no answer."""
+    fields: dict[str, object] = {
         "output": answer.text if answer else None,
         "truncated": answer.truncated if answer else None,
         "tokens": len(answer.tokens) if answer else None,
     }
     if in_full:
-        line["loops"] = answer.loops if answer else None
-        line["entropies_bits"] = [round(bits, 4) for bits in answer.entropies_bits] if answer else None
-    return line
+        fields["loops"] = answer.loops if answer else None
+        fields["entropies_bits"] = [round(bits, 4) for bits in answer.entropies_bits] if answer else None
+    return fields
 
 
 def _tell_overlong(row: Example, terminal: Terminal) -> None:

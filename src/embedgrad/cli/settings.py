@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from cyclopts import Parameter
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
+from embedgrad import runs
 from embedgrad.data.example import Example
-from embedgrad.data.sources import load_examples
+from embedgrad.data.records import LIMITS, Limits
+from embedgrad.data.sources import Say, load_examples
 from embedgrad.errors import FileMissing, SettingsError
 from embedgrad.evaluation.settings import EvaluationSettings
-from embedgrad.prompt.naming import names_a_path
+from embedgrad.named_file import read_named
+from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt.naming import ENDING, names_a_path
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.template.template import Message, Template
 
@@ -35,8 +39,8 @@ def _prompt_from_flag(given: str) -> str:
     if given.startswith("@"):
         path = Path(given[1:]).expanduser()
         try:
-            return path.read_text(encoding="utf-8").rstrip("\n")
-        except (OSError, UnicodeDecodeError) as error:
+            return read_named(path, TEXT_BYTES).decode("utf-8").rstrip("\n")
+        except (OSError, ValueError) as error:
             raise FileMissing(
                 f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
             ) from error
@@ -47,6 +51,7 @@ def _prompt_from_flag(given: str) -> str:
     return absolute(given) if names_a_path(given) else given
 
 
+TEXT_BYTES = 1_000_000  # of a prompt's text in a file; a model's context holds less
 PROMPT = Typed(_prompt_from_flag)
 PROMPTS = Typed(lambda given: tuple(map(_prompt_from_flag, given)))
 RowsFile = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # `-` is stdin
@@ -112,6 +117,20 @@ class TemplateSettings(Settings):
 class RowSettings(Settings):
     input_field: str | None = Field(None, description="Column that holds the input, where it is not recognised.")
     target_field: str | None = Field(None, description="Column that holds the wanted answer.")
+    rows_at: str | None = Field(
+        None, description="The list that holds the rows in a file that is one JSON object, like data or result.rows."
+    )
+    max_rows: PositiveInt = Field(LIMITS.rows, description="Most rows of one file; more are an error.")
+    max_row_characters: PositiveInt = Field(
+        LIMITS.row_characters, description="Most characters of one row; more are an error."
+    )
+    max_file_megabytes: PositiveInt = Field(
+        LIMITS.file_bytes // 1_000_000, description="Most megabytes of one file of rows, unpacked; more are an error."
+    )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.max_rows, self.max_row_characters, self.max_file_megabytes * 1_000_000)
 
 
 def load_rows(
@@ -120,8 +139,13 @@ def load_rows(
     columns: Sequence[str],
     labels: Sequence[str] | None,
     needs_target: bool = True,
+    *,
+    task: str = "auto",
+    aside: Sequence[str] = (),
+    say: Say = lambda message: None,
 ) -> list[Example]:
-    """The rows of a file (or `-`), as the flags describe them."""
+    """The rows of a file (or `-`), as the flags describe them; `say` hears what was guessed, and which texts outside
+    `columns` and `aside` are not used. Objects are targets of a `task` json."""
     return load_examples(
         source,
         input_field=rows.input_field,
@@ -129,7 +153,30 @@ def load_rows(
         labels=labels,
         columns=columns,
         needs_target=needs_target,
+        json_targets=task == "json",
+        rows_at=rows.rows_at,
+        limits=rows.limits,
+        aside=aside,
+        say=say,
     )
+
+
+def shown_columns(job: TemplateSettings, prompts: Sequence[str]) -> tuple[str, ...]:
+    """Columns that every row must have: of the template that the settings name, else of the prompt files' own. Raises
+    what reading a prompt file raises."""
+    if job.named_template(has_chat_template=True) is not None:
+        return job.columns()
+    return tuple(dict.fromkeys(slot for prompt in prompts for slot in _slots(prompt)))
+
+
+def _slots(prompt: str) -> tuple[str, ...]:
+    """Columns that the template in a prompt file, or in a run folder's, has slots for; none for a text."""
+    if not names_a_path(prompt):
+        return ()
+    path = Path(prompt)
+    file = path / runs.PROMPT if path.is_dir() else path
+    template = prompt_file.read(file).record.template if file.suffix == ENDING and file.exists() else None
+    return template.source.columns[1:] if template else ()
 
 
 class JudgingSettings(EvaluationSettings):

@@ -57,7 +57,7 @@ def sweep(
         return
     job = _job(flags, settings)
     if job.train != "-":
-        job.read_parts()  # what is wrong with the rows is told before a folder is made
+        job.read_parts(terminal.note)  # what is wrong with the rows is told before a folder is made
     name = Path(job.model or "").name.lower()
     path = Path(job.output) if job.output else Path("runs") / f"{name}-sweep-{datetime.now():%Y%m%d-%H%M%S}"
     if path.exists():

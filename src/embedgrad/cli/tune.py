@@ -71,11 +71,12 @@ def tune(
         job = over_recipe(flags.recipe, job)
     job = job.resolved()
     if job.train != "-":
-        job.read_parts()  # what is wrong with the rows is told before a folder is made
+        job.read_parts(terminal.note)  # what is wrong with the rows is told before a folder is made
     folder = RunFolder.create(Path(job.output) if job.output else job.default_folder())
     with discarding(folder):
-        job = keep_stdin(job, folder)
-        parts, job = job.read_parts(), job.model_copy(update={"output": None})
+        kept = keep_stdin(job, folder)
+        parts = kept.read_parts(terminal.note) if job.train == "-" else kept.read_parts()
+        job = kept.model_copy(update={"output": None})
         write_toml(folder.file(SETTINGS), job)
         _run(job, parts, folder, terminal)
 

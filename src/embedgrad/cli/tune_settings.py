@@ -22,13 +22,14 @@ from embedgrad.cli.settings import (
     absolute,
     load_rows,
     required,
+    shown_columns,
 )
+from embedgrad.data.sources import Say
 from embedgrad.data.split_record import SplitRecord, split_record
 from embedgrad.data.splits import Parts, split
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
-from embedgrad.prompt import file as prompt_file
-from embedgrad.prompt.naming import ENDING, names_a_path
+from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.tasks.catalog import data_set
 from embedgrad.tasks.data_set import LARGE
@@ -83,7 +84,7 @@ class TuneSettings(
 
     def resolved(self) -> Self:
         """With what the data set decides and with paths that will be found from anywhere. Raises SettingsError."""
-        own = ("train", "validation", "test", "input_field", "target_field")
+        own = ("train", "validation", "test", "input_field", "target_field", "rows_at")
         job = from_data_set(self, excluded=own, needed_for=("data", "split", "target"))
         if found := job.named_data_set():
             job = job.model_copy(update={"prompt": job.prompt or found.prompt})
@@ -106,16 +107,14 @@ class TuneSettings(
 
     def columns(self) -> tuple[str, ...]:
         """Columns that every row must have: of the template these settings name, else of the prompt file's own."""
-        path = Path(self.prompt or "")
-        if self.named_template(has_chat_template=True) is not None or not names_a_path(self.prompt or ""):
+        if self.named_template(has_chat_template=True) is not None:
             return super().columns()
-        file = path / runs.PROMPT if path.is_dir() else path
-        template = prompt_file.read(file).record.template if file.suffix == ENDING and file.exists() else None
-        return template.source.columns[1:] if template else ()
+        return shown_columns(self, [self.prompt or ""])
 
-    def read_parts(self) -> Parts:
-        """All rows, checked and split, without a model. Raises DataError and its kin, FileMissing."""
-        parts = self._data_set_parts() if self.dataset else self._own_parts()
+    def read_parts(self, say: Say = lambda message: None) -> Parts:
+        """All rows, checked and split, without a model; `say` hears what was guessed. Raises DataError and its kin,
+        FileMissing."""
+        parts = self._data_set_parts() if self.dataset else self._own_parts(say)
         check_groups(parts.test, self.group_by)
         return parts
 
@@ -124,9 +123,19 @@ class TuneSettings(
             self.data_path, split_name=self.split or LARGE, seed=self.seed, target=self.target, columns=self.columns()
         )
 
-    def _own_parts(self) -> Parts:
+    def _own_parts(self, say: Say) -> Parts:
+        said: list[str] = []
+
+        def say_once(sentence: str) -> None:
+            if sentence not in said:  # the three files of one run are mostly of one kind
+                said.append(sentence)
+                say(sentence)
+
+        aside = (self.group_by,) if self.group_by else ()
         train, validation, test = (
-            None if source is None else load_rows(source, self, self.columns(), self.labels)
+            None
+            if source is None
+            else load_rows(source, self, self.columns(), self.labels, task=self.task, aside=aside, say=say_once)
             for source in (self.train, self.validation, self.test)
         )
         return split(train or (), validation=validation, test=test, seed=self.seed, columns=self.columns())

@@ -12,9 +12,10 @@ class Example:
 
     input    what fills the `{input}` slot
     target   the wanted answer; None where only an answer is asked for
-    columns  further columns by name, as texts, for `{name}` slots
+    columns  further columns by name, as texts, for `{name}` slots; numbers and booleans as JSON writes them
     history  earlier chat turns as (role, content), kept in front of the input
     line     line in its file, counting from 1 as an editor does; 0 for rows made in Python
+    row      the whole row as it stood in its file, each value of its own type, to be written out again
     """
 
     input: str
@@ -22,3 +23,4 @@ class Example:
     columns: Mapping[str, str] = field(default_factory=dict)
     history: tuple[tuple[str, str], ...] = ()
     line: int = 0
+    row: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)

@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from embedgrad.data.json_rows import CHATS
 from embedgrad.errors import DataError, did_you_mean
 
 PAIRS = {"input": "output", "prompt": "completion", "question": "answer", "text": "label"}
-MESSAGES = "messages"
-_KNOWN = ", ".join(f"{first}/{second}" for first, second in PAIRS.items()) + f" or {MESSAGES}"
+INSTRUCTION, INPUT, OUTPUT = "instruction", "input", "output"
+_KNOWN = ", ".join(
+    [*(f"{first}/{second}" for first, second in PAIRS.items()), "instruction/input/output", " or ".join(CHATS)]
+)
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Names of the fields; `target` is None for chat rows (`messages`) and where there is no target."""
+    """Names of the fields; `target` is None for chat rows and where there is no target.
+
+    In rows of instruction, input and output the input may be empty, or missing. `instruction` is then the column that
+    stands above it; None where the template has a place for that column.
+    """
 
     input: str
     target: str | None
+    instruction: str | None = None
+    input_may_be_empty: bool = False
+
+    @property
+    def is_chat(self) -> bool:
+        return self.input in CHATS
 
 
 def choose_fields(
@@ -27,8 +40,10 @@ def choose_fields(
     input_field: str | None = None,
     target_field: str | None = None,
     needs_target: bool = True,
+    columns: Sequence[str] = (),
 ) -> Fields:
-    """The fields named by the flags, else the only known pair among the fields `found` in the file `name`.
+    """The fields named by the flags, else the only known pair among the fields `found` in the file `name`; `columns`
+    are those that the template has slots for.
 
     With one flag the other field is its known partner, or the only known one that is left. Raises DataError
     where a named field is in no row, and where no pair or several are there.
@@ -38,13 +53,19 @@ def choose_fields(
             raise DataError(f'{name} has no field "{field}" ({flag}).{did_you_mean(field, found)}\n{_list(found)}')
     if input_field is not None and input_field == target_field:
         raise DataError(f'--input-field and --target-field both name "{input_field}" of {name}.')
-    if input_field == MESSAGES:
-        return Fields(MESSAGES, target_field)
+    if input_field in CHATS:
+        return Fields(input_field, target_field)
     candidates = _candidates(found, input_field, target_field, needs_target)
+    if input_field is None and INSTRUCTION in found:
+        target = target_field or (OUTPUT if OUTPUT in found else None)
+        others = [way for way in candidates if way.input != INPUT]
+        if target or (not needs_target and len(others) == 0):
+            above = None if INSTRUCTION in columns else INSTRUCTION
+            candidates = [Fields(INPUT, target, above, input_may_be_empty=True), *others]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        ways = ", ".join(f"{way.input}/{way.target}" if way.target else way.input for way in candidates)
+        ways = ", ".join(map(_words, candidates))
         problem = f"{name} can be read in several ways: {ways}."
     else:
         problem = f"{name} has no fields known without being named: {_KNOWN}."
@@ -60,12 +81,17 @@ def _candidates(
         return [Fields(input_field, target_field)]
     pairs = [Fields(first, PAIRS[first]) for first in inputs if PAIRS.get(first) in targets]
     if not input_field and not target_field:
-        pairs += [Fields(MESSAGES, None)] if MESSAGES in found else []
+        pairs += [Fields(chat, None) for chat in CHATS if chat in found]
     elif not pairs:
         pairs = [Fields(first, second) for first in inputs for second in targets if first != second]
     if not needs_target and (not pairs or (input_field and len(pairs) > 1)):
         return [Fields(first, None) for first in inputs]
     return pairs
+
+
+def _words(way: Fields) -> str:
+    names = [INSTRUCTION, way.input, way.target] if way.input_may_be_empty else [way.input, way.target]
+    return "/".join(name for name in names if name)
 
 
 def _list(found: Sequence[str], most: int = 20) -> str:

@@ -1,26 +1,22 @@
-"""Labeled rows from files: JSONL, CSV, TSV, Parquet, or JSONL from standard input."""
+"""Labeled rows from files: JSON, CSV, Parquet, or JSON from standard input."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from shlex import quote
 
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
-from embedgrad.data.parquet import read_parquet
-from embedgrad.data.records import Records, Row, read_delimited, read_jsonl, read_task_json
+from embedgrad.data.files import name_of, read_file, read_lines
+from embedgrad.data.records import LIMITS, Limits, Records, Row
 from embedgrad.data.rows import RowError, RowReader
-from embedgrad.errors import BadRows, DataError, FileMissing, RowProblem, did_you_mean
+from embedgrad.data.unused import unused_words
+from embedgrad.errors import BadRows, DataError, RowProblem, did_you_mean
 
-STDIN = "-"
+Say = Callable[[str], None]
+
 _ADVICE = "Correct these lines or take them out: a file is used whole or not at all."
 _LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_JSONL = (".jsonl", ".ndjson", ".json")
-_PARQUET = ".parquet"
-KINDS = (*_JSONL, *_DELIMITERS, _PARQUET)  # endings of files of rows
 
 
 def load_examples(
@@ -31,46 +27,92 @@ def load_examples(
     labels: Sequence[str] | None = None,
     needs_target: bool = True,
     columns: Sequence[str] = (),
+    json_targets: bool = False,
+    rows_at: str | None = None,
+    limits: Limits = LIMITS,
+    aside: Sequence[str] = (),
+    say: Say = lambda message: None,
 ) -> list[Example]:
-    """The rows of a `.jsonl`, `.ndjson`, `.json` (one object per line), `.csv`, `.tsv` or `.parquet` file; `-` is
-    JSONL from standard input. UTF-8, with or without a byte-order mark; blank lines are skipped.
+    """The rows of a `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv` or `.parquet` file; `-` is JSON from standard input.
+    All but Parquet may be packed (`.gz`).
 
-    Fields: input/output, prompt/completion, question/answer, text/label or messages (a list of
-    {role, content}; the last assistant message is the target, the user message before it the input, earlier
-    ones the history), else those named by `input_field` and `target_field`. Strings are taken as they are,
-    numbers as written. All other texts and numbers of a row are its `columns`; those named in `columns` (a
-    template's slots) must be there. With `labels`, every target must be one of them. Without `needs_target`
-    a row may lack its target, or have null or an empty text for it.
+    JSON is one object per line, a list of objects, or one object with a list of them (`rows_at` names it where there
+    are several). CSV may be cut by commas, semicolons, tabs or bars, told from the file. Text is UTF-8, what its
+    byte-order mark says, or a guess. Blank lines and rows are skipped. What was guessed goes to `say`.
 
-    Errors: FileMissing; DataError for a file without rows or of an unknown kind, for unknown or ambiguous
-    fields and for a column that is the target or in no row; BadRows with every row that cannot be used.
+    Fields: input/output, prompt/completion, question/answer, text/label, instruction/input/output (instruction, a
+    blank line, and the input where there is one), messages or conversations (a list of {role, content} or {from,
+    value}; the last assistant message is the target, the user message before it the input, earlier ones the history),
+    else those named by `input_field` and `target_field`. Strings are taken as they are, numbers as written, booleans as
+    `true` and `false`, or as the one of `labels` that is written so in other letters. All other texts, numbers and
+    booleans of a row are its `columns`; those named in `columns` (a template's slots) must be there. Long texts in
+    columns that neither these name nor `aside` are told to `say`. With `labels`, every target must be one of them.
+    With `json_targets` a target may be an object or a list. Without `needs_target` a row may lack its target, or have
+    null or an empty text for it.
+
+    Errors: FileMissing; DataError for a file without rows or of an unknown kind, for unknown or ambiguous fields, for a
+    column that is the target or in no row, and for more than the `limits`; BadRows with every row that cannot be used.
     """
-    name = "standard input" if str(source) == STDIN else str(source)
-    records = load_records(source)
+    name = name_of(source)
+    records = load_records(source, rows_at=rows_at, limits=limits, say=say)
     fields = choose_fields(
-        name, records.columns, input_field=input_field, target_field=target_field, needs_target=needs_target
+        name,
+        records.columns,
+        input_field=input_field,
+        target_field=target_field,
+        needs_target=needs_target,
+        columns=columns,
     )
     reader = RowReader(
         fields=fields,
         labels=frozenset(labels) if labels is not None else None,
         needs_target=needs_target,
         columns=_template_columns(name, columns, fields, records.columns),
+        json_targets=json_targets,
     )
-    return make_examples(name, records, reader)
+    examples = make_examples(name, records, reader)
+    for sentence in unused_words(records, fields, reader.columns, aside):
+        say(sentence)
+    return examples
 
 
-def load_records(source: str | Path) -> Records:
+def load_lines(source: str | Path, *, limits: Limits = LIMITS, say: Say = lambda message: None) -> list[Example]:
+    """Each line of a text file, or of standard input (`-`), as an input by itself; blank lines are skipped.
+
+    Raises what `load_examples` raises.
+    """
+    name = name_of(source)
+    records = read_lines(source, limits)
+    _tell_notes(name, records, say)
+    if not records.rows and not records.problems:
+        raise DataError(f"{name} has no lines. Expected an input on each.")
+    return make_examples(name, records, RowReader(Fields("input", None), None, needs_target=False, columns=()))
+
+
+def load_records(
+    source: str | Path,
+    *,
+    rows_at: str | None = None,
+    limits: Limits = LIMITS,
+    say: Say = lambda message: None,
+) -> Records:
     """The rows of a file as they stand there. Raises FileMissing, DataError, BadRows; one row at least is a row."""
-    name = "standard input" if str(source) == STDIN else str(source)
-    records = _records(source, name)
+    name = name_of(source)
+    records = read_file(source, rows_at, limits)
+    _tell_notes(name, records, say)
     if not records.rows:
         if records.problems:
-            raise BadRows(name, records.problems, _ADVICE)
+            raise BadRows(name, records.problems, _ADVICE, records.unit)
         raise DataError(
             f'{name} has no rows. Expected one per line, like {{"input": "...", "output": "..."}} in JSONL, '
             "or a header and rows in CSV."
         )
     return records
+
+
+def _tell_notes(name: str, records: Records, say: Say) -> None:
+    if records.notes:
+        say(f"{name} is read {' and '.join(records.notes)}.")
 
 
 def make_examples(
@@ -88,7 +130,7 @@ def make_examples(
             problems.append(RowProblem(line, f"{error.problem}.{hint}" if hint else error.problem))
     if problems or records.problems:
         everything = sorted([*records.problems, *problems], key=lambda problem: problem.line)
-        raise BadRows(name, everything, _LABEL_ADVICE if reader.labels is not None else _ADVICE)
+        raise BadRows(name, everything, _LABEL_ADVICE if reader.labels is not None else _ADVICE, records.unit)
     return examples
 
 
@@ -105,43 +147,3 @@ def _template_columns(name: str, asked: Sequence[str], fields: Fields, found: Se
                 f"The template asks for {{{column}}}, but no row of {name} has that field.{did_you_mean(column, found)}"
             )
     return needed
-
-
-def _records(source: str | Path, name: str) -> Records:
-    if str(source) == STDIN:
-        return read_jsonl(sys.stdin.buffer.read())
-    path = Path(source)
-    suffix = path.suffix.lower()
-    try:
-        with path.open("rb") as file:
-            if suffix not in KINDS:
-                raise DataError(
-                    f"{path} is of no known kind; expected {', '.join(KINDS[:-1])} or {KINDS[-1]}, "
-                    "or - for JSONL from standard input."
-                )
-            data = file.read() if suffix != _PARQUET else b""
-    except FileNotFoundError:
-        raise FileMissing(f"{path} is not there.{_near_file(path)}") from None
-    except IsADirectoryError:
-        raise FileMissing(f"{path} is a folder; expected a file of rows.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    if suffix == _PARQUET:
-        return read_parquet(path)
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path} is UTF-16; expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8 {quote(str(path))}")
-    if suffix in _DELIMITERS:
-        return read_delimited(data, _DELIMITERS[suffix])
-    if suffix == ".json" and data.lstrip()[:1] == b"[":
-        raise DataError(
-            f"{path} is one JSON list; expected one object per line. Convert it: "
-            f"jq -c '.[]' {quote(str(path))} > {quote(str(path.with_suffix('.jsonl')))}"
-        )
-    return (read_task_json(data) if suffix == ".json" else None) or read_jsonl(data)
-
-
-def _near_file(path: Path) -> str:
-    try:
-        return did_you_mean(path.name, sorted(entry.name for entry in path.parent.iterdir() if entry.is_file()))
-    except OSError:
-        return ""

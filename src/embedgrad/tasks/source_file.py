@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedgrad.data.files import KINDS
 from embedgrad.data.hub import OriginFile
-from embedgrad.data.sources import KINDS
 from embedgrad.errors import DataError, FileMissing
 
 

@@ -1,0 +1,133 @@
+"""Bytes of a file of rows as text: UTF-8, what a byte-order mark says, or a guess that is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_MARKS = (  # UTF-32 first: its mark begins with UTF-16's
+    (b"\xef\xbb\xbf", "utf-8", "UTF-8"),
+    (b"\xff\xfe\0\0", "utf-32-le", "UTF-32"),
+    (b"\0\0\xfe\xff", "utf-32-be", "UTF-32"),
+    (b"\xff\xfe", "utf-16-le", "UTF-16"),
+    (b"\xfe\xff", "utf-16-be", "UTF-16"),
+)
+# Those that spreadsheets and old systems write, the commonest first.
+_GUESSED = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp932", "gb18030", "big5", "cp949")
+# With more characters that are UTF-8 for each byte that is none, a file is damaged UTF-8 or a mixture. Two bytes of the
+# Asian encodings are UTF-8 by chance again and again.
+_CHANCE = {"cp932": 1.0, "gb18030": 1.0, "big5": 1.0, "cp949": 1.0}
+_CHANCE_IN_LATIN = 0.1
+_SAMPLE_BYTES = 50_000
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_ODD_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
+_WORD = re.compile(r"\S*[^\x00-\x7f]\S*")
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what a byte that is no UTF-8 becomes
+
+
+class UndecodableError(Exception):
+    """What is wrong, in words that follow the file's name."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The text, and how it was read where that is not plain UTF-8: a phrase after "read"; `guessed` if nothing in the
+    file says so."""
+
+    text: str
+    note: str | None = None
+    guessed: bool = False
+
+
+def decode(data: bytes) -> Decoded:
+    """The text of `data`, without its byte-order mark. Without one it is UTF-8 where it can be; UTF-16 where every
+    second byte is zero; else the likeliest of the encodings that spreadsheets write, unless it looks like damaged
+    UTF-8: then its bad bytes become lone surrogates (`NOT_UTF8`).
+
+    Raises UndecodableError where a byte-order mark promises what does not follow.
+    """
+    for mark, codec, name in _MARKS:
+        if data.startswith(mark):
+            return _marked(data[len(mark) :], codec, name)
+    if wide := _wide(data):
+        return Decoded(data.decode(wide), "as UTF-16, a guess", guessed=True)
+    return _without_mark(data)
+
+
+def not_utf8(text: str) -> tuple[int, int] | None:
+    """The first byte of `text` that is no UTF-8, and where it stands in bytes, from 1."""
+    if text.isascii() or not (found := NOT_UTF8.search(text)):
+        return None
+    return ord(found[0]) - 0xDC00, len(text[: found.start()].encode(errors="surrogateescape")) + 1
+
+
+def _marked(data: bytes, codec: str, name: str) -> Decoded:
+    if name == "UTF-8":
+        return Decoded(data.decode(errors="surrogateescape"))
+    try:
+        return Decoded(data.decode(codec), f"as {name}")
+    except UnicodeDecodeError as error:
+        raise UndecodableError(
+            f"begins with the byte-order mark of {name}, but byte {error.start + 1:,} after it is none: {error.reason}"
+        ) from error
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 without a mark, of mostly Latin letters: zeros at every second byte and hardly elsewhere."""
+    sample = data[:_SAMPLE_BYTES]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    codec = "utf-16-le" if odd > even else "utf-16-be"
+    is_wide = max(even, odd) > max(len(sample) // 4, 10 * min(even, odd))
+    return codec if is_wide and _fits(data, codec) else None
+
+
+def _without_mark(data: bytes) -> Decoded:
+    try:
+        return Decoded(data.decode())
+    except UnicodeDecodeError:
+        pass
+    damaged = data.decode(errors="surrogateescape")
+    codec = None if b"\0" in data else _likeliest(data)
+    by_chance = _CHANCE.get(codec or "", _CHANCE_IN_LATIN) * len(NOT_UTF8.findall(damaged))
+    if codec is None or len(_MULTIBYTE.findall(data)) > by_chance:
+        return Decoded(damaged)
+    text = data.decode(codec)
+    return Decoded(text, f"as {codec}, a guess (line {_shown(text)})", guessed=True)
+
+
+def _likeliest(data: bytes) -> str | None:
+    """The encoding in which the lines that are not ASCII look most like a language."""
+    from charset_normalizer import from_bytes
+
+    sample, size = [], 0
+    for line in _ODD_LINE.finditer(data):
+        sample.append(line[0])
+        size += len(line[0])
+        if size > _SAMPLE_BYTES:
+            break
+    found = from_bytes(b"\n".join(sample), cp_isolation=list(_GUESSED))
+    likely = sorted(found, key=lambda one: (one.chaos, -one.coherence, one.encoding != _GUESSED[0]))
+    names = [name for one in likely for name in (*_alike(one.could_be_from_charset), one.encoding)]
+    return next((name for name in names if _fits(data, name)), None)
+
+
+def _alike(names: list[str]) -> list[str]:
+    """Those that give the same text: the commonest is the name that people know."""
+    return sorted((name for name in names if name in _GUESSED), key=_GUESSED.index)
+
+
+def _fits(data: bytes, codec: str) -> bool:
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _shown(text: str) -> str:
+    """The first word that is not ASCII, with its line: what one looks at to see whether the guess is right."""
+    word = _WORD.search(text)
+    assert word is not None
+    line = len(re.findall(r"\r\n|\n|\r", text[: word.start()])) + 1
+    shown = word[0].strip("\"',;:{}[]")[:30]
+    return f"{line}: {shown}"

@@ -1,0 +1,39 @@
+"""What a file of rows holds that the model would not see, in words, with the template that would show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from embedgrad.data.fields import Fields
+from embedgrad.data.records import Number, Records
+
+_SAMPLE_ROWS = 200
+_WORDS_OF_A_TEXT = 3  # on average; names, dates and categories have fewer
+
+
+def unused_words(records: Records, fields: Fields, columns: Sequence[str], aside: Sequence[str]) -> Iterator[str]:
+    """A sentence for the columns with texts that are neither input, target, in the template's `columns`, nor set
+    `aside` for another purpose; and one for instructions that are put above their inputs."""
+    if fields.instruction is not None:
+        yield (
+            f'Each input is the row\'s "{fields.instruction}", then a blank line and its "{fields.input}" where it has '
+            f"one. To place them yourself: {_template([fields.instruction])}"
+        )
+    used = {fields.input, fields.target, fields.instruction, *columns, *aside}
+    unused = [name for name in records.columns if name not in used and _is_text(records, name)]
+    if unused:
+        names = " and ".join(f'"{name}"' for name in unused)
+        slots = [name for name in unused if name.isidentifier()]
+        shown = f" To show them to the model: {_template(slots)}" if slots else ""
+        yield f"The texts in {names} are not used.{shown}"
+
+
+def _is_text(records: Records, name: str) -> bool:
+    values = [row.get(name) for _, row in records.rows[:_SAMPLE_ROWS]]
+    texts = [value for value in values if isinstance(value, str) and not isinstance(value, Number) and value.strip()]
+    return bool(texts) and sum(len(text.split()) for text in texts) >= _WORDS_OF_A_TEXT * len(texts)
+
+
+def _template(slots: Sequence[str]) -> str:
+    between = "".join(f"{{{slot}}}\\n\\n" for slot in slots)
+    return f'--template "{{prompt}}\\n\\n{between}{{input}}"'
