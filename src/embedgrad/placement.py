@@ -18,7 +18,7 @@ from embedgrad.prompt.naming import names_a_path
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
 from embedgrad.template.chat import as_rendered, render
-from embedgrad.template.chat_templates import DEFAULT, has_several
+from embedgrad.template.chat_templates import DEFAULT, default_of_several
 from embedgrad.template.layout import (
     RenderedTemplate,
     fit,
@@ -183,7 +183,7 @@ def _chosen(
     before = stored if stored is not None and stored.is_chat else template
     name = template.chat_template or model.chat_template or before.chat_template
     arguments = template.template_arguments or model.template_arguments or before.template_arguments
-    return template.spoken_by(name or (DEFAULT if has_several(model.tokenizer) else None), arguments)
+    return template.spoken_by(name or default_of_several(model.tokenizer), arguments)
 
 
 def _tell_choice_kept(model: FrozenModel, stored: Template, say: Say) -> None:

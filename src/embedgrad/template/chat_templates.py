@@ -25,8 +25,10 @@ def chat_templates(tokenizer: Any) -> dict[str, str]:
     return dict(found) if isinstance(found, Mapping) else {DEFAULT: found} if found else {}
 
 
-def has_several(tokenizer: Any) -> bool:
-    return isinstance(getattr(tokenizer, "chat_template", None), Mapping)
+def default_of_several(tokenizer: Any) -> str | None:
+    """The default's name where it is one of several; None where there is one chat template, or no default."""
+    several = isinstance(getattr(tokenizer, "chat_template", None), Mapping)
+    return DEFAULT if several and DEFAULT in chat_templates(tokenizer) else None
 
 
 def chat_template_text(tokenizer: Any, name: str | None = None) -> str:
@@ -39,7 +41,7 @@ def chat_template_text(tokenizer: Any, name: str | None = None) -> str:
         )
     if name is None and DEFAULT not in known:
         raise NoChatTemplate(
-            f"{tokenizer.name_or_path} has several chat templates and none is called default. Choose one with "
+            f"{tokenizer.name_or_path} has chat templates by name and none is called default. Choose one with "
             f"--chat-template: {', '.join(sorted(known))}."
         )
     if (name or DEFAULT) not in known:
