@@ -24,6 +24,8 @@ from embedgrad.template.layout import (
 )
 from embedgrad.template.template import Segment
 
+_WITHOUT = "Write it without that token, or add the token to the model (resize_token_embeddings)."
+
 
 def lay_out_rows(
     model: FrozenModel,
@@ -46,9 +48,11 @@ def lay_out_rows(
     layouts: list[Layout | None] = []
     unfit: list[int] = []
     for number, example in enumerate(examples):
-        target = target_ids(model, prompt, example.target) if with_target and example.target is not None else ()
+        has_target = with_target and example.target is not None
+        target = _target_ids(model, placed, example.target or "") if has_target else ()
         segments = _row_segments(model, prompt, placed, example)
         layout = lay_out(segments, len(prompt), example, model.tokenizer, target)
+        model.check_ids(layout.ids, f"Line {example.line or number + 1}", _WITHOUT)
         if len(layout) > room:
             shorter = _truncated(layout, len(layout) - room) if overlong == "truncate-input" else None
             if shorter is None and overlong != "skip":
@@ -76,7 +80,13 @@ def check_lengths(
 
 def target_ids(model: FrozenModel, prompt: SoftPrompt, target: str) -> tuple[int, ...]:
     """The answer's tokens and what ends it: the end-of-turn token in a chat, the EOS in plain text."""
-    return (*token_ids(target, model.tokenizer), *template_of(prompt).target_end_ids)
+    ids = _target_ids(model, template_of(prompt), target)
+    model.check_ids(ids, f"The answer {target!r}", _WITHOUT)
+    return ids
+
+
+def _target_ids(model: FrozenModel, placed: RenderedTemplate, target: str) -> tuple[int, ...]:
+    return (*token_ids(target, model.tokenizer), *placed.target_end_ids)
 
 
 def stop_ids(model: FrozenModel, prompt: SoftPrompt) -> frozenset[int]:

@@ -18,20 +18,23 @@ from embedgrad.prompt.naming import names_a_path
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
 from embedgrad.template.chat import as_rendered, render
+from embedgrad.template.chat_templates import DEFAULT, default_of_several
 from embedgrad.template.layout import (
     RenderedTemplate,
     fit,
 )
-from embedgrad.template.template import CHAT_DEFAULT, TEXT_DEFAULT, FixedText, Template
+from embedgrad.template.template import CHAT_DEFAULT, TEXT_DEFAULT, FixedText, Template, choice_words
 
 PromptLike = str | Path | SoftPrompt
 Start = Literal["text", "random", "vocabulary"]
 Say = Callable[[str], None]
 
+_ITS_OWN_BASE = "Give the model it was tuned on."
+
 
 def default_template(model: FrozenModel) -> Template:
     """`{prompt}`, a blank line and `{input}` in one user message; in plain text where there is no chat template."""
-    return CHAT_DEFAULT if model.has_chat_template else TEXT_DEFAULT
+    return _chosen(model, CHAT_DEFAULT if model.has_chat_template else TEXT_DEFAULT)
 
 
 def start(
@@ -64,7 +67,8 @@ def start(
             raise UsageError(f"A prompt file is its own start; --start {kind} needs a text prompt.")
         placed = _placed(model, found, template, allow_mismatch, say)
     else:
-        placed = _from_text(model, found, template or default_template(model), kind, tokens, seed)
+        chosen = _chosen(model, template, say=say) if template else default_template(model)
+        placed = _from_text(model, found, chosen, kind, tokens, seed)
     return _freeze(placed, frozen) if frozen else placed
 
 
@@ -113,9 +117,12 @@ def _from_text(
     text = as_rendered(template, model.tokenizer, text)
     ids, segments = fit(rendering, text, model.tokenizer)
     placed = RenderedTemplate(source=template, segments=segments, target_end_ids=rendering.target_end_ids)
+    base = model.identity_under(template)
+    model.check_ids(ids, f"The prompt {text!r}", "Write it without that token.")
+    _check_ids(model, placed, "Use another, or the tokenizer that the model was made with.")
     if kind == "text":
         rows = model.embed(ids).float().cpu()  # the text's own: at step 0 the soft prompt is the text, exactly
-        return SoftPrompt(rows, text=text, initial_ids=ids, template=placed, base=model.identity)
+        return SoftPrompt(rows, text=text, initial_ids=ids, template=placed, base=base)
     # Not the text's: no token is shared with its neighbours.
     _, segments = fit(rendering, None, model.tokenizer)
     placed = placed.model_copy(update={"segments": segments})
@@ -123,7 +130,7 @@ def _from_text(
     generator = torch.Generator().manual_seed(seed)
     if kind == "random":
         rows = random_rows(length, model.table, generator)
-        return SoftPrompt(rows, template=placed, base=model.identity)
+        return SoftPrompt(rows, template=placed, base=base)
     added = model.tokenizer.added_tokens_decoder  # all_special_ids leaves out most of a chat model's own
     special = frozenset(model.tokenizer.all_special_ids) | {i for i, token in added.items() if token.special}
     try:
@@ -131,7 +138,7 @@ def _from_text(
     except ValueError as error:
         raise UsageError(f"--tokens: {error}.") from error
     rows = model.embed(sampled).float().cpu()
-    return SoftPrompt(rows, initial_ids=tuple(sampled), template=placed, base=model.identity)
+    return SoftPrompt(rows, initial_ids=tuple(sampled), template=placed, base=base)
 
 
 def _placed(
@@ -142,13 +149,17 @@ def _placed(
             f"This prompt has {prompt.width} numbers per token, {model.identity.name} takes {model.width}: "
             "it was tuned on another model."
         )
-    if prompt.base != model.identity:
-        for warning in check_base(prompt, model.identity, allow_mismatch):
+    stored = prompt.template.source if prompt.template else None
+    if prompt.base != (base := model.identity_under(stored)):
+        for warning in check_base(prompt, base, allow_mismatch):
             say(warning)
-        prompt = replace(prompt, base=model.identity)  # from here on it is used, and perhaps tuned, on this one
-    if prompt.template is not None and template in (None, prompt.template.source):
+        prompt = replace(prompt, base=base)  # from here on it is used, and perhaps tuned, on this one
+    model.check_ids(prompt.initial_ids or (), "The text this prompt started from", _ITS_OWN_BASE)
+    chosen = default_template(model) if template is None else _chosen(model, template, stored, say)
+    if prompt.template is not None and (template is None or chosen == stored):
+        _tell_choice_kept(model, prompt.template.source, say)
+        _check_ids(model, prompt.template, f"Place it anew with --template. {_ITS_OWN_BASE}")
         return prompt
-    chosen = template or default_template(model)
     if template is None:
         say(f"The prompt does not say where it stands; it is placed as {chosen.written()!r}.")
     elif prompt.template is not None:
@@ -156,7 +167,44 @@ def _placed(
     rendering = render(chosen, model.tokenizer)
     _, segments = fit(rendering, None, model.tokenizer)
     placed = RenderedTemplate(source=chosen, segments=segments, target_end_ids=rendering.target_end_ids)
-    return replace(prompt, template=placed)
+    _check_ids(model, placed, "Use another, or the tokenizer that the model was made with.")
+    return replace(prompt, template=placed, base=model.identity_under(chosen))
+
+
+def _chosen(
+    model: FrozenModel, template: Template, stored: Template | None = None, say: Say = lambda message: None
+) -> Template:
+    """`template` with the chat template and the arguments that it names, else the model's choice, else those it is
+    `stored` with. Where the model has several chat templates the default is named, too: the prompt keeps it."""
+    if not template.is_chat:
+        if words := choice_words(model.chat_template, model.template_arguments):
+            say(f"Plain text is written by no chat template: {words} is not used for it.")
+        return template
+    before = stored if stored is not None and stored.is_chat else template
+    name = template.chat_template or model.chat_template or before.chat_template
+    arguments = template.template_arguments or model.template_arguments or before.template_arguments
+    return template.spoken_by(name or default_of_several(model.tokenizer), arguments)
+
+
+def _tell_choice_kept(model: FrozenModel, stored: Template, say: Say) -> None:
+    """Says so where the model was loaded with another choice of chat template than the prompt's own, which stays."""
+    name, arguments = model.chat_template, model.template_arguments
+    differs = name not in (None, stored.chat_template or DEFAULT) or arguments not in ({}, stored.template_arguments)
+    if not differs:
+        return
+    kept = choice_words(stored.chat_template, stored.template_arguments) if stored.is_chat else "plain text"
+    say(
+        f"This prompt keeps what it was tuned with ({kept or 'the default chat template'}) instead of "
+        f"{choice_words(name, arguments)}. To place it anew, give --template too."
+    )
+
+
+def _check_ids(model: FrozenModel, placed: RenderedTemplate, advice: str) -> None:
+    for segment in placed.segments:
+        if isinstance(segment, FixedText):
+            where = "The template" if segment.text else "What the tokenizer puts in front of every text"
+            model.check_ids(segment.ids, where, advice)
+    model.check_ids(placed.target_end_ids, "The end of an answer", advice)
 
 
 def _freeze(prompt: SoftPrompt, frozen: Sequence[int]) -> SoftPrompt:

@@ -185,8 +185,8 @@ def test_an_incomplete_checkpoint(folder: Path) -> None:
         del tensors[name]
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     assert told(errors.ModelError, folder) == (
-        "The checkpoint of small-llama lacks 2 weights of its architecture (lm_head.weight, model.norm.weight ...): "
-        "they would be random. Use a complete causal language model."
+        "The checkpoint of small-llama lacks 2 weights of its architecture (lm_head.weight, model.norm.weight): they "
+        "would be random. Use a complete causal language model."
     )
 
 

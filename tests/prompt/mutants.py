@@ -419,4 +419,24 @@ def _bad_records(good: bytes) -> list[BadFile]:
             "both turns and a plain",
             template=template | {"source": template["source"] | {"plain": "{prompt}{input}"}},
         ),
+        bad(
+            "chat template of a plain text",
+            "is plain text and names a chat template",
+            template=source(plain="{prompt}{input}", chat_template="rag"),
+        ),
+        bad(
+            "arguments of a plain text",
+            "is plain text and names a chat template",
+            template=source(plain="{prompt}{input}", template_arguments={"x": 1}),
+        ),
+        bad(
+            "chat template is a number",
+            "template.source.chat_template is 7",
+            template=template | {"source": template["source"] | {"chat_template": 7}},
+        ),
+        bad(
+            "arguments are a list",
+            "template.source.template_arguments is ['x']",
+            template=template | {"source": template["source"] | {"template_arguments": ["x"]}},
+        ),
     ]

@@ -38,11 +38,10 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
 
     from embedgrad.analysis.diagnosis import diagnosis
     from embedgrad.analysis.study import spread
-    from embedgrad.model.load import load_model
     from embedgrad.placement import start
 
     with terminal.working(f"loading {job.model}"):
-        model = load_model(job.model or "", job.dtype, job.device, job.revision)
+        model = job.load(terminal.note)
     template = job.named_template(model.has_chat_template)
     prompt = start(model, job.prompt or "", template, allow_mismatch=job.allow_mismatch, say=terminal.note)
     with terminal.progress("diagnosis", 100) as line:

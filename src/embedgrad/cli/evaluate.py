@@ -78,13 +78,12 @@ def evaluate(
     task = job.resolved_task([row.target or "" for row in rows])
 
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
-    from embedgrad.model.load import load_model
     from embedgrad.placement import start
     from embedgrad.report.tables import TABLE_NOTE, score_table
     from embedgrad.report.words import loss_difference_words
 
     with terminal.working(f"loading {job.model}"):
-        model = load_model(job.model or "", job.dtype, job.device, job.revision)
+        model = job.load(terminal.note)
     template = job.named_template(model.has_chat_template)
     prompts = [
         start(model, prompt, template, allow_mismatch=job.allow_mismatch, say=terminal.note) for prompt in job.prompt

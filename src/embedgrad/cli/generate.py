@@ -85,10 +85,9 @@ def generate(
     prompts = _prompts(rows, job)
 
     from embedgrad.evaluation.answering import Answering
-    from embedgrad.model.load import load_model
 
     with terminal.working(f"loading {job.model}"):
-        model = load_model(job.model or "", job.dtype, job.device, job.revision)
+        model = job.load(terminal.note)
     answering = Answering.prepare(
         model,
         prompts,

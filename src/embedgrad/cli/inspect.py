@@ -36,7 +36,7 @@ def inspect(
 
 def _facts(content: PromptFile, size: int, sha256: str) -> dict[str, Any]:
     record, rows = content.record, content.embeddings
-    base = record.base
+    base, source = record.base, record.template.source if record.template else None
     return {
         "text": record.text,
         "tokens": rows.shape[0],
@@ -46,6 +46,8 @@ def _facts(content: PromptFile, size: int, sha256: str) -> dict[str, Any]:
         "template": None
         if record.template is None
         else "".join(s.text if isinstance(s, FixedText) else f"{{{s.name}}}" for s in record.template.segments),
+        "chat_template": source.chat_template if source else None,
+        "template_arguments": source.template_arguments if source else {},
         "base": None if base is None else base.model_dump(mode="json"),
         "created": record.created,
         "metrics": record.metrics,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import Parameter
-from pydantic import Field, PositiveInt
+from pydantic import Field, JsonValue, PositiveInt, field_validator
 
 from embedgrad import runs
 from embedgrad.data.example import Example
@@ -21,6 +22,9 @@ from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, names_a_path
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.template.template import Message, Template
+
+if TYPE_CHECKING:
+    from embedgrad.model.frozen_model import FrozenModel
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,58 @@ class ModelSettings(Settings):
         description="auto is bfloat16 where the GPU or processor computes it natively, else float32.",
     )
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto is the first GPU, else the CPU.")
+    chat_template: str | None = Field(
+        None, description="Which of the model's chat templates writes the messages, where it has several."
+    )
+    template_argument: Annotated[tuple[str, ...] | None, Parameter(negative=())] = Field(
+        None,
+        description="NAME=VALUE for the chat template, such as enable_thinking=false (JSON, else a text); repeat it.",
+    )
+
+    @field_validator("template_argument")
+    @classmethod
+    def _named_once(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        read_arguments(given or ())
+        return given
+
+    def load(self, say: Callable[[str], None]) -> FrozenModel:
+        """The base model, with the chat template that its prompts are placed with. Raises what `load_model` raises."""
+        from embedgrad.model.load import load_model
+
+        return load_model(
+            self.model or "",
+            self.dtype,
+            self.device,
+            self.revision,
+            chat_template=self.chat_template,
+            template_arguments=read_arguments(self.template_argument or ()),
+            say=say,
+        )
+
+
+def read_arguments(given: Sequence[str]) -> dict[str, JsonValue]:
+    """`["enable_thinking=false", "date=1 May"]` -> `{"enable_thinking": False, "date": "1 May"}`. Raises ValueError."""
+    found: dict[str, JsonValue] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"{text!r} is no NAME=VALUE")
+        if name in found:
+            raise ValueError(f"{name!r} is given twice")
+        found[name] = _json_or_text(value)
+    return found
+
+
+def _json_or_text(value: str) -> JsonValue:
+    try:
+        found: JsonValue = json.loads(value, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return value
+    return found
+
+
+def _no_number(word: str) -> JsonValue:
+    raise ValueError(f"{word} is no JSON")
 
 
 class TemplateSettings(Settings):

@@ -113,13 +113,12 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     """Load the model and place the prompt. Whatever could fail at the end is tried here: every row must fit."""
     from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
     from embedgrad.layouts import check_lengths, lay_out_rows
-    from embedgrad.model.load import load_model
     from embedgrad.placement import start
 
     everything = (*parts.train, *parts.validation, *parts.test)  # a label may occur among the test rows alone
     task = job.resolved_task([example.target or "" for example in everything])
     with terminal.working(f"loading {job.model}"):
-        model = load_model(job.model or "", job.dtype, job.device, job.revision)
+        model = job.load(terminal.note)
     template = job.named_template(model.has_chat_template)
     first = start(
         model,

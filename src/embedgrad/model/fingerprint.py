@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from embedgrad.errors import ModelError
+from embedgrad.model.checkpoint import weight_files
 from embedgrad.shapes import BaseIdentity
+from embedgrad.template.chat_templates import DEFAULT, chat_templates
 
 _CHUNK_BYTES = 4096
 
@@ -38,15 +40,15 @@ _PROBE = (
 
 
 def identify(folder: Path, name: str, revision: str | None, config: Any, tokenizer: Any) -> BaseIdentity:
-    """The identity of the checkpoint in `folder`, loaded as `config` and `tokenizer`."""
-    chat_template = getattr(tokenizer, "chat_template", None)
+    """The identity of the checkpoint in `folder`, loaded as `config` and `tokenizer`, with its default chat
+    template."""
     return BaseIdentity(
         name=name,
         revision=revision,
         weights=weights_digest(folder),
         config=config_digest(config),
         tokenizer=tokenizer_digest(tokenizer),
-        chat_template=_sha256(chat_template) if chat_template else None,
+        chat_template=chat_template_digest(tokenizer),
     )
 
 
@@ -59,18 +61,6 @@ def weights_digest(folder: Path) -> str:
         for chunk in chunks:
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that hold the checkpoint, by its index where it has one; empty where none are."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            return [folder / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(f"{index} is not the index of a checkpoint. Copy or download it again.") from error
-    single = folder / "model.safetensors"
-    return [single] if single.is_file() else []
 
 
 def stored_elements(folder: Path) -> int:
@@ -94,6 +84,12 @@ def tokenizer_digest(tokenizer: Any) -> str:
     added = {str(i): str(token) for i, token in tokenizer.added_tokens_decoder.items()}
     behaviour = [sorted(tokenizer.get_vocab().items()), sorted(added.items()), tokenizer(_PROBE)["input_ids"]]
     return _sha256(json.dumps(behaviour))
+
+
+def chat_template_digest(tokenizer: Any, name: str | None = None) -> str | None:
+    """SHA-256 of the chat template `name`, else of the default; None where there is none of that name."""
+    text = chat_templates(tokenizer).get(name or DEFAULT)
+    return _sha256(text) if text else None
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, list[int], str, list[bytes]]]:

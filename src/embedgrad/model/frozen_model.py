@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
+from pydantic import JsonValue
 from torch import Tensor
 
+from embedgrad.errors import ModelError
 from embedgrad.model import hooks
 from embedgrad.model.cache import problem_of
 from embedgrad.model.families import rope_switch_tokens
+from embedgrad.model.fingerprint import chat_template_digest
 from embedgrad.model.parts import decoder_layers, head_of
 from embedgrad.shapes import BaseIdentity
+from embedgrad.template.chat_templates import DEFAULT
+from embedgrad.template.template import Template
 
 _ROWS_PER_CHUNK = 16384
 
@@ -29,12 +34,15 @@ class FrozenModel:
     tokenizer       its fast tokenizer
     identity        which base this is, as stored with every prompt
     context_tokens  longest row it takes, prompt, input and answer together
+    chat_template, template_arguments   as chosen when it was loaded, for templates that do not choose themselves
     """
 
     lm: Any
     tokenizer: Any
     identity: BaseIdentity
     context_tokens: int
+    chat_template: str | None = None
+    template_arguments: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"FrozenModel({self.identity.name!r}, {self.parameters:,} parameters, {self.dtype} on {self.device})"
@@ -61,6 +69,32 @@ class FrozenModel:
     def vocabulary(self) -> int:
         """V, the rows of the embedding table that the tokenizer can name."""
         return min(len(self.tokenizer), int(self.lm.get_input_embeddings().weight.shape[0]))
+
+    @cached_property
+    def token_rows(self) -> int:
+        """Token ids below this have an embedding and a logit; a tokenizer can have tokens beyond it."""
+        return min(int(self.lm.get_input_embeddings().weight.shape[0]), self.head_rows)
+
+    def check_ids(self, ids: Sequence[int], where: str, advice: str) -> None:
+        """Raises ModelError, which says `where`, for the first of `ids` that the model has no embedding for."""
+        if not ids or (min(ids) >= 0 and max(ids) < self.token_rows):
+            return
+        beyond = next(i for i in ids if not 0 <= i < self.token_rows)
+        raise ModelError(
+            f"{where} holds {self._token_words(beyond)}, for which {self.identity.name} has no embedding: its table "
+            f"has {self.token_rows:,} rows. {advice}"
+        )
+
+    def _token_words(self, i: int) -> str:
+        token = self.tokenizer.convert_ids_to_tokens(i) if 0 <= i < 2**31 else None
+        return f"the token id {i}" if token is None else f"the token {token!r} (id {i})"
+
+    def identity_under(self, template: Template | None) -> BaseIdentity:
+        """The base as a prompt with this template names it: with the digest of its chat template."""
+        name = template.chat_template if template else None
+        if name in (None, DEFAULT):
+            return self.identity
+        return self.identity.model_copy(update={"chat_template": chat_template_digest(self.tokenizer, name)})
 
     @cached_property
     def switch_tokens(self) -> int:
@@ -101,7 +135,11 @@ class FrozenModel:
 
     def embed(self, ids: Sequence[int] | Tensor) -> Tensor:
         """[..., D] rows that the model takes as `inputs_embeds` for these ids: its input embedding's output,
-        scaling included (Gemma multiplies by sqrt(D) in that module), in the model's dtype."""
+        scaling included (Gemma multiplies by sqrt(D) in that module), in the model's dtype. Raises ModelError for an
+        id without a row, where `ids` are numbers; those of a tensor are not looked at."""
+        if not isinstance(ids, Tensor):  # on an accelerator, a look at a tensor's values would wait for it
+            ids = torch.as_tensor(ids, dtype=torch.long)
+            self.check_ids(ids.flatten().tolist(), "The text to embed", "Leave it out.")
         tensor = torch.as_tensor(ids, dtype=torch.long, device=self.device)
         with torch.no_grad():
             return self.lm.get_input_embeddings()(tensor)  # type: ignore[no-any-return]

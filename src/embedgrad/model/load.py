@@ -5,31 +5,34 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import transformers
+from pydantic import JsonValue
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from embedgrad.errors import (
     EmbedgradError,
     ModelError,
     ModelNotFound,
-    NoSafetensors,
     NotEnoughMemory,
     UsageError,
     did_you_mean,
 )
 from embedgrad.model import hooks
 from embedgrad.model.families import check_causal, check_forward
-from embedgrad.model.fingerprint import identify, stored_elements, weight_files
+from embedgrad.model.fingerprint import identify, stored_elements
+from embedgrad.model.folder import check_kind, check_weights, single_file
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
+from embedgrad.template.chat_templates import check_arguments
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Say = Callable[[str], None]
 
 POCKET = "pocket"
 """The name of the model that ships with the package."""
@@ -40,28 +43,40 @@ _HUB_FILES = ["*.json", "model*.safetensors", "*.jinja", "merges.txt", "vocab.tx
 
 
 def load_model(
-    name: str | Path, dtype: Dtype = "auto", device: str = "auto", revision: str | None = None
+    name: str | Path,
+    dtype: Dtype = "auto",
+    device: str = "auto",
+    revision: str | None = None,
+    *,
+    chat_template: str | None = None,
+    template_arguments: Mapping[str, JsonValue] | None = None,
+    say: Say = lambda message: None,
 ) -> FrozenModel:
     """The frozen base model in folder `name`, or of that name on the Hugging Face Hub; "pocket" is the small one
     that ships with the package (docs/pocket.md).
 
     `dtype` auto is bfloat16 where GPU or processor computes it natively (`fastest_dtype`), else float32; `device` auto
-    is the first GPU, else the CPU.
+    is the first GPU, else the CPU. Of a model with several chat templates, `chat_template` names the one that prompts
+    are placed with (else its default), and `template_arguments` are handed to it (`{"enable_thinking": False}`).
+    Warnings go to `say`.
     Raises ModelNotFound, NoSafetensors, NotCausal, NotEnoughMemory, or ModelError where transformers refuses.
     """
     place = _device(device)
     torch_dtype = _dtype(dtype, place)
     folder, label, commit = _locate(name, revision)
-    _check_config(folder, label)
+    check_kind(folder, label)
+    _check_code(folder, label)
     with _quiet():
         config = _told(label, lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False))
         check_causal(config, label)
-        _check_weights(folder, label)
+        check_weights(folder, label)
         _check_memory(folder, label, torch_dtype, place)
         tokenizer = _told(label, lambda: AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
         if not tokenizer.is_fast:
             raise ModelError(f"{label} has no fast tokenizer (tokenizer.json), which placing a prompt needs.")
-        lm = _told(label, lambda: _load_weights(folder, label, torch_dtype, place))
+        if chat_template is not None or template_arguments:
+            check_arguments(tokenizer, chat_template, template_arguments or {})
+        lm = _told(label, lambda: _load_weights(folder, label, torch_dtype, place, say))
     # Said once by transformers of a text longer than the context; our own error names the rows (layouts.py).
     hooks.silence_long_texts(tokenizer)
     lm.requires_grad_(False)
@@ -69,23 +84,66 @@ def load_model(
     _told(label, lambda: check_forward(lm, label))
     context = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
     identity = identify(folder, label, commit, lm.config, tokenizer)
-    return FrozenModel(lm, tokenizer, identity, int(context) if context > 0 else _UNLIMITED_TOKENS)
+    tokens = int(context) if context > 0 else _UNLIMITED_TOKENS
+    model = FrozenModel(lm, tokenizer, identity, tokens, chat_template, dict(template_arguments or {}))
+    if sentence := _without_embedding(model):
+        say(sentence)
+    return model
 
 
-def _load_weights(folder: Path, label: str, dtype: torch.dtype, place: torch.device) -> Any:
-    lm, report = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+def _without_embedding(model: FrozenModel) -> str | None:
+    """Tokens that were added to the tokenizer and never to the model, in a sentence: harmless until a text has one."""
+    beyond = {i: token for token, i in model.tokenizer.get_vocab().items() if i >= model.token_rows}
+    if not beyond:
+        return None
+    some = ", ".join(f"{beyond[i]!r} (id {i})" for i in sorted(beyond)[:3]) + (" ..." if len(beyond) > 3 else "")
+    return (
+        f"The tokenizer of {model.identity.name} has tokens that the model has no embedding for, as its table has "
+        f"{model.token_rows:,} rows: {some}. A text that holds one is refused."
     )
-    if report["missing_keys"]:
-        some = ", ".join(sorted(report["missing_keys"])[:3])
-        raise ModelError(
-            f"The checkpoint of {label} lacks {len(report['missing_keys'])} weights of its architecture "
-            f"({some} ...): they would be random. Use a complete causal language model."
-        )
+
+
+def _load_weights(folder: Path, label: str, dtype: torch.dtype, place: torch.device, say: Say) -> Any:
+    lm, report = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # refused below, by name
+    )
+    _check_report(report, label, say)
     try:
         return lm.to(place)
     except torch.OutOfMemoryError as error:
         raise _too_large(label, lm.get_memory_footprint(), free_bytes(place), dtype, place) from error
+
+
+def _check_report(report: Mapping[str, Collection[Any]], label: str, say: Say) -> None:
+    """Raises ModelError for weights that transformers would leave random; tells of those that it leaves out."""
+    if found := sorted(report["mismatched_keys"]):
+        name, stored, wanted = found[0]
+        more = f", and {len(found) - 1} more weights" if len(found) > 1 else ""
+        raise ModelError(
+            f"The checkpoint of {label} does not fit its config.json: {name} is stored as {list(stored)}, the "
+            f"architecture has {list(wanted)}{more}. Copy or download both again."
+        )
+    missing, unused = report["missing_keys"], report["unexpected_keys"]
+    if missing:
+        others = f" It holds {len(unused)} tensors under other names ({_some(unused)})." if unused else ""
+        raise ModelError(
+            f"The checkpoint of {label} lacks {len(missing)} weights of its architecture ({_some(missing)}): they "
+            f"would be random.{others} Use a complete causal language model."
+        )
+    if unused:
+        say(
+            f"{len(unused)} tensors of the checkpoint of {label} have no place in the architecture of its config.json "
+            f"and are left out ({_some(unused)})."
+        )
+
+
+def _some(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)[:3]) + (" ..." if len(names) > 3 else "")
 
 
 def _locate(name: str | Path, revision: str | None) -> tuple[Path, str, str | None]:
@@ -93,6 +151,8 @@ def _locate(name: str | Path, revision: str | None) -> tuple[Path, str, str | No
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder, folder.resolve().name, None
+    if folder.is_file():
+        raise ModelNotFound(f"The model {name} is {single_file(folder)}.")
     if name == POCKET:
         return _POCKET_FOLDER, POCKET, None
     if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
@@ -120,34 +180,14 @@ def _download(name: str, revision: str | None) -> tuple[Path, str, str | None]:
     return folder, name, folder.name
 
 
-def _check_config(folder: Path, label: str) -> None:
+def _check_code(folder: Path, label: str) -> None:
     path = folder / "config.json"
-    if not path.is_file():
-        raise ModelError(f"The model folder of {label} holds no config.json. Copy or download it again.")
     config = _told(label, lambda: json.loads(path.read_text(encoding="utf-8")))
     if isinstance(config, dict) and "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
         raise ModelError(
             f"{label} needs code of its own (auto_map in its config.json), which is never run. Use a model that "
             f"transformers {transformers.__version__} knows."
         )
-
-
-def _check_weights(folder: Path, label: str) -> None:
-    files = weight_files(folder)
-    missing = [path.name for path in files if not path.is_file()]
-    if files and not missing:
-        return
-    others = sorted(path.name for path in folder.glob("*") if path.suffix in (".bin", ".pt", ".pth", ".ckpt"))
-    if missing:
-        problem = f"lacks the shards {', '.join(missing)} that its index names. Copy or download them again"
-    elif others:
-        problem = (
-            f"holds its weights as pickle ({', '.join(others[:3])}), which can run code and is never read. "
-            "Convert them once with transformers' save_pretrained"
-        )
-    else:
-        problem = "holds no weights. Put model.safetensors beside its config.json"
-    raise NoSafetensors(f"The model folder of {label} {problem}.")
 
 
 def _check_memory(folder: Path, label: str, dtype: torch.dtype, place: torch.device) -> None:

@@ -237,10 +237,13 @@ def _check_template(template: RenderedTemplate) -> None:
             again = Template.text(source.plain)
         else:
             again = Template.messages([turn.model_dump() for turn in source.turns])
+        again = again.spoken_by(source.chat_template, source.template_arguments)
     except TemplateError as error:
         raise MalformedError(f"template.source is no template: {legible(str(error))}") from None
     if again != source:
         raise MalformedError("template.source has both turns and a plain text; expected one of them")
+    if source.plain is not None and (source.chat_template or source.template_arguments):
+        raise MalformedError("template.source is plain text and names a chat template; expected none")
     names = [segment.name for segment in template.segments if isinstance(segment, Slot)]
     for name in (slots.PROMPT, slots.INPUT):
         if names.count(name) != 1:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from embedgrad.errors import NoChatTemplate, TemplateError
+from embedgrad.errors import TemplateError
+from embedgrad.template.chat_templates import chat_template_text, check_arguments
 from embedgrad.template.layout import Rendering, Tokenizer, token_ids
 from embedgrad.template.template import PROMPT, FixedText, Segment, Slot, Template, parse_slots
 
@@ -33,13 +34,9 @@ def render(template: Template, tokenizer: Tokenizer, history: History = ()) -> R
         eos = tokenizer.eos_token_id
         segments = parse_slots(template.plain or "")
         return Rendering(tuple(segments), () if eos is None else (eos,), has_bos=False)
-    if not getattr(tokenizer, "chat_template", None):
-        raise NoChatTemplate(
-            f"{tokenizer.name_or_path} has no chat template. Use a plain text template, for example "
-            '--template "{prompt}\\n{input}\\n" --layout text.'
-        )
+    check_arguments(tokenizer, template.chat_template, template.template_arguments)
     messages = _with_history(template, history)
-    text = _apply(tokenizer, messages, add_generation_prompt=True)
+    text = _apply(template, tokenizer, messages, add_generation_prompt=True)
     segments = _cut(text)
     wanted = {slot.name for turn in template.turns for slot in parse_slots(turn.content) if isinstance(slot, Slot)}
     found = [segment.name for segment in segments if isinstance(segment, Slot)]
@@ -49,7 +46,7 @@ def render(template: Template, tokenizer: Tokenizer, history: History = ()) -> R
                 f"The chat template of {tokenizer.name_or_path} renders {{{name}}} {found.count(name)} times "
                 "instead of once. Put it into the user message."
             )
-    return Rendering(tuple(segments), _end_of_turn(tokenizer, messages), has_bos=True)
+    return Rendering(tuple(segments), _end_of_turn(template, tokenizer, messages), has_bos=True)
 
 
 def as_rendered(template: Template, tokenizer: Tokenizer, prompt_text: str) -> str:
@@ -58,9 +55,9 @@ def as_rendered(template: Template, tokenizer: Tokenizer, prompt_text: str) -> s
         return prompt_text
     place = f"\ue000{PROMPT}\ue001"
     messages = _with_history(template, ())
-    before, _, after = _apply(tokenizer, messages, add_generation_prompt=True).partition(place)
+    before, _, after = _apply(template, tokenizer, messages, add_generation_prompt=True).partition(place)
     filled = [{**message, "content": message["content"].replace(place, prompt_text)} for message in messages]
-    text = _apply(tokenizer, filled, add_generation_prompt=True)
+    text = _apply(template, tokenizer, filled, add_generation_prompt=True)
     if not text.startswith(before) or not text.endswith(after) or len(text) <= len(before) + len(after):
         raise TemplateError(
             f"The chat template of {tokenizer.name_or_path} does not keep this prompt's text as it is: "
@@ -98,9 +95,11 @@ def _cut(text: str) -> list[Segment]:
     return segments
 
 
-def _apply(tokenizer: Tokenizer, messages: list[dict[str, str]], **options: Any) -> str:
+def _apply(template: Template, tokenizer: Tokenizer, messages: list[dict[str, str]], **options: Any) -> str:
+    chosen = chat_template_text(tokenizer, template.chat_template)
+    options |= template.template_arguments
     try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, **options))
+        return str(tokenizer.apply_chat_template(messages, chat_template=chosen, tokenize=False, **options))
     except Exception as error:  # a chat template is the model's own jinja program: it may raise anything
         roles = ", ".join(message["role"] for message in messages)
         raise TemplateError(
@@ -109,10 +108,10 @@ def _apply(tokenizer: Tokenizer, messages: list[dict[str, str]], **options: Any)
         ) from error
 
 
-def _end_of_turn(tokenizer: Tokenizer, messages: list[dict[str, str]]) -> tuple[int, ...]:
+def _end_of_turn(template: Template, tokenizer: Tokenizer, messages: list[dict[str, str]]) -> tuple[int, ...]:
     """The token that the chat template puts after an assistant's answer; the EOS where it puts none."""
     answered = [*messages, {"role": "assistant", "content": f"\ue000{_ANSWER}\ue001"}]
-    text = _apply(tokenizer, answered)
+    text = _apply(template, tokenizer, answered)
     _, mark, tail = text.rpartition(f"\ue000{_ANSWER}\ue001")
     ids = token_ids(tail.lstrip(), tokenizer) if mark else ()
     if (ids and ids[0] in tokenizer.all_special_ids) or (ids and ids[0] in tokenizer.added_tokens_decoder):

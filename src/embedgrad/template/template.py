@@ -7,16 +7,18 @@ Tokens are decided in layout.py, chat templates are rendered in chat.py.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from embedgrad.errors import TemplateError
 from embedgrad.shapes import Shape
 
 PROMPT, INPUT = "prompt", "input"
+_CHOICES = ("chat_template", "template_arguments")
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -51,18 +53,36 @@ class Template(Shape):
     Make one with `Template.chat("{prompt}\\n\\n{input}")` (one user message), `Template.messages([...])` or
     `Template.text("{prompt}\\n{input}\\n")`. Raises TemplateError unless `{prompt}` and `{input}` occur
     exactly once each and every brace is part of a slot or doubled.
+
+    Of a model with several chat templates, `chat_template` names the one that writes the messages; None leaves that
+    to the model. `template_arguments` are handed to it (`{"enable_thinking": False}`).
     """
 
     turns: tuple[Message, ...] = ()
     plain: str | None = None
+    chat_template: str | None = None
+    template_arguments: dict[str, JsonValue] = Field(default_factory=dict)
 
     @classmethod
-    def chat(cls, content: str) -> Template:
+    def chat(
+        cls,
+        content: str,
+        *,
+        chat_template: str | None = None,
+        template_arguments: Mapping[str, JsonValue] | None = None,
+    ) -> Template:
         """One user message."""
-        return cls.messages([{"role": "user", "content": content}])
+        messages = [{"role": "user", "content": content}]
+        return cls.messages(messages, chat_template=chat_template, template_arguments=template_arguments)
 
     @classmethod
-    def messages(cls, messages: Sequence[Mapping[str, str]]) -> Template:
+    def messages(
+        cls,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        chat_template: str | None = None,
+        template_arguments: Mapping[str, JsonValue] | None = None,
+    ) -> Template:
         """Several chat messages; the last one must be the user's, the target is the assistant's answer."""
         try:
             turns = tuple(Message.model_validate(dict(message)) for message in messages)
@@ -73,7 +93,7 @@ class Template(Shape):
             ) from error
         if not turns or turns[-1].role != "user":
             raise TemplateError("The last message of a chat template must be the user's: the answer follows it.")
-        return cls(turns=turns)._checked()
+        return cls(turns=turns)._checked().spoken_by(chat_template, template_arguments or {})
 
     @classmethod
     def text(cls, text: str) -> Template:
@@ -84,11 +104,24 @@ class Template(Shape):
     def is_chat(self) -> bool:
         return self.plain is None
 
+    def spoken_by(self, chat_template: str | None, template_arguments: Mapping[str, JsonValue]) -> Template:
+        """The same with this chat template and these arguments. Raises TemplateError for what is no JSON."""
+        choice = {"chat_template": chat_template, "template_arguments": dict(template_arguments)}
+        try:
+            return Template.model_validate({"turns": self.turns, "plain": self.plain, **choice})
+        except ValidationError as error:
+            raise TemplateError(
+                "A chat template is named by a text, and its arguments are JSON values by name; got "
+                f"{chat_template!r} and {template_arguments!r}."
+            ) from error
+
     def written(self) -> str:
         """The template in one line, as one would write it: roles in front of chat messages."""
         if self.plain is not None:
             return self.plain
-        return " | ".join(f"{turn.role}: {turn.content}" for turn in self.turns)
+        messages = " | ".join(f"{turn.role}: {turn.content}" for turn in self.turns)
+        choice = choice_words(self.chat_template, self.template_arguments)
+        return f"{messages} ({choice})" if choice else messages
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -104,6 +137,12 @@ class Template(Shape):
                 return turn.role
         return None
 
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the choices of chat templates that are not made: a prompt file without them is what it always was."""
+        fields: dict[str, Any] = dump(self)
+        return {name: value for name, value in fields.items() if value or name not in _CHOICES}
+
     def _segments(self) -> list[Segment]:
         contents = [self.plain] if self.plain is not None else [turn.content for turn in self.turns]
         return [segment for content in contents for segment in parse_slots(content)]
@@ -117,6 +156,12 @@ class Template(Shape):
                     f"{self.plain or [turn.content for turn in self.turns]!r}"
                 )
         return self
+
+
+def choice_words(chat_template: str | None, template_arguments: Mapping[str, JsonValue]) -> str:
+    """A choice of chat template in words; empty where none is made."""
+    named = [f"chat template {chat_template}"] if chat_template else []
+    return ", ".join([*named, *(f"{name}={json.dumps(value)}" for name, value in template_arguments.items())])
 
 
 def parse_slots(content: str) -> list[Segment]:
