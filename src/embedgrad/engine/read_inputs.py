@@ -15,6 +15,7 @@ from embedgrad.engine.past import KeysValues
 from embedgrad.engine.requests import Request
 from embedgrad.model.families import cache_argument
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 
 Padding = Literal["left", "right", "none"]
 
@@ -35,6 +36,7 @@ class ReadInputs:
     logits: Tensor
 
 
+@in_turn
 def read_inputs(model: FrozenModel, requests: Sequence[Request], padding: Padding = "left") -> ReadInputs:
     """All of `requests` have a prefix, or none has. With prefixes a row lies as `[pad][prefix][pad][rest]`, else as
     `[pad][row]`; with padding on the right the rest or the row comes before its padding."""
@@ -52,6 +54,7 @@ def read_inputs(model: FrozenModel, requests: Sequence[Request], padding: Paddin
     return ReadInputs(cache, mask, paddings, logits)
 
 
+@in_turn
 def forward(
     model: FrozenModel,
     cache: DynamicCache,

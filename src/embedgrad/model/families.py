@@ -105,6 +105,11 @@ def keeps_a_state(config: Any) -> bool:
     return any(isinstance(layer, LinearAttentionLayer) or not isinstance(layer, DynamicLayer) for layer in layers)
 
 
+def keeps_state_in_modules(config: Any) -> bool:
+    """Whether what one step leaves for the next is in the model itself, so that no other call may come between."""
+    return bool(config.get_text_config().model_type == "recurrent_gemma")
+
+
 def _cache_layers(config: Any) -> Sequence[object]:
     layers: Sequence[object] = DynamicCache(config=config).layers
     return layers

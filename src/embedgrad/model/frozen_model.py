@@ -6,7 +6,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from embedgrad.model.families import rope_switch_tokens
 from embedgrad.model.parts import decoder_layers, head_of
+from embedgrad.model.turns import Turns
 from embedgrad.shapes import BaseIdentity
 
 _ROWS_PER_CHUNK = 16384
@@ -28,12 +29,14 @@ class FrozenModel:
     tokenizer       its fast tokenizer
     identity        which base this is, as stored with every prompt
     context_tokens  longest row it takes, prompt, input and answer together
+    turns           of the threads that run it (`model.turns`)
     """
 
     lm: Any
     tokenizer: Any
     identity: BaseIdentity
     context_tokens: int
+    turns: Turns = field(default_factory=Turns, repr=False)
 
     def __repr__(self) -> str:
         return f"FrozenModel({self.identity.name!r}, {self.parameters:,} parameters, {self.dtype} on {self.device})"
@@ -88,7 +91,8 @@ class FrozenModel:
     @cached_property
     def head(self) -> Callable[[Tensor], Tensor] | None:
         """[N, D] last hidden states -> [N, V] logits, where the head can be taken by itself."""
-        return head_of(self.lm, self.embed(range(min(16, self.head_rows)))[None])
+        with self.turns:
+            return head_of(self.lm, self.embed(range(min(16, self.head_rows)))[None])
 
     @property
     def has_chat_template(self) -> bool:
