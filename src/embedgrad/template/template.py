@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from embedgrad.errors import TemplateError
-from embedgrad.shapes import Shape
+from embedgrad.shapes import FirstError, Shape
 
 PROMPT, INPUT = "prompt", "input"
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -32,7 +32,7 @@ class FixedText(Shape):
 
     kind: Literal["fixed"] = "fixed"
     text: str
-    ids: tuple[int, ...] = ()
+    ids: FirstError[tuple[int, ...]] = ()
 
 
 class Slot(Shape):
@@ -53,7 +53,7 @@ class Template(Shape):
     exactly once each and every brace is part of a slot or doubled.
     """
 
-    turns: tuple[Message, ...] = ()
+    turns: FirstError[tuple[Message, ...]] = ()
     plain: str | None = None
 
     @classmethod
