@@ -5,6 +5,7 @@ EmbedgradError                something went wrong; the message says what, where
 │   ├── SettingsError         an unknown key, a wrong type, a value out of range
 │   ├── FileMissing           a file named by the user is not there
 │   ├── FolderExists          a run folder is there already
+│   ├── FolderInUse           another process is at work in a run folder
 │   └── ModelNotFound         neither a folder nor a model on the Hub
 ├── ModelError                the base model cannot be used
 │   ├── NoSafetensors         no weights, or only weights that would need pickle
@@ -50,6 +51,9 @@ class FileMissing(UsageError): ...
 
 
 class FolderExists(UsageError): ...
+
+
+class FolderInUse(UsageError): ...
 
 
 class ModelNotFound(UsageError): ...

@@ -8,6 +8,7 @@ from dataclasses import replace
 from embedgrad.data.example import Example
 from embedgrad.errors import OverlongRows, PromptError, TemplateError
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.template.chat import render
 from embedgrad.template.layout import (
@@ -27,6 +28,7 @@ from embedgrad.template.template import Segment
 _WITHOUT = "Write it without that token, or add the token to the model (resize_token_embeddings)."
 
 
+@in_turn
 def lay_out_rows(
     model: FrozenModel,
     prompt: SoftPrompt,
@@ -78,6 +80,7 @@ def check_lengths(
             raise OverlongRows(f"Among the {name} rows, {error}") from error
 
 
+@in_turn
 def target_ids(model: FrozenModel, prompt: SoftPrompt, target: str) -> tuple[int, ...]:
     """The answer's tokens and what ends it: the end-of-turn token in a chat, the EOS in plain text."""
     ids = _target_ids(model, template_of(prompt), target)
@@ -94,6 +97,7 @@ def stop_ids(model: FrozenModel, prompt: SoftPrompt) -> frozenset[int]:
     return model.stop_ids | frozenset(template_of(prompt).target_end_ids[:1])
 
 
+@in_turn
 def seam_report(model: FrozenModel, prompt: SoftPrompt, examples: Sequence[Example], sample: int = 200) -> str | None:
     """One sentence where rows are not the ids of their whole string (see template/layout.py); None if all are."""
     if prompt.text is None or prompt.initial_ids is None or prompt.template is None:

@@ -13,6 +13,7 @@ from embedgrad import runs
 from embedgrad.errors import PromptError, UsageError
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 from embedgrad.prompt.exchange import read_peft, write_peft
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
@@ -37,6 +38,7 @@ def default_template(model: FrozenModel) -> Template:
     return _chosen(model, CHAT_DEFAULT if model.has_chat_template else TEXT_DEFAULT)
 
 
+@in_turn
 def start(
     model: FrozenModel,
     prompt: PromptLike,

@@ -13,76 +13,103 @@ calibration.json      what `--learning-rate auto` tried
 trajectory/           the prompt at every validation, for the analyses
 analysis/             what `embedgrad analyze` found, a file each
 
+.lock                 while a process is at work in the folder: which one
+
 sweep.json            in a sweep's folder: its grid
+heat_map.svg          the same as a picture
 demo.json             in a demo's folder, beside its run folders: its tables
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from embedgrad.durable import PART, make_folder, output_error, write_file
+from embedgrad.durable import PART, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, OutputError
+from embedgrad.held import Held, check_not_held
+from embedgrad.strict_json import sealed_json
 
 SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
 ROWS = "train.jsonl"
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
 SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
+PICTURE = "heat_map.svg"
 DEMO = "demo.json"
 ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")
 CHECKPOINT = Path("checkpoint") / "state.safetensors"
+_EXISTS = {
+    "tune": (
+        "The run folder {0} exists already. Choose another --output, or continue that run with "
+        "`embedgrad tune --resume {0}`."
+    ),
+    "sweep": (
+        "The folder {0} exists already. Choose another --output, or continue that sweep with "
+        "`embedgrad sweep --resume {0}`."
+    ),
+    "demo": "The folder {0} exists already. Choose another --output.",
+}
+_FILES = (SETTINGS, METRICS, PROMPT, ROWS, PREDICTIONS, RESULT, REPORT, SPLIT, SWEEP, PICTURE, CALIBRATION, DEMO)
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One tuning's folder; `created` is the highest folder that was made for it."""
+    """One tuning's folder, which no other process may write into meanwhile; `with` lets it go at the end. `made`: the
+    folders that were made for it, the highest first."""
 
     path: Path
-    created: Path | None = None
+    made: tuple[Path, ...] = ()
+    held: Held | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def create(cls, path: Path) -> RunFolder:
-        """A new folder. Raises FolderExists, or OutputError where nothing can be written."""
-        if path.exists():
-            raise FolderExists(
-                f"The run folder {path} exists already. Choose another --output, or continue that run with "
-                f"`embedgrad tune --resume {path}`."
-            )
-        created = path
-        while not created.parent.exists():
-            created = created.parent
-        make_folder(path)
-        run = cls(path, created)
+    def create(cls, path: Path, verb: str = "tune") -> RunFolder:
+        """A new folder for `embedgrad VERB`. Raises FolderExists, FolderInUse, or OutputError."""
+        made = _made(path)
+        if path not in made:
+            check_not_held(path)
+            raise FolderExists(_EXISTS[verb].format(path))
         try:
-            write_file(path / ".writable", b"")
-            (path / ".writable").unlink()
+            return cls(path, made, Held(path))
         except OutputError:
-            run.discard()
+            cls(path, made).discard()
             raise
-        return run
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """An existing run's folder, to continue it. Raises CannotResume."""
+        """An existing run's folder, to write into it. Raises CannotResume, FolderInUse, OutputError."""
         if not (path / SETTINGS).is_file():
             raise CannotResume(f"{path} is no run folder: it has no {SETTINGS}. Give the folder that tune wrote.")
+        held = Held(path)
         for half_written in path.rglob(f"*{PART}"):
             half_written.unlink(missing_ok=True)  # of a write that was killed; its whole predecessor is in place
-        return cls(path)
+        return cls(path, held=held)
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self.held is not None:
+            self.held.release()
 
     def discard(self) -> None:
-        """Remove what `create` made, after a failure before the first step."""
-        if self.created is None:
+        """Remove what was made for this run, after a failure before the first step; what somebody else put there
+        stays, and the folders around it."""
+        if self.path not in self.made:
             return
-        shutil.rmtree(self.path, ignore_errors=True)
-        above = [parent for parent in self.path.parents if parent == self.created or self.created in parent.parents]
-        for folder in above:
+        for folder in (CHECKPOINT.parent, TRAJECTORY, ANALYSIS):
+            shutil.rmtree(self.file(folder), ignore_errors=True)
+        for name in _FILES:
+            self.file(name).unlink(missing_ok=True)
+        if self.held is not None:
+            self.held.release()
+        for folder in reversed(self.made):
             try:
                 folder.rmdir()  # trap: only while empty, another run may have moved in
             except OSError:
@@ -92,7 +119,12 @@ class RunFolder:
         return self.path / name
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        write_file(self.file(name), (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+        """`value` with its `content_sha256` (strict_json.py)."""
+        write_file(self.file(name), sealed_json(value))
+
+    def sha256(self, name: str) -> str:
+        """Of a file that is there, in lower-case hex."""
+        return hashlib.sha256(self.file(name).read_bytes()).hexdigest()
 
     def write_lines(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
@@ -138,3 +170,19 @@ def _is_until(line: str, last_step: int) -> bool:
         return int(json.loads(line)["step"]) <= last_step
     except (ValueError, KeyError, TypeError):
         return False
+
+
+def _made(path: Path) -> tuple[Path, ...]:
+    """The folders that had to be made so that `path` is there, the highest first; one that another process made in
+    the meantime is not among them. Raises OutputError."""
+    missing, made = [path], []
+    try:
+        while not missing[-1].parent.exists():
+            missing.append(missing[-1].parent)
+        for folder in reversed(missing):
+            with suppress(FileExistsError):
+                folder.mkdir()
+                made.append(folder)
+    except OSError as error:
+        raise output_error(path, error) from error
+    return tuple(made)

@@ -9,9 +9,9 @@ The objects are the ones that `--json`, `result.json` and the report speak: frac
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast
 
 Interval = tuple[float, float]  # low, high; 95 % unless said otherwise
 
@@ -20,6 +20,17 @@ class Shape(BaseModel):
     """A frozen JSON object that refuses keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _HashableFailFast(FailFast):
+    """Trap: `Annotated[..., FailFast()] | None` hashes it, which pydantic's own refuses."""
+
+    __hash__ = object.__hash__
+
+
+Many = TypeVar("Many")
+FirstError = Annotated[Many, _HashableFailFast()]
+"""`FirstError[tuple[int, ...]]`: checked up to the first wrong entry, however many are wrong."""
 
 
 class Proportion(Shape):

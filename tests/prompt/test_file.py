@@ -19,7 +19,8 @@ from safetensors.numpy import load
 
 from embedgrad.errors import BadPromptFile, FileMissing, OutputError, PromptError, UnknownVersion
 from embedgrad.prompt import file as prompt_file
-from embedgrad.prompt.file import PromptFile, content_sha256, decode, encode, read, write
+from embedgrad.prompt.file import PromptFile, decode, encode, read, write
+from embedgrad.prompt.sealed import content_sha256
 
 GOLDEN = Path(__file__).parent / "fixtures" / "prompt-v1.safetensors"
 GOOD = encode(sample())

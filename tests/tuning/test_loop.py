@@ -220,5 +220,5 @@ class TestState:
     @pytest.mark.parametrize("damage", [b"", b"{}", b"\x00" * 100])
     def test_a_damaged_checkpoint_is_told(self, tmp_path, damage):
         (tmp_path / "s.safetensors").write_bytes(damage)
-        with pytest.raises(CannotResume, match=r"cannot be read: .*\. Start the run anew\.$"):
+        with pytest.raises(CannotResume, match=r"cannot be used: .*\. Start the run anew\.$"):
             load_state(tmp_path / "s.safetensors", "a" * 64, torch.device("cpu"))

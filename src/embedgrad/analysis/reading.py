@@ -108,7 +108,7 @@ def random_moves(before: Tensor, after: Tensor, count: int, seed: int = 0) -> li
         return []
     distances = (after - before).norm(dim=1, keepdim=True)
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(count, *before.shape, generator=generator)
+    noise = torch.randn(count, *before.shape, generator=generator, dtype=torch.float32)
     return list(before + distances * torch.nn.functional.normalize(noise, dim=2))
 
 

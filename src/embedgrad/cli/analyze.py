@@ -70,8 +70,8 @@ def analyze(
     for flag, given, name in (("--with", with_, "blend"), ("--concepts", concepts, "reading")):
         if given is not None and name not in names:
             raise UsageError(f"{flag} is for {name}, which --only leaves out. Add {name} to --only, or omit {flag}.")
-    folder = RunFolder.open(run)
-    terminal.result(analyze_run(folder, names, rows, terminal, concepts=concepts, other=with_))
+    with RunFolder.open(run) as folder:
+        terminal.result(analyze_run(folder, names, rows, terminal, concepts=concepts, other=with_))
     terminal.say(f"\nanalyses  {folder.file(ANALYSIS)}\nreport    {folder.file(REPORT)}")
 
 

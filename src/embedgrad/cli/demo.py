@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from embedgrad.cli.console import ProgressLine, Terminal
+from embedgrad.cli.resuming import discarding
 from embedgrad.cli.settings import COMMA_SEPARATED
 from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data.split_record import keep_split
 from embedgrad.errors import FolderExists, UsageError, did_you_mean
+from embedgrad.held import check_not_held
 from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
 from embedgrad.report.words import cut, duration_words
@@ -47,12 +49,20 @@ def demo(
     terminal = Terminal(json, quiet)
     chosen = [load_task(name) for name in _named(tasks)]
     if output is not None and output.exists():
+        check_not_held(output)
         raise FolderExists(f"The folder {output} exists already. Choose another --output.")
     from embedgrad.model.load import POCKET, load_model
 
     with terminal.working("loading the pocket model"):
         model = load_model(POCKET)
-    folder = RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}")
+    with RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}", "demo") as folder:
+        _run(model, chosen, seed, full, folder, terminal)
+
+
+def _run(
+    model: FrozenModel, chosen: Sequence[PocketTask], seed: int, full: bool, folder: RunFolder, terminal: Terminal
+) -> None:
+    """Every task, then the tables, and with `full` what there is to see inside."""
     terminal.note(
         f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "
         f"{len(chosen)} tasks, each tuned and tested on its own"
@@ -60,11 +70,12 @@ def demo(
     trials: list[Trial] = []
     with terminal.progress("demo", _ALL * len(chosen)) as progress:
         for task in chosen:
-            run_folder = RunFolder.create(folder.file(task.name))
             try:
-                trials.append(_tried(model, task, seed, run_folder, _ALL * len(trials), progress))
+                with RunFolder.create(folder.file(task.name), "demo") as run_folder, discarding(run_folder):
+                    trials.append(_tried(model, task, seed, run_folder, _ALL * len(trials), progress))
             except BaseException:  # the tasks that are done keep their folders, the one at hand leaves none
-                (run_folder if trials else folder).discard()
+                if not trials:
+                    folder.discard()
                 raise
     _show(trials, folder, terminal)
     if full:

@@ -26,7 +26,8 @@ def study(folder: RunFolder, tasks: Sequence[str], terminal: Terminal) -> Path:
     with terminal.progress("analyzing", len(tasks)) as progress:
         for number, task in enumerate(tasks):
             progress.update(number, task)
-            analyze_run(RunFolder.open(folder.file(task)), tuple(KINDS), ROWS_LOOKED_AT, silent)
+            with RunFolder.open(folder.file(task)) as run:
+                analyze_run(run, tuple(KINDS), ROWS_LOOKED_AT, silent)
         progress.update(len(tasks), "done")
     swept = SWEPT if SWEPT in tasks else tasks[0]
     terminal.note(f"a sweep of {swept}: learning rates {RATES}, epochs {EPOCHS}")

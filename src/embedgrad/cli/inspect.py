@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from embedgrad.cli.console import Terminal
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptFile
+from embedgrad.prompt.sealed import content_sha256
 from embedgrad.template.template import FixedText
 
 
@@ -25,7 +26,7 @@ def inspect(
     terminal = Terminal(json, quiet)
     data = prompt_file.read_bytes(file)
     content = prompt_file.decode(data, str(file))
-    facts = _facts(content, len(data), prompt_file.content_sha256(data))
+    facts = _facts(content, len(data), content_sha256(data))
     terminal.result(facts)
     for name, value in facts.items():
         inner = value if isinstance(value, dict) else {"": value}

@@ -18,7 +18,7 @@ from embedgrad.report.page import write_report
 from embedgrad.report.run_folder import Result, RowCounts
 from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.report.words import duration_words, loss_difference_words, verdict
-from embedgrad.runs import PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
+from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
 from embedgrad.tuning.tune import Run
 from embedgrad.units import bytes_words
 
@@ -40,6 +40,10 @@ class Outcome:
 def write(outcome: Outcome, folder: RunFolder) -> Result:
     """Prompt file, predictions, result and report; the result comes last but one, so its presence means finished."""
     run, parts = outcome.run, outcome.parts
+    metrics = {**run.prompt.metrics, "test": outcome.after.score.model_dump(mode="json")}
+    run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT))
+    groups = group_names(parts.test, outcome.group_by)
+    folder.write_lines(PREDICTIONS, predictions_side_by_side(outcome.before, outcome.after, groups))
     result = Result(
         before=outcome.before.score,
         after=outcome.after.score,
@@ -62,11 +66,8 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
         best_step=run.best_step,
         stopped=run.stopped,
         drift=run.drift,
+        files={PREDICTIONS: folder.sha256(PREDICTIONS), METRICS: folder.sha256(METRICS), PROMPT: folder.sha256(PROMPT)},
     )
-    metrics = {**run.prompt.metrics, "test": outcome.after.score.model_dump(mode="json")}
-    run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT))
-    groups = group_names(parts.test, outcome.group_by)
-    folder.write_lines(PREDICTIONS, predictions_side_by_side(outcome.before, outcome.after, groups))
     folder.write_json(RESULT, result.model_dump(mode="json"))
     write_report(folder.path)
     return result
@@ -75,7 +76,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
 def show(result: Result, folder: RunFolder, model: str, example: str, terminal: Terminal) -> None:
     """The before/after table, the verdict, what it cost, and the next command to try."""
     comparison = result.comparison
-    terminal.result(result.model_dump(mode="json") | {"folder": str(folder.path)})
+    terminal.result(result.model_dump(mode="json", exclude={"files"}) | {"folder": str(folder.path)})
     terminal.table(score_table([result.before, result.after], [comparison] if comparison else ()))
     terminal.say(TABLE_NOTE)
     if comparison:

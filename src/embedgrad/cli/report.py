@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from embedgrad.cli.console import Terminal
 from embedgrad.errors import UsageError
 from embedgrad.report.comparison import COMPARISON_NOTE, as_json, ranking_note, run_names, runs_table
-from embedgrad.report.gather import Gathered, gather
+from embedgrad.report.gather import Gathered, gather, unsealed
 from embedgrad.report.page import render_comparison, render_page, write_page
 from embedgrad.report.words import verdict
 from embedgrad.runs import REPORT
@@ -35,7 +35,7 @@ def report(
     elif gathered.runs:
         terminal.table(runs_table(run_names(gathered.runs), gathered.runs))
         terminal.say(f"{COMPARISON_NOTE} {ranking_note(gathered.runs)}")
-    for sentence in gathered.left_out:
+    for sentence in (*gathered.left_out, *unsealed(gathered)):
         terminal.note(sentence)
     terminal.say(f"report  {path}")
 

@@ -23,16 +23,15 @@ from embedgrad.cli.tune_settings import keep_stdin, run_settings
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
-from embedgrad.errors import CannotResume, FolderExists, SettingsError
-from embedgrad.runs import CHECKPOINT, SETTINGS, SPLIT, SWEEP, RunFolder
+from embedgrad.errors import CannotResume, SettingsError
+from embedgrad.report.found import read_grid
+from embedgrad.runs import CHECKPOINT, PICTURE, SETTINGS, SPLIT, SWEEP, RunFolder
 from embedgrad.settings import read_toml, write_toml
 from embedgrad.tuning.settings import TuningSettings
 
 if TYPE_CHECKING:
     from embedgrad.tuning.events import Calibrating, Event, Validating
     from embedgrad.tuning.trials import Trials
-
-PICTURE = "heat_map.svg"
 
 
 def sweep(
@@ -48,25 +47,20 @@ def sweep(
     if resume is not None:
         if flags is not None or settings is not None:
             raise SettingsError("--resume continues a sweep with its own settings: give no others with it.")
-        folder, job = _opened(resume)
-        if folder.file(SWEEP).exists():
-            terminal.note(f"{folder.path} is finished; this is its grid.")
-            _show(Grid.model_validate_json(folder.file(SWEEP).read_bytes()), folder, terminal)
-        else:
-            _run(job, folder, terminal)
+        with _opened(resume) as folder:
+            job = run_settings(folder, SweepSettings)
+            if (grid := read_grid(folder.file(SWEEP))) is not None:
+                terminal.note(f"{folder.path} is finished; this is its grid.")
+                _show(grid, folder, terminal)
+            else:
+                _run(job, folder, terminal)
         return
     job = _job(flags, settings)
     if job.train != "-":
         job.read_parts(terminal.note)  # what is wrong with the rows is told before a folder is made
     name = Path(job.model or "").name.lower()
     path = Path(job.output) if job.output else Path("runs") / f"{name}-sweep-{datetime.now():%Y%m%d-%H%M%S}"
-    if path.exists():
-        raise FolderExists(
-            f"The folder {path} exists already. Choose another --output, or continue that sweep with "
-            f"`embedgrad sweep --resume {path}`."
-        )
-    folder = RunFolder.create(path)
-    with discarding(folder):
+    with RunFolder.create(path, "sweep") as folder, discarding(folder):
         job = keep_stdin(job, folder).model_copy(update={"output": None})
         write_toml(folder.file(SETTINGS), job)
         _run(job, folder, terminal)
@@ -88,12 +82,11 @@ def _job(flags: SweepSettings | None, settings: Path | None) -> SweepSettings:
     return job.resolved().model_copy(update=grid)
 
 
-def _opened(path: Path) -> tuple[RunFolder, SweepSettings]:
-    """An existing sweep's folder and settings. Raises CannotResume."""
+def _opened(path: Path) -> RunFolder:
+    """An existing sweep's folder. Raises CannotResume."""
     if not (path / SETTINGS).is_file() or "rates" not in read_toml(path / SETTINGS):
         raise CannotResume(f"{path} is no sweep's folder. Give the folder that sweep wrote.")
-    folder = RunFolder.open(path)
-    return folder, run_settings(folder, SweepSettings)
+    return RunFolder.open(path)
 
 
 def _run(job: SweepSettings, folder: RunFolder, terminal: Terminal) -> None:

@@ -59,12 +59,12 @@ def tune(
     if resume is not None:
         if flags is not None or settings is not None:
             raise SettingsError("--resume continues a run with its own settings: give no others with it.")
-        folder = RunFolder.open(resume)
-        job = run_settings(folder, TuneSettings)
-        if folder.file(RESULT).exists():
-            _show_again(folder, job, terminal)
-        else:
-            _run(job, job.read_parts(), folder, terminal)
+        with RunFolder.open(resume) as folder:
+            job = run_settings(folder, TuneSettings)
+            if folder.file(RESULT).exists():
+                _show_again(folder, job, terminal)
+            else:
+                _run(job, job.read_parts(), folder, terminal)
         return
     job = merged(flags, settings, TuneSettings)
     if flags is not None and flags.recipe is not None:  # in a settings file it only says where they came from
@@ -72,8 +72,7 @@ def tune(
     job = job.resolved()
     if job.train != "-":
         job.read_parts(terminal.note)  # what is wrong with the rows is told before a folder is made
-    folder = RunFolder.create(Path(job.output) if job.output else job.default_folder())
-    with discarding(folder):
+    with RunFolder.create(Path(job.output) if job.output else job.default_folder()) as folder, discarding(folder):
         kept = keep_stdin(job, folder)
         parts = kept.read_parts(terminal.note) if job.train == "-" else kept.read_parts()
         job = kept.model_copy(update={"output": None})

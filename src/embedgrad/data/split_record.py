@@ -12,6 +12,7 @@ from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
 from embedgrad.shapes import Sha256, Shape
+from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
 
 
 class PartRecord(Shape):
@@ -53,7 +54,7 @@ def keep_split(path: Path, now: SplitRecord) -> None:
     if path.exists():
         check_split(path, now)
     else:
-        write_file(path, (now.model_dump_json() + "\n").encode())
+        write_file(path, sealed_json(now.model_dump(mode="json")))
 
 
 def check_split(path: Path, now: SplitRecord) -> None:
@@ -61,8 +62,8 @@ def check_split(path: Path, now: SplitRecord) -> None:
     if not path.exists():
         return
     try:
-        then = SplitRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        then = SplitRecord.model_validate_json(unsealed_json(path.read_bytes())[0])
+    except (OSError, ValidationError, MalformedError) as error:
         raise CannotResume(f"{path} cannot be read: it was damaged or changed. Start the run anew.") from error
     for name, was, is_now in (
         ("tuning", then.train, now.train),

@@ -20,6 +20,7 @@ from embedgrad.engine.rows import PaddedRows, per_row, sum_nats, target_logits
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import cache_argument
 from embedgrad.model.parts import decoder_layers, last_hidden
+from embedgrad.model.turns import in_turn
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Means:
 PLAIN_MEANS = Means()
 
 
+@in_turn
 def row_nats_behind(
     model: FrozenModel,
     past: KeysValues,
@@ -100,19 +102,20 @@ def _positions(model: FrozenModel, length: int, tokens: int, padding: Tensor, ma
 
 @contextmanager
 def checkpointed(model: FrozenModel, means: Means) -> Iterator[None]:
-    """While this lasts, layers keep only their inputs, a trimmed last one excepted. Trap: transformers' own gradient
-    checkpointing works in train mode only, and empties the cache."""
+    """While this lasts, layers keep only their inputs, a trimmed last one excepted; no other thread has a turn. Trap:
+    transformers' own gradient checkpointing works in train mode only, and empties the cache."""
     layers = list(decoder_layers(model.lm))[: -1 if means.trims else None]
 
     def again(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with attention.in_use(model, means.own_attention):  # in the backward, too
             return forward(*args, **kwargs)
 
-    for layer in layers:
-        run = partial(again, layer.forward)
-        layer.forward = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
-    try:
-        yield
-    finally:
+    with model.turns:
         for layer in layers:
-            del layer.forward
+            run = partial(again, layer.forward)
+            layer.forward = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                del layer.forward

@@ -20,6 +20,7 @@ from embedgrad.engine.behind import PLAIN_MEANS, Means, row_nats_behind
 from embedgrad.engine.past import CannotShare, KeysValues
 from embedgrad.engine.rows import LossAndGradient, pad_ids, pad_rows, target_tokens
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
 
 Head = tuple[int, ...]
@@ -57,6 +58,7 @@ class InputCache:
         self.used_bytes = 0
 
 
+@in_turn
 def row_nats(
     model: FrozenModel,
     prompt: Tensor,
@@ -90,8 +92,9 @@ def loss_and_gradient(
     tokens = sum(target_tokens(rows) for rows in micro_batches)
     nats = []
     for rows in micro_batches:
-        found = row_nats(model, leaf, rows, cache, means)
-        (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
+        with model.turns:
+            found = row_nats(model, leaf, rows, cache, means)
+            (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
         nats.append(found.detach().double().cpu())
     all_nats = torch.cat(nats)
     assert leaf.grad is not None
@@ -105,6 +108,7 @@ def bytes_per_token(model: FrozenModel, prompt: Tensor) -> int:
     return sum(keys.nbytes + values.nbytes for keys, values in read)
 
 
+@in_turn
 def _read(model: FrozenModel, heads: Sequence[Head], means: Means) -> list[Tensor]:
     """[L, 2, G, n, E] for each head. Padded on the right without a mask, which causal order makes exact."""
     ids = pad_ids(heads, model.padded_tokens).to(model.device)

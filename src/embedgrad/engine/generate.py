@@ -20,7 +20,7 @@ from embedgrad.engine.read_inputs import Padding, ReadInputs, forward, read_inpu
 from embedgrad.engine.requests import Request
 from embedgrad.engine.whole_rows import WholeRows
 from embedgrad.errors import ModelError
-from embedgrad.model.families import has_sliding_window, keeps_a_state
+from embedgrad.model.families import has_sliding_window, keeps_a_state, keeps_state_in_modules
 from embedgrad.model.frozen_model import FrozenModel
 
 End = Literal["stop token", "told", "limit"]  # `told` by the request's `ends`
@@ -132,7 +132,23 @@ def steps(
     *,
     with_entropies: bool = False,
 ) -> Iterator[Step]:
-    """Every token of every row of one batch, as they come."""
+    """Every token of every row of one batch, as they come; where a model keeps its state in its modules, all at the
+    end, since no other call may come between."""
+    found = _steps(model, requests, max_new_tokens, padding, batch_tokens, with_entropies)
+    if not keeps_state_in_modules(model.lm.config):
+        return found
+    with model.turns:
+        return iter(list(found))
+
+
+def _steps(
+    model: FrozenModel,
+    requests: Sequence[Request],
+    max_new_tokens: int,
+    padding: Padding,
+    batch_tokens: int,
+    with_entropies: bool,
+) -> Iterator[Step]:
     with torch.no_grad(), memory_told(batch_tokens):
         batch: _Batch | WholeRows
         if model.cache_problem:

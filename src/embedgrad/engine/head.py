@@ -29,7 +29,7 @@ def token_nats(head: Head, hidden: Tensor, targets: Tensor, vocabulary: int) -> 
 class _ChunkedNats(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, targets: Tensor, head: Head, chunk: int) -> Tensor:
-        nats = torch.empty(len(hidden), device=hidden.device)
+        nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         wants_gradient = ctx.needs_input_grad[0]
         slopes = torch.empty_like(hidden) if wants_gradient else None
         for start in range(0, len(hidden), chunk):

@@ -18,6 +18,7 @@ from embedgrad.engine import attention
 from embedgrad.model.families import keeps_a_state
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import VERSION, Cache, DynamicCache, DynamicLayer, cache_argument
+from embedgrad.model.turns import in_turn
 
 KeysValues = Sequence[tuple[Tensor, Tensor]]  # per layer, [1 or B, G, P', E] each
 
@@ -30,6 +31,7 @@ class LastLayerReached(RuntimeError):
     """Every layer has its keys and values; what would follow is not needed."""
 
 
+@in_turn
 def prefill(model: FrozenModel, embeds: Tensor, before: KeysValues = ()) -> KeysValues:
     """Keys and values of `embeds` [B, T, D] in every layer, those `before` them included; differentiable. Raises
     CannotShare."""

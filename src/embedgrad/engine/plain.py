@@ -12,6 +12,7 @@ from torch import Tensor
 
 from embedgrad.engine.rows import LossAndGradient, pad_rows, sum_nats, target_logits, target_tokens
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
 
 
@@ -24,6 +25,7 @@ def join(model: FrozenModel, prompt: Tensor, ids: Tensor, layouts: Sequence[Layo
     return embeds.index_put((rows, columns), prompt.to(embeds.dtype).expand(len(layouts), -1, -1))
 
 
+@in_turn
 def row_nats(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -> Tensor:
     """[B] loss of each row in nats, summed over its targets; differentiable in `prompt` [P, D]."""
     rows = pad_rows(layouts, 0, model.device, model.padded_tokens)
@@ -37,8 +39,9 @@ def loss_and_gradient(model: FrozenModel, prompt: Tensor, micro_batches: Sequenc
     tokens = sum(target_tokens(rows) for rows in micro_batches)
     nats = []
     for rows in micro_batches:
-        found = row_nats(model, leaf, rows)
-        (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
+        with model.turns:  # the backward, too: with checkpoints it runs layers again
+            found = row_nats(model, leaf, rows)
+            (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
         nats.append(found.detach().double().cpu())
     all_nats = torch.cat(nats)
     assert leaf.grad is not None

@@ -23,6 +23,7 @@ from embedgrad.errors import NotEnoughMemory
 from embedgrad.model import hooks
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
+from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
 
 BATCH_TOKENS = 8192
@@ -189,6 +190,7 @@ def choose(
     return Engine(model, "plain", reason, batch_tokens)
 
 
+@in_turn
 def _compile(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout], say: Callable[[str], None]) -> None:
     rows = _shortest_and_longest(layouts)
     compile_parts(model)

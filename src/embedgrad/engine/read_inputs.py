@@ -14,6 +14,7 @@ from embedgrad.engine.past import KeysValues
 from embedgrad.engine.requests import Request
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import DynamicCache, cache_argument
+from embedgrad.model.turns import in_turn
 
 Padding = Literal["left", "right", "none"]
 
@@ -34,6 +35,7 @@ class ReadInputs:
     logits: Tensor
 
 
+@in_turn
 def read_inputs(model: FrozenModel, requests: Sequence[Request], padding: Padding = "left") -> ReadInputs:
     """All of `requests` have a prefix, or none has. With prefixes a row lies as `[pad][prefix][pad][rest]`, else as
     `[pad][row]`; with padding on the right the rest or the row comes before its padding."""
@@ -51,6 +53,7 @@ def read_inputs(model: FrozenModel, requests: Sequence[Request], padding: Paddin
     return ReadInputs(cache, mask, paddings, logits)
 
 
+@in_turn
 def forward(
     model: FrozenModel,
     cache: DynamicCache | None,

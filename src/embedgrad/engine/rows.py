@@ -106,7 +106,7 @@ def sum_nats(logits: Tensor, rows: PaddedRows) -> Tensor:
 
 def per_row(nats: Tensor, rows: PaddedRows) -> Tensor:
     """[B] sums of the targets' `nats` [N]."""
-    return torch.zeros(len(rows.ids), device=nats.device).index_add(0, rows.row_of, nats)
+    return torch.zeros(len(rows.ids), dtype=nats.dtype, device=nats.device).index_add(0, rows.row_of, nats)
 
 
 def target_tokens(layouts: Sequence[Layout]) -> int:

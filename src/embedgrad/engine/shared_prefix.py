@@ -17,6 +17,7 @@ from embedgrad.engine.behind import PLAIN_MEANS, Means, row_nats_behind
 from embedgrad.engine.past import CannotShare, KeysValues
 from embedgrad.engine.rows import LossAndGradient, pad_rows, target_tokens
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
 
 
@@ -31,6 +32,7 @@ def shared_head(layouts: Sequence[Layout]) -> tuple[int, ...]:
     return heads.pop()
 
 
+@in_turn
 def prefill(model: FrozenModel, prompt: Tensor, head_ids: Sequence[int], head: KeysValues | None = None) -> KeysValues:
     """Keys and values of `head_ids` and prompt in every layer, once, at batch 1; differentiable in `prompt` [P, D].
     Those of `head_ids` never change: `head` is what `head_keys_values` gave."""
@@ -63,13 +65,14 @@ def loss_and_gradient(
     leaf = prompt.detach().float().requires_grad_()
     tokens = sum(target_tokens(rows) for rows in micro_batches)
     head_ids = shared_head([layout for rows in micro_batches for layout in rows])
-    with attention.in_use(model, means.own_attention):
+    with model.turns, attention.in_use(model, means.own_attention):
         graph = prefill(model, leaf, head_ids, head)
     leaves = [(keys.detach().requires_grad_(), values.detach().requires_grad_()) for keys, values in graph]
     nats = []
     for rows in micro_batches:
-        found = row_nats(model, leaves, rows, means)
-        (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
+        with model.turns:
+            found = row_nats(model, leaves, rows, means)
+            (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
         nats.append(found.detach().double().cpu())
     outputs = [tensor for pair in graph for tensor in pair]
     gradients = [tensor.grad for pair in leaves for tensor in pair]

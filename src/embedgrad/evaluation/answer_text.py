@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 
 _UNFINISHED = "\ufffd"  # what a part of a character decodes to
 
 
+@in_turn
 def decode(model: FrozenModel, ids: Sequence[int]) -> str:
     """Generated ids as text, special tokens left out, spaces as they were generated."""
     return str(model.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -98,3 +98,8 @@ def keeps_a_state(config: Any) -> bool:
     hybrids). True where nobody can tell."""
     layers = hooks.cache_layers(config)
     return layers is None or any(hooks.is_state(layer) for layer in layers)
+
+
+def keeps_state_in_modules(config: Any) -> bool:
+    """Whether what one step leaves for the next is in the model itself, so that no other call may come between."""
+    return bool(config.get_text_config().model_type == "recurrent_gemma")

@@ -19,6 +19,7 @@ from embedgrad.model.cache import problem_of
 from embedgrad.model.families import rope_switch_tokens
 from embedgrad.model.fingerprint import chat_template_digest
 from embedgrad.model.parts import decoder_layers, head_of
+from embedgrad.model.turns import Turns
 from embedgrad.shapes import BaseIdentity
 from embedgrad.template.chat_templates import DEFAULT
 from embedgrad.template.template import Template
@@ -35,6 +36,7 @@ class FrozenModel:
     identity        which base this is, as stored with every prompt
     context_tokens  longest row it takes, prompt, input and answer together
     chat_template, template_arguments   as chosen when it was loaded, for templates that do not choose themselves
+    turns           of the threads that run it (`model.turns`)
     """
 
     lm: Any
@@ -43,6 +45,7 @@ class FrozenModel:
     context_tokens: int
     chat_template: str | None = None
     template_arguments: Mapping[str, JsonValue] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns, repr=False)
 
     def __repr__(self) -> str:
         return f"FrozenModel({self.identity.name!r}, {self.parameters:,} parameters, {self.dtype} on {self.device})"
@@ -123,7 +126,8 @@ class FrozenModel:
     @cached_property
     def head(self) -> Callable[[Tensor], Tensor] | None:
         """[N, D] last hidden states -> [N, V] logits, where the head can be taken by itself."""
-        return head_of(self.lm, self.embed(range(min(16, self.head_rows)))[None])
+        with self.turns:
+            return head_of(self.lm, self.embed(range(min(16, self.head_rows)))[None])
 
     @property
     def has_chat_template(self) -> bool:

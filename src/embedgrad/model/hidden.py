@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.turns import in_turn
 
 
+@in_turn
 def last_states(model: FrozenModel, embeds: Tensor, tokens: Sequence[int]) -> Tensor:
     """[B, L, D] float32 on the CPU: what each layer gives at the last token of each row of `embeds` [B, T, D], rows of
     so many `tokens`, padded on the right.

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any, Literal
 
 import torch
@@ -39,6 +40,7 @@ POCKET = "pocket"
 _POCKET_FOLDER = Path(__file__).parents[1] / "pocket" / "model"
 
 _UNLIMITED_TOKENS = 2**31
+_LOADING = RLock()  # one model at a time: `_quiet` and transformers change things for the whole process
 _HUB_FILES = ["*.json", "model*.safetensors", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model"]
 
 
@@ -66,7 +68,7 @@ def load_model(
     folder, label, commit = _locate(name, revision)
     check_kind(folder, label)
     _check_code(folder, label)
-    with _quiet():
+    with _LOADING, _quiet():
         config = _told(label, lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False))
         check_causal(config, label)
         check_weights(folder, label)

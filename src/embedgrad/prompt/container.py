@@ -10,24 +10,31 @@ from __future__ import annotations
 
 import json
 import math
-import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from embedgrad.strict_json import MalformedError, MostOf, shown, strict_json
+
 PROMPT, METADATA = "prompt_embeddings", "__metadata__"
-MAX_FILE_BYTES, MAX_HEADER_BYTES, MAX_ROWS = 64_000_000, 1_000_000, 20_000
-MAX_VALUES = 30_000  # in one JSON text: pydantic keeps an object for each wrong one
+MAX_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may have at most: bytes in all, bytes of its header, and what one JSON text holds."""
+
+    file_bytes: int
+    header_bytes: int
+    json: MostOf
+
+
+LIMITS = Limits(64_000_000, 1_000_000, MostOf(values=30_000, keys=2_000))
+MAX_FILE_BYTES, MAX_HEADER_BYTES = LIMITS.file_bytes, LIMITS.header_bytes
 _NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8"}
-_shorten = reprlib.Repr()
-_shorten.maxstring = _shorten.maxother = _shorten.maxlong = 60
-
-
-class MalformedError(Exception):
-    """What was found and what was expected; the reader adds the file's name and what to do."""
 
 
 @dataclass(frozen=True)
@@ -48,61 +55,41 @@ class Tensor:
         return np.frombuffer(data, _NUMPY_TYPES[self.dtype], count, self.start).reshape(self.shape)
 
 
-def shown(value: object) -> str:
-    """`value` as it is quoted in a message: short, on one line, whatever it is."""
-    return _shorten.repr(value)
-
-
-def legible(text: str) -> str:
-    """A message made elsewhere, which may quote the file: quoted and cut unless short and printable."""
-    return text if len(text) <= 200 and text.isprintable() else f"{text[:200]!r}..."
-
-
-def strict_json(data: bytes | str, what: str) -> Any:
-    """JSON without duplicate keys, NaN or infinities. Raises MalformedError naming `what`."""
-    try:
-        text = data.decode() if isinstance(data, bytes) else data
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
-    except RecursionError:
-        raise MalformedError(f"{what} is nested too deep") from None
-    except ValueError as error:
-        raise MalformedError(f"{what} is not valid JSON: {error}") from None
-    if _has_more_values(value, MAX_VALUES):
-        raise MalformedError(f"{what} holds more than {MAX_VALUES:,} values")
-    return value
-
-
-def parse_header(data: bytes) -> tuple[dict[str, Any], int]:
+def parse_header(data: bytes, limits: Limits = LIMITS) -> tuple[dict[str, Any], int]:
     """The header's JSON object, and the byte where the tensors start. Raises MalformedError."""
-    if len(data) > MAX_FILE_BYTES:
-        raise MalformedError(f"it has {len(data):,} bytes; at most {MAX_FILE_BYTES:,} are expected")
+    if len(data) > limits.file_bytes:
+        raise MalformedError(f"it has {len(data):,} bytes; at most {limits.file_bytes:,} are expected")
     if len(data) < 8:
         raise MalformedError(f"it has {len(data)} bytes; 8 are expected just for its header's length")
     length, rest = int.from_bytes(data[:8], "little"), len(data) - 8
-    if length > MAX_FILE_BYTES:
+    if length > limits.file_bytes:
         raise MalformedError("its first 8 bytes do not give a header's length: it is no safetensors file")
-    if length > MAX_HEADER_BYTES:
+    if length > limits.header_bytes:
         raise MalformedError(
-            f"its first 8 bytes announce a header of {length:,} bytes; at most {MAX_HEADER_BYTES:,} expected"
+            f"its first 8 bytes announce a header of {length:,} bytes; at most {limits.header_bytes:,} expected"
         )
     if length > rest:
         raise MalformedError(f"its header should have {length:,} bytes, but only {rest:,} are there")
-    header = strict_json(data[8 : 8 + length], "its header")
+    header = strict_json(data[8 : 8 + length], "its header", limits.json)
     if not isinstance(header, dict):
         raise MalformedError(f"its header is {shown(header)}; a JSON object is expected")
     return header, 8 + length
 
 
 def find_tensors(
-    header: Mapping[str, Any], start: int, size: int, dtypes: Mapping[str, tuple[str, ...]]
+    header: Mapping[str, Any],
+    start: int,
+    size: int,
+    dtypes: Mapping[str, tuple[str, ...]],
+    needed: Sequence[str] = (PROMPT,),
 ) -> dict[str, Tensor]:
-    """The tensors in a file of `size` bytes: only names in `dtypes`, `prompt_embeddings` [P, D] among them.
+    """The tensors in a file of `size` bytes: only names in `dtypes`, those `needed`, each [P, D], among them.
 
     They must fill the bytes from `start` to the end without a gap or an overlap. Raises MalformedError.
     """
     names = [name for name in header if name != METADATA]
     strange = [name for name in names if name not in dtypes]
-    if strange or PROMPT not in names:
+    if strange or not set(needed) <= set(names):
         raise MalformedError(f"it holds the tensors {shown(names)}; expected {' and perhaps '.join(dtypes)}")
     tensors = {name: _tensor(name, header[name], start, dtypes[name]) for name in names}
     end = start
@@ -112,20 +99,21 @@ def find_tensors(
         end = tensor.stop
     if end != size:
         raise MalformedError(f"its tensors end at byte {shown(end)}, the file at byte {size:,}")
-    shape = tensors[PROMPT].shape
-    if len(shape) != 2 or shape[0] > MAX_ROWS:
-        raise MalformedError(f"{PROMPT} has the shape {shown(shape)}; expected [P, D], P <= {MAX_ROWS:,}")
+    for name in needed:
+        shape = tensors[name].shape
+        if len(shape) != 2 or shape[0] > MAX_ROWS:
+            raise MalformedError(f"{name} has the shape {shown(shape)}; expected [P, D], P <= {MAX_ROWS:,}")
     return tensors
 
 
-def float_rows(data: bytes, tensor: Tensor) -> npt.NDArray[np.float32]:
+def float_rows(data: bytes, tensor: Tensor, name: str = PROMPT) -> npt.NDArray[np.float32]:
     """The tensor's rows as float32, a copy. Raises MalformedError unless all values are finite."""
     rows = tensor.array(data)
     if tensor.dtype == "BF16":
         rows = (rows.astype(np.uint32) << 16).view(np.float32)
     finite = np.isfinite(rows).all(axis=-1)
     if not finite.all():
-        raise MalformedError(f"row {int(finite.argmin())} of {PROMPT} holds NaN or infinity; expected finite numbers")
+        raise MalformedError(f"row {int(finite.argmin())} of {name} holds NaN or infinity; expected finite numbers")
     return rows.astype(np.float32)
 
 
@@ -166,32 +154,3 @@ def _tensor(name: str, entry: Any, start: int, dtypes: tuple[str, ...]) -> Tenso
 
 def _whole(numbers: Any) -> bool:
     return isinstance(numbers, list) and all(type(n) is int and 0 <= n < 2**63 for n in numbers)
-
-
-def _has_more_values(value: Any, limit: int) -> bool:
-    stack, seen = [value], 0
-    while stack and seen + len(stack) <= limit:
-        seen += 1
-        top = stack.pop()
-        stack.extend(top.values() if isinstance(top, dict) else top if isinstance(top, list) else ())
-    return bool(stack)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {shown(key)} occurs twice")
-        found[key] = value
-    return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{shown(digits)} is too large")
-    return number

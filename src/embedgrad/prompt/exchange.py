@@ -19,17 +19,16 @@ import numpy.typing as npt
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import BadPromptFile, FileMissing, FolderExists, PromptError
 from embedgrad.prompt.container import (
+    LIMITS,
     MAX_HEADER_BYTES,
     PROMPT,
-    MalformedError,
     find_tensors,
     float_rows,
     pack,
     parse_header,
-    shown,
-    strict_json,
 )
 from embedgrad.prompt.file import PromptFile, PromptRecord, read_bytes
+from embedgrad.strict_json import MalformedError, shown, strict_json
 from embedgrad.template import template as slots
 from embedgrad.template.layout import RenderedTemplate
 from embedgrad.template.template import FixedText, Segment, Slot
@@ -80,7 +79,7 @@ def write_peft(folder: Path, content: PromptFile, head_rows: npt.NDArray[np.floa
 
 
 def _read(text: bytes, data: bytes) -> PromptFile:
-    config = strict_json(text, CONFIG)
+    config = strict_json(text, CONFIG, LIMITS.json)
     if not isinstance(config, dict) or config.get("peft_type") not in _READABLE:
         found = shown(config.get("peft_type") if isinstance(config, dict) else config)
         raise MalformedError(f"{CONFIG} has the peft_type {found}; expected {', '.join(_READABLE)}")

@@ -10,8 +10,6 @@ tells damage, not who made the file. Reading imports, downloads and executes not
 
 from __future__ import annotations
 
-import hashlib
-import json
 import stat
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,34 +18,19 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import AfterValidator, JsonValue, ValidationError
+from pydantic import AfterValidator, JsonValue
 
 from embedgrad.durable import write_file
 from embedgrad.errors import BadPromptFile, FileMissing, PromptError, TemplateError, UnknownVersion
-from embedgrad.prompt.container import (
-    MAX_FILE_BYTES,
-    METADATA,
-    PROMPT,
-    MalformedError,
-    Tensor,
-    find_tensors,
-    float_rows,
-    legible,
-    pack,
-    parse_header,
-    shown,
-    strict_json,
-)
-from embedgrad.shapes import BaseIdentity, Shape
+from embedgrad.prompt.container import MAX_FILE_BYTES, PROMPT, Tensor, find_tensors, float_rows, parse_header
+from embedgrad.prompt.sealed import DIGEST, record_of, record_text, sealed, without_digest
+from embedgrad.shapes import BaseIdentity, FirstError, Shape
+from embedgrad.strict_json import MalformedError, legible, shown
 from embedgrad.template import template as slots
 from embedgrad.template.layout import RenderedTemplate
 from embedgrad.template.template import FixedText, Slot, Template
 
-KEY, IDS = "embedgrad", "initial_ids"
-_NO_DIGEST = "0" * 64
-_RECORD_START = '{"content_sha256":"'
-_FILE_START = f'{{"{METADATA}":{{"{KEY}":{json.dumps(_RECORD_START)[:-1]}'.encode()
-_DIGEST = slice(8 + len(_FILE_START), 8 + len(_FILE_START) + 64)
+IDS = "initial_ids"
 _DTYPES = {PROMPT: ("F32",), IDS: ("I64",)}
 _ADVICE = "Get the file again from where it came, or save the prompt again."
 
@@ -74,7 +57,7 @@ class PromptRecord(Shape):
     text: str | None
     template: RenderedTemplate | None
     base: BaseIdentity | None
-    trainable: tuple[bool, ...] | None
+    trainable: FirstError[tuple[bool, ...]] | None
     created: Annotated[str, AfterValidator(_utc)]
     metrics: dict[str, JsonValue]
     settings: dict[str, JsonValue]
@@ -98,7 +81,7 @@ def write(path: Path, content: PromptFile) -> str:
     """Save `content` whole or not at all; returns its content SHA-256. Raises PromptError or OutputError."""
     data = encode(content)
     write_file(path, data)
-    return data[_DIGEST].decode()
+    return data[DIGEST].decode()
 
 
 def encode(content: PromptFile) -> bytes:
@@ -111,10 +94,7 @@ def encode(content: PromptFile) -> bytes:
             tensors[IDS] = np.array(content.initial_ids, dtype=np.int64)
         tensors[PROMPT] = content.embeddings
         fields = content.record.model_dump(mode="json")
-        text = json.dumps(fields, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        data = pack({KEY: f'{_RECORD_START}{_NO_DIGEST}",{text[1:]}'}, tensors)
-        data[_DIGEST] = content_sha256(data).encode()
-        whole = bytes(data)
+        whole = sealed(fields, tensors)
         _decoded(whole)
     except (MalformedError, ValueError, OverflowError, RecursionError) as error:
         raise PromptError(f"This prompt cannot be saved: {error}.") from error
@@ -129,15 +109,6 @@ def decode(data: bytes, where: str) -> PromptFile:
         raise UnknownVersion(f"{where} {error}") from None
     except (MalformedError, RecursionError) as error:
         raise BadPromptFile(f"{where} is not a usable prompt file: {error}. {_ADVICE}") from None
-
-
-def content_sha256(data: bytes | bytearray) -> str:
-    """SHA-256 of a prompt file's bytes with its own 64 digits as zeros, in lower-case hex."""
-    view = memoryview(data)
-    digest = hashlib.sha256(view[: _DIGEST.start])
-    digest.update(_NO_DIGEST.encode())
-    digest.update(view[_DIGEST.stop :])
-    return digest.hexdigest()
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
@@ -160,9 +131,14 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
 
 def _decoded(data: bytes) -> PromptFile:
     header, start = parse_header(data)
-    text = _record_text(header)
+    text, version = record_text(header)
+    if version != 1:
+        raise UnknownVersion(
+            f"has the format version {shown(version)}; this embedgrad reads version 1. "
+            "Update it: pip install --upgrade embedgrad"
+        )
     tensors = find_tensors(header, start, len(data), _DTYPES)
-    record = _record(_without_digest(data, text))
+    record = record_of(PromptRecord, without_digest(data, header, text))
     embeddings = float_rows(data, tensors[PROMPT])
     ids = _initial_ids(data, tensors[IDS], len(embeddings)) if IDS in tensors else None
     if record.trainable is not None and len(record.trainable) != len(embeddings):
@@ -172,52 +148,6 @@ def _decoded(data: bytes) -> PromptFile:
     if record.template is not None:
         _check_template(record.template)
     return PromptFile(embeddings, ids, record)
-
-
-def _record_text(header: dict[str, Any]) -> str:
-    """The record's JSON text, its version known to be 1."""
-    metadata = header.get(METADATA)
-    if not isinstance(metadata, dict) or not isinstance(metadata.get(KEY), str):
-        raise MalformedError(f"it has no {KEY} record in its metadata {shown(metadata)}: it is another kind of file")
-    record = strict_json(metadata[KEY], f"its {KEY} record")
-    version = record.get("format_version") if isinstance(record, dict) else None
-    if type(version) is not int:
-        raise MalformedError(f"its {KEY} record has the format_version {shown(version)}; expected 1")
-    if version != 1:
-        raise UnknownVersion(
-            f"has the format version {shown(version)}; this embedgrad reads version 1. "
-            "Update it: pip install --upgrade embedgrad"
-        )
-    if len(metadata) > 1:
-        raise MalformedError(f"its metadata has the keys {shown(list(metadata))}; expected {KEY} only")
-    return str(metadata[KEY])
-
-
-def _without_digest(data: bytes, text: str) -> str:
-    """The record's JSON without its content_sha256, which agrees with the file's bytes."""
-    if not data.startswith(_FILE_START, 8):
-        raise MalformedError("its header does not start with content_sha256: another program rewrote it")
-    digest, stored = content_sha256(data), data[_DIGEST]
-    if stored != digest.encode():
-        raise MalformedError(
-            f"its content_sha256 is {shown(stored.decode('latin-1'))}, but its bytes give {shown(digest)}: "
-            "it is damaged or altered"
-        )
-    rest = text.removeprefix(f'{_RECORD_START}{digest}",')
-    if rest == text:
-        raise MalformedError("its content_sha256 is longer than 64 digits")
-    return "{" + rest
-
-
-def _record(text: str) -> PromptRecord:
-    try:
-        return PromptRecord.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = legible(".".join(map(str, first["loc"])) or "its record")
-        if first["type"] == "missing":
-            raise MalformedError(f"{place} is missing from its record") from None
-        raise MalformedError(f"{place} is {shown(first['input'])}: {legible(first['msg'])}") from None
 
 
 def _initial_ids(data: bytes, tensor: Tensor, rows: int) -> tuple[int, ...]:

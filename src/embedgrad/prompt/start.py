@@ -9,7 +9,7 @@ from torch import Tensor
 def random_rows(tokens: int, table: Tensor, generator: torch.Generator) -> Tensor:
     """[P, D] normal rows with the table's own mean and standard deviation per column, so that their norms are
     those of real rows. (PEFT's random start draws N(0, 1) per coordinate, many times a word's norm.)"""
-    noise = torch.randn(tokens, table.shape[1], generator=generator)
+    noise = torch.randn(tokens, table.shape[1], generator=generator, dtype=torch.float32)
     return table.mean(0) + noise * table.std(0)
 
 

@@ -9,10 +9,21 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError
+from embedgrad.strict_json import MalformedError, unsealed_json
 
 REPEAT_RUN = "It was damaged or changed: restore it or repeat the run."
 
 Parsed = TypeVar("Parsed")
+
+
+def parsed_file(path: Path, content: bytes, kind: TypeAdapter[Parsed], advice: str = REPEAT_RUN) -> tuple[Parsed, bool]:
+    """A whole JSON file of `kind`, and whether it carried a `content_sha256`, which then fits. Raises EmbedgradError
+    that says that it was altered, or names the first wrong key."""
+    try:
+        said, is_sealed = unsealed_json(content)
+    except MalformedError as error:
+        raise broken(str(path), str(error), advice) from error
+    return parsed(path, said, kind, advice=advice), is_sealed
 
 
 def parsed(

@@ -20,7 +20,7 @@ from embedgrad.analysis.records import (
     ReadBack,
     Readings,
 )
-from embedgrad.report.files import broken, content_if_any, parsed
+from embedgrad.report.files import broken, content_if_any, parsed_file
 from embedgrad.runs import ANALYSIS, CALIBRATION
 from embedgrad.shapes import Shape
 
@@ -88,4 +88,4 @@ def _advice(folder: Path, name: str) -> str:
 
 def _read(path: Path, kind: type[Kind], advice: str) -> Kind | None:
     content = content_if_any(path)
-    return None if content is None else parsed(path, content, TypeAdapter(kind), advice=advice)
+    return None if content is None else parsed_file(path, content, TypeAdapter(kind), advice)[0]

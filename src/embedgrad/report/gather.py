@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from embedgrad.analysis.records import Grid
 from embedgrad.errors import UsageError
-from embedgrad.report.files import content_if_any, parsed
+from embedgrad.report.files import content_if_any, parsed_file
 from embedgrad.report.found import read_grid
 from embedgrad.report.run_folder import RunRecord, read_run
 from embedgrad.runs import DEMO, RESULT, SETTINGS, SWEEP
@@ -65,6 +65,16 @@ def gather(folders: Sequence[Path]) -> Gathered:
     return Gathered(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials)
 
 
+def unsealed(gathered: Gathered) -> list[str]:
+    """A sentence for each run whose result carries no checksum."""
+    return [
+        f"{run.folder.name}: its result.json has no content_sha256, as an earlier embedgrad wrote it; whether it was "
+        "changed since then cannot be told."
+        for run in gathered.runs
+        if not run.is_sealed
+    ]
+
+
 def _inside(given: Path) -> list[Path]:
     if not given.is_dir() or _is_ours(given):
         return [given]
@@ -79,7 +89,7 @@ def _inside(given: Path) -> list[Path]:
 
 def _trials(folder: Path) -> dict[str, tuple[TrialResult, ...]]:
     content = content_if_any(folder / DEMO)
-    return {} if content is None else parsed(folder / DEMO, content, _TRIALS, advice="Repeat the demo.")
+    return {} if content is None else parsed_file(folder / DEMO, content, _TRIALS, "Repeat the demo.")[0]
 
 
 def _is_ours(folder: Path) -> bool:

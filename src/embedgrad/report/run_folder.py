@@ -5,6 +5,7 @@ Knows the files of a run and their keys; knows nothing of models, figures or pag
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
-from embedgrad.report.files import broken, numbered_lines, parsed
+from embedgrad.report.files import broken, numbered_lines, parsed, parsed_file
 from embedgrad.report.found import Found, read_found
-from embedgrad.shapes import Comparison, Score, Shape
+from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, RESULT
+from embedgrad.shapes import Comparison, Score, Sha256, Shape
+from embedgrad.strict_json import shown
 
 
 class StepMetrics(Shape):
@@ -99,6 +102,7 @@ class Result(Shape):
     best_step: int
     stopped: str
     drift: float | None = None  # median over the prompt's tokens of the distance moved / the row's norm at the start
+    files: dict[str, Sha256] | None = None  # SHA-256 of those that this result was made from
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ class RunRecord:
     predictions: tuple[PredictedRow, ...]
     result: Result
     found: Found
+    is_sealed: bool  # whether `result.json` says what the files must be; those of an earlier embedgrad do not
 
 
 _EVENT: TypeAdapter[StepMetrics | ValidationMetrics] = TypeAdapter(
@@ -130,7 +135,8 @@ def read_run(folder: Path) -> RunRecord:
     """
     if not folder.is_dir():
         raise FileMissing(f"There is no run folder {folder}.{_nearest_folder(folder)}")
-    result = parsed(folder / "result.json", _read(folder, "result.json"), _RESULT)
+    result, is_sealed = parsed_file(folder / "result.json", _read(folder, "result.json"), _RESULT)
+    _check_files(folder, result)
     steps: dict[int, StepMetrics] = {}
     validations: dict[int, ValidationMetrics] = {}
     for event in _events(folder):
@@ -155,7 +161,24 @@ def read_run(folder: Path) -> RunRecord:
         predictions=predictions,
         result=result,
         found=read_found(folder),
+        is_sealed=is_sealed,
     )
+
+
+def _check_files(folder: Path, result: Result) -> None:
+    """Raises EmbedgradError where a file is not the one that the result was made from. The prompt file may be gone."""
+    for name, wanted in (result.files or {}).items():
+        if name not in (PREDICTIONS, METRICS, PROMPT):
+            raise broken(str(folder / RESULT), f"files: there is no file {shown(name)}")
+        if name == PROMPT and not (folder / name).exists():
+            continue
+        found = hashlib.sha256(_read(folder, name)).hexdigest()
+        if found != wanted:
+            raise broken(
+                str(folder / name),
+                f"its SHA-256 starts with {found[:12]}, that of the file that result.json was made from with "
+                f"{wanted[:12]}",
+            )
 
 
 def _events(folder: Path) -> Iterator[StepMetrics | ValidationMetrics]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from embedgrad.data.example import Example
 from embedgrad.errors import TemplateError
-from embedgrad.shapes import Shape
+from embedgrad.shapes import FirstError, Shape
 from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template
 
 Overlong = Literal["error", "skip", "truncate-input"]  # what to do with a row longer than the model's context
@@ -32,8 +32,8 @@ class RenderedTemplate(Shape):
     """
 
     source: Template
-    segments: tuple[Segment, ...]
-    target_end_ids: tuple[int, ...]
+    segments: FirstError[tuple[Segment, ...]]
+    target_end_ids: FirstError[tuple[int, ...]]
 
 
 @dataclass(frozen=True)

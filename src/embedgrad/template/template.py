@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from embedgrad.errors import TemplateError
-from embedgrad.shapes import Shape
+from embedgrad.shapes import FirstError, Shape
 
 PROMPT, INPUT = "prompt", "input"
 _CHOICES = ("chat_template", "template_arguments")
@@ -34,7 +34,7 @@ class FixedText(Shape):
 
     kind: Literal["fixed"] = "fixed"
     text: str
-    ids: tuple[int, ...] = ()
+    ids: FirstError[tuple[int, ...]] = ()
 
 
 class Slot(Shape):
@@ -58,7 +58,7 @@ class Template(Shape):
     to the model. `template_arguments` are handed to it (`{"enable_thinking": False}`).
     """
 
-    turns: tuple[Message, ...] = ()
+    turns: FirstError[tuple[Message, ...]] = ()
     plain: str | None = None
     chat_template: str | None = None
     template_arguments: dict[str, JsonValue] = Field(default_factory=dict)

@@ -123,7 +123,7 @@ def adam_step(state: State, gradient: Tensor, learning_rate: float) -> State:
     parameter.grad = gradient
     optimizer = torch.optim.AdamW([parameter], lr=learning_rate, weight_decay=0.0)
     optimizer.state[parameter] = {
-        "step": torch.tensor(float(state.step)),
+        "step": torch.tensor(float(state.step), dtype=torch.float32),
         "exp_avg": state.mean.clone(),
         "exp_avg_sq": state.mean_square.clone(),
     }

@@ -21,7 +21,7 @@ from embedgrad.engine.compiled import is_worth_it
 from embedgrad.engine.forecast import fitted, naive_flops
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.whole_rows import whole_rows_words
-from embedgrad.errors import DataError, PromptError
+from embedgrad.errors import CannotResume, DataError, PromptError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows, seam_report, template_of
@@ -117,6 +117,8 @@ class Setup:
         state = State.start(self.start.embeddings.to(self.model.device))
         if checkpoint is not None and checkpoint.exists():
             state = load_state(checkpoint, identity, self.model.device)
+            if state.embeddings.shape != self.start.embeddings.shape:
+                raise CannotResume(f"The checkpoint {checkpoint} holds a prompt of another shape. Start the run anew.")
 
         def save(current: State) -> None:
             if checkpoint is not None:
