@@ -1,4 +1,4 @@
-# The things one does here. Everything lands in .venv; nothing outside this folder is changed.
+# The things one does here. Everything lands in .venv and its like; nothing outside this folder is changed.
 # Needs make and a Python 3.11+ with its venv module; PYTHON=python3.12 chooses another one.
 
 PYTHON ?= python3
@@ -8,14 +8,20 @@ STAMP := .venv/ready-$(shell echo "$(CURDIR) $(PYTHON)" | cksum | cut -d ' ' -f 
 
 export PYTHON
 unexport PYTHONPATH PYTHONHOME
+RUN_TESTS := -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+# What rests on other people's releases: the model and its paths, answers, and one room for each further dependency.
+ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/cli tests/data tests/prompt tests/template
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test stress pocket clean
+.PHONY: help setup lock demo check test test-oldest test-newest stress pocket clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo '  PYTHON=python3.12 chooses the interpreter, EMBEDGRAD_TORCH="torch==2.13.0" the torch (then: make clean setup)'
 
 setup: $(STAMP) ## make .venv with embedgrad, editable, and its tools (once; the other targets do it themselves)
+
+lock: ## renew requirements.lock: the newest releases within the ranges of pyproject.toml, torch left out
+	@sh tools/resolve.sh lock
 
 demo: $(STAMP) ## the gain on eight small tasks with the bundled model, offline (the folder: runs/demo-DATE)
 	$(BIN)/embedgrad demo
@@ -28,7 +34,15 @@ check: $(STAMP) ## format, lint, types, arrows
 	$(BIN)/lint-imports
 
 test: check ## check, then the tests, offline, a file to a process
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	HF_HUB_OFFLINE=1 $(BIN)/python $(RUN_TESTS)
+
+test-oldest: ## the tests that rest on dependencies, on the oldest releases that pyproject.toml allows (in .venv-oldest)
+test-newest: ## the same on the newest ones that there are, whatever pyproject.toml allows (in .venv-newest)
+test-oldest test-newest: test-%:
+	@sh tools/resolve.sh $*
+	@sh tools/setup.sh .venv-$* .venv-uv/$*.txt
+	@.venv-$*/bin/python tools/ranges.py versions
+	HF_HUB_OFFLINE=1 .venv-$*/bin/python $(RUN_TESTS) $(ENDS)
 
 stress: $(STAMP) ## the long tests, offline
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m stress
@@ -37,10 +51,10 @@ pocket: $(STAMP) ## train the bundled model anew, an hour or less on 2 cores; in
 	$(BIN)/python -m tools.pocket.train --install
 	$(BIN)/python -m tools.pocket.tasks
 
-clean: ## remove .venv, caches and built packages
-	rm -rf .venv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache dist build
+clean: ## remove .venv and its like, caches and built packages
+	rm -rf .venv .venv-oldest .venv-newest .venv-uv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml tools/setup.sh
+$(STAMP): pyproject.toml requirements.lock tools/setup.sh
 	@sh tools/setup.sh
 	@touch $@ # last: without it the set-up is not done

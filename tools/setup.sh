@@ -1,6 +1,8 @@
 #!/bin/sh
-# Makes .venv: torch first, then embedgrad, editable, with its dev extra. `make setup` runs it when needed.
+# Makes .venv: torch first, then the releases of requirements.lock, then embedgrad, editable. `make setup` runs it when
+# needed, `make test-oldest` and `make test-newest` with a folder and a list of releases of their own.
 #
+#   tools/setup.sh [FOLDER RELEASES]              the environment, and what goes into it; .venv and requirements.lock
 #   PYTHON=python3.12           the interpreter, 3.11 or later
 #   EMBEDGRAD_TORCH="torch==2.13.0 --index-url ..."   what pip shall install as torch
 #   tools/setup.sh --dry-run    say what would be done; change nothing
@@ -11,8 +13,12 @@ cd "$(dirname "$0")/.."
 unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_USER PIP_PREFIX || true
 
 python=${PYTHON:-python3}
-own=.venv/bin/python
-half_made=.venv/half-made
+dry=
+[ "${1:-}" != --dry-run ] || { dry=yes; shift; }
+folder=${1:-.venv}
+releases=${2:-requirements.lock}
+own=$folder/bin/python
+half_made=$folder/half-made
 pinned=torch==2.13.0
 cpu_index=https://download.pytorch.org/whl/cpu
 
@@ -52,22 +58,25 @@ else
   torch=$pinned why="no GPU here, and PyTorch's CPU index does not answer"
 fi
 say "Python $found ($python); pip install $torch ($why)"
-[ "${1:-}" != --dry-run ] || exit 0
+[ -z "$dry" ] || exit 0
 
-# Of no use: a .venv of another Python, of another place (its scripts hold its path), or left half-made (pip
+# Of no use: an environment of another Python, of another place (its scripts hold its path), or left half-made (pip
 # takes a package that it was writing when it was killed for installed).
-if [ "$(version_of $own)" != "$found" ] || [ -e $half_made ] || ! grep -qsF "$(pwd -P)/.venv" .venv/bin/activate; then
-  rm -rf .venv
-  mkdir .venv
-  : >$half_made
-  "$python" -m venv .venv
+if [ "$(version_of "$own")" != "$found" ] || [ -e "$half_made" ] || ! grep -qsF "$(pwd -P)/$folder" "$folder/bin/activate"; then
+  rm -rf "$folder"
+  mkdir "$folder"
+  : >"$half_made"
+  "$python" -m venv "$folder"
 fi
-: >$half_made
+: >"$half_made"
 
-pip_install() { $own -m pip install --quiet --disable-pip-version-check "$@"; }
+pip_install() { "$own" -m pip install --quiet --disable-pip-version-check "$@"; }
 
 # shellcheck disable=SC2086  # $torch may hold options
 pip_install $torch || { [ -n "$fallback" ] && say "that failed; pip install $fallback" && pip_install $fallback; }
-pip_install --editable '.[dev]'
-rm $half_made
-say "ready: .venv/bin/embedgrad"
+# Nothing is resolved here, and the build backend is the locked one: the same today and next month.
+pip_install --no-deps --requirement "$releases"
+pip_install --no-deps --no-build-isolation --editable .
+"$own" -m pip check --disable-pip-version-check >"$half_made" 2>&1 || say "untested together: $(head -n 3 "$half_made")"
+rm "$half_made"
+say "ready: $folder/bin/embedgrad"
