@@ -175,8 +175,11 @@ def test_generate_is_a_jsonl_filter(work, model):
     done = subprocess.run([*command, "--max-new-tokens", "3"], input=data, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [answer["input"] for answer in answers] == [json.loads(line)["text"] for line in data.splitlines()]
-    assert all(answer.keys() == {"input", "output", "truncated", "tokens"} for answer in answers)
+    rows_in = [json.loads(line) for line in data.splitlines()]
+    assert [{name: answer[name] for name in row} for answer, row in zip(answers, rows_in, strict=True)] == rows_in
+    assert all(
+        answer.keys() == {*row, "output", "truncated", "tokens"} for answer, row in zip(answers, rows_in, strict=True)
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -350,4 +353,4 @@ def test_answers_keep_the_fields_of_their_rows(capsys, model, monkeypatch):
     rows_in = b'{"id": 7, "input": "Hello"}\n'
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows_in)))
     answer = json.loads(output_of(capsys, "generate", "--model", model, "--prompt", "Hi", "--max-new-tokens", "2"))
-    assert (answer["id"], answer["input"]) == ("7", "Hello")
+    assert (answer["id"], answer["input"]) == (7, "Hello")
