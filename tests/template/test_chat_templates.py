@@ -297,3 +297,12 @@ class TestPromptFile:
         again = decode(data, "it")
         assert again.record.template.source == source
         assert encode(again) == data
+
+
+def test_they_are_downloaded_with_the_model() -> None:
+    from huggingface_hub.utils import filter_repo_objects
+
+    from embedgrad.model.load import _HUB_FILES
+
+    files = ["chat_template.jinja", "additional_chat_templates/rag.jinja", "consolidated.safetensors", "original/a.pth"]
+    assert list(filter_repo_objects(files, allow_patterns=_HUB_FILES)) == files[:2]

@@ -94,8 +94,10 @@ def load_model(
 
 
 def _without_embedding(model: FrozenModel) -> str | None:
-    """Tokens that were added to the tokenizer and never to the model, in a sentence: harmless until a text has one."""
-    beyond = {i: token for token, i in model.tokenizer.get_vocab().items() if i >= model.token_rows}
+    """Tokens that were added to the tokenizer and never to the model, in a sentence: harmless until a text has one.
+    The padding token, often the only one, is in none of our rows."""
+    vocabulary, padding = model.tokenizer.get_vocab(), model.tokenizer.pad_token_id
+    beyond = {i: token for token, i in vocabulary.items() if i >= model.token_rows and i != padding}
     if not beyond:
         return None
     some = ", ".join(f"{beyond[i]!r} (id {i})" for i in sorted(beyond)[:3]) + (" ..." if len(beyond) > 3 else "")
