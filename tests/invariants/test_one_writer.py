@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import socket
 import subprocess
 import sys
-import time
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,27 +122,20 @@ def test_a_half_written_file_of_the_one_at_work_is_left(run: Path) -> None:
         assert not part.exists()
 
 
-def race(folder: Path, gate, results) -> None:
-    gate.wait(WAIT)
-    try:
-        RunFolder.create(folder)
-    except (FolderExists, FolderInUse):
-        results.put("refused")
-    else:
-        results.put("made")
-        time.sleep(1)
-
-
 def test_of_eight_that_make_a_folder_at_once_one_has_it(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    gate, results = context.Barrier(8), context.Queue()
-    racers = [context.Process(target=race, args=(tmp_path / "deep" / "run", gate, results)) for _ in range(8)]
-    for racer in racers:
-        racer.start()
-    found = sorted(results.get(timeout=WAIT) for _ in racers)
-    for racer in racers:
-        racer.join(WAIT)
-    assert found == ["made", *["refused"] * 7]
+    gate, kept = threading.Barrier(8), []
+
+    def race(number: int) -> str:
+        gate.wait(WAIT)
+        try:
+            kept.append(RunFolder.create(tmp_path / "deep" / "run"))
+        except (FolderExists, FolderInUse):
+            return "refused"
+        return "made"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(race, range(8))) == ["made", *["refused"] * 7]
+    kept[0].discard()
 
 
 class TestDiscard:

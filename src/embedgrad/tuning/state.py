@@ -190,7 +190,8 @@ def _read(path: Path) -> tuple[StateRecord, Arrays]:
 def decode_state(data: bytes) -> tuple[StateRecord, Arrays]:
     """What is in the bytes of a checkpoint, [P, D] float32 each. Raises MalformedError only."""
     header, start = parse_header(data, _LIMITS)
-    if set(header.get(METADATA) or ()) == {"state"}:
+    metadata = header.get(METADATA)
+    if isinstance(metadata, dict) and set(metadata) == {"state"}:
         raise MalformedError("an earlier embedgrad wrote it, without a checksum, so that no damage would be noticed")
     text, version = record_text(header, _LIMITS)
     if version != 1:

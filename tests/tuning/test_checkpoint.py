@@ -1,0 +1,252 @@
+"""A checkpoint or snapshot that is not, byte for byte, what was written is refused with its name."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from embedgrad.errors import CannotResume, EmbedgradError
+from embedgrad.prompt.sealed import sealed
+from embedgrad.strict_json import MalformedError
+from embedgrad.tuning.state import Best, State, Validation, decode_state, load_state, save_state, saved_step
+from embedgrad.tuning.trajectory import read_trajectory, write_snapshot
+from prompt.mutants import random_mutants, sealed_mutants, take_apart
+
+P, D = 3, 4
+INPUTS = "a" * 64
+
+
+def state() -> State:
+    rows = torch.arange(P * D, dtype=torch.float32).reshape(P, D) / 8 - 0.5
+    found = Validation(0.5, 0.75)
+    return State(
+        step=12,
+        embeddings=rows,
+        mean=rows / 2,
+        mean_square=rows.square(),
+        best=Best(rows + 1, 8, found),
+        stale=1,
+        validations=((0, Validation(2.0, None)), (8, found), (12, Validation(0.625, 0.5))),
+        seconds=1.25,
+    )
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("checkpoint") / "state.safetensors"
+    save_state(path, state(), INPUTS)
+    return path.read_bytes()
+
+
+def assert_all_refused(good: bytes, count: int, seed: int) -> None:
+    for number, mutant in enumerate(random_mutants(good, count, seed)):
+        try:
+            decode_state(mutant)
+        except MalformedError:
+            continue
+        pytest.fail(f"mutant {number} of seed {seed} was accepted")
+
+
+def assert_read_or_refused(good: bytes, count: int, seed: int) -> int:
+    """Mutants whose checksum was made to fit: no other error than ours; how many were read."""
+    read = 0
+    for mutant in sealed_mutants(good, count, seed):
+        try:
+            decode_state(mutant)
+            read += 1
+        except MalformedError:
+            continue
+    return read
+
+
+def test_altered_checkpoints_are_refused(good: bytes) -> None:
+    assert_all_refused(good, 3_000, seed=1)
+    assert assert_read_or_refused(good, 1_000, seed=2) < 1_000
+
+
+@pytest.mark.stress
+def test_a_hundred_thousand_altered_checkpoints_are_refused(good: bytes) -> None:
+    assert_all_refused(good, 100_000, seed=3)
+    assert_read_or_refused(good, 20_000, seed=4)
+
+
+def test_every_bit_of_a_checkpoint_counts(good: bytes) -> None:
+    for place in range(len(good)):
+        mutant = bytearray(good)
+        mutant[place] ^= 1 << (place % 8)
+        with pytest.raises(MalformedError):
+            decode_state(bytes(mutant))
+
+
+def test_a_flipped_sign_is_noticed(tmp_path: Path, good: bytes) -> None:
+    """What turned 16 right of 16 into none, with exit code 0."""
+    path = tmp_path / "state.safetensors"
+    body = bytearray(good)
+    for place in range(len(good) - 4 * P * D, len(good), 4):  # the last tensor: best_embeddings
+        body[place + 3] ^= 0x80
+    path.write_bytes(bytes(body))
+    with pytest.raises(CannotResume) as error:
+        load_state(path, INPUTS, torch.device("cpu"))
+    assert re.fullmatch(
+        re.escape(f"The checkpoint {path} cannot be used: its content_sha256 is '")
+        + r"[0-9a-f.]+', but its bytes give '[0-9a-f.]+': it is damaged or altered\. Start the run anew\.",
+        str(error.value),
+    )
+    with pytest.raises(CannotResume):
+        saved_step(path)
+
+
+def edited(good: bytes, record: dict[str, Any], **tensors: Any) -> bytes:
+    """The file with another record and other tensors, its checksum right."""
+    _, own, _ = take_apart(good)
+    own = {key: value for key, value in {**own, **record}.items() if value is not ... and key != "content_sha256"}
+    arrays = {
+        "embeddings": state().embeddings.numpy(),
+        "mean": state().mean.numpy(),
+        "mean_square": state().mean_square.numpy(),
+        "best_embeddings": state().best.embeddings.numpy(),
+    }
+    arrays = {name: value for name, value in {**arrays, **tensors}.items() if value is not None}
+    return sealed(own, arrays)
+
+
+NAN = np.full((P, D), np.nan, dtype=np.float32)
+EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"step": -1}, {}, "step is -1: Input should be greater than or equal to 0"),
+    ({"step": "12"}, {}, "step is '12': Input should be a valid integer"),
+    ({"step": 12.5}, {}, "step is 12.5: Input should be a valid integer"),
+    ({"step": True}, {}, "step is True: Input should be a valid integer"),
+    ({"step": 4}, {}, "its validations are not in order, or later than its step"),
+    ({"step": ...}, {}, "step is missing from its record"),
+    ({"stale": None}, {}, "stale is None: Input should be a valid integer"),
+    ({"seconds": -1.0}, {}, "seconds is -1.0: Input should be greater than or equal to 0"),
+    ({"seconds": "x"}, {}, "seconds is 'x': Input should be a valid number"),
+    ({"finished": 5}, {}, "finished is 5: Input should be a valid string"),
+    ({"inputs_sha256": "b"}, {}, "inputs_sha256 is 'b': Value error, expected 64 lower-case hex digits"),
+    ({"inputs_sha256": None}, {}, "inputs_sha256 is None: Input should be a valid string"),
+    ({"validations": 5}, {}, "validations is 5: Input should be a valid array"),
+    ({"validations": [[0]]}, {}, "validations.0.1 is missing from its record"),
+    ({"validations": [[0, "x", None]]}, {}, "validations.0.1 is 'x': Input should be a valid number"),
+    ({"validations": [[8, 1.0, None], [0, 1.0, None]]}, {}, "its validations are not in order, or later than its step"),
+    ({"best": 5}, {}, "best is 5: Input should be an object"),
+    ({"best": {"step": 8}}, {}, "best.loss is missing from its record"),
+    ({"best": {"step": 99, "loss": 0.5, "accuracy": None}}, {}, "its validations are not in order, or later than its"),
+    ({"best": None}, {}, "its record and its tensors do not agree on whether there is a best prompt"),
+    ({}, {"best_embeddings": None}, "its record and its tensors do not agree on whether there is a best prompt"),
+    ({"more": 1}, {}, "more is 1: Extra inputs are not permitted"),
+    ({"format_version": 2}, {}, "it has the format version 2; this embedgrad reads version 1"),
+    ({"format_version": "1"}, {}, "its embedgrad record has the format_version '1'; expected 1"),
+    ({}, {"embeddings": None}, "it holds the tensors ["),
+    ({}, {"prompt_embeddings": NAN}, "it holds the tensors ["),
+    ({}, {"mean": NAN}, "row 0 of mean holds NaN or infinity; expected finite numbers"),
+    ({}, {"best_embeddings": NAN}, "row 0 of best_embeddings holds NaN or infinity; expected finite numbers"),
+    ({}, {"mean": np.zeros((P, D + 1), np.float32)}, "its tensors have different shapes"),
+    ({}, {"mean": np.zeros(P * D, np.float32)}, "mean has the shape (12,); expected [P, D]"),
+    ({}, {"mean": np.zeros((P, D), np.int64)}, "mean has the dtype 'I64'; expected F32"),
+]
+
+
+@pytest.mark.parametrize(("record", "tensors", "says"), EDITS, ids=[says[:40] for _, _, says in EDITS])
+def test_hand_made_edits_are_told(
+    record: dict[str, Any], tensors: dict[str, Any], says: str, good: bytes, tmp_path: Path
+) -> None:
+    """Also where the checksum was made to fit."""
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(edited(good, record, **tensors))
+    for read in (lambda: load_state(path, INPUTS, torch.device("cpu")), lambda: saved_step(path)):
+        with pytest.raises(CannotResume) as error:
+            read()
+        assert str(error.value).startswith(f"The checkpoint {path} cannot be used: {says}")
+        assert str(error.value).endswith(". Start the run anew.")
+
+
+def no_file(path: Path) -> None:
+    path.mkdir()
+
+
+def too_old(path: Path) -> None:
+    tensors = {"embeddings": torch.zeros(2, 2), "mean": torch.zeros(2, 2), "mean_square": torch.zeros(2, 2)}
+    path.write_bytes(safetensors.torch.save(tensors, {"state": json.dumps({"step": 3})}))
+
+
+def a_prompt(path: Path) -> None:
+    path.write_bytes(sealed({"format_version": 1}, {"prompt_embeddings": np.zeros((2, 2), np.float32)}))
+
+
+def deep(path: Path) -> None:
+    text = b"[" * 100_000
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+
+
+OTHERS: list[tuple[Callable[[Path], None], str]] = [
+    (no_file, "it is not a file"),
+    (too_old, "an earlier embedgrad wrote it, without a checksum, so that no damage would be noticed"),
+    (a_prompt, "it holds the tensors ['prompt_embeddings']; expected embeddings and perhaps mean and perhaps"),
+    (deep, "its header is nested too deep"),
+]
+
+
+@pytest.mark.parametrize(("make", "says"), OTHERS, ids=[make.__name__ for make, _ in OTHERS])
+def test_other_files_are_told(make: Callable[[Path], None], says: str, tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    make(path)
+    with pytest.raises(CannotResume) as error:
+        saved_step(path)
+    assert str(error.value).startswith(f"The checkpoint {path} cannot be used: {says}")
+
+
+def test_a_long_run_is_kept_whole(tmp_path: Path) -> None:
+    """As many validations as a run may have: more than a prompt file's record may hold."""
+    many = tuple((step, Validation(1.0, 0.5)) for step in range(20_000))
+    path = tmp_path / "state.safetensors"
+    save_state(path, replace(state(), step=20_000, validations=many), INPUTS)
+    assert load_state(path, INPUTS, torch.device("cpu")).validations == many
+    assert saved_step(path) == 20_000
+
+
+class TestSnapshots:
+    def test_altered_ones_are_refused(self, tmp_path: Path) -> None:
+        write_snapshot(tmp_path, 4, torch.arange(6.0).reshape(2, 3))
+        path = tmp_path / "step-000004.safetensors"
+        good = path.read_bytes()
+        for mutant in random_mutants(good, 300, seed=1):
+            path.write_bytes(mutant)
+            try:
+                [(step, found)] = read_trajectory(tmp_path)
+            except EmbedgradError as error:
+                assert str(error).startswith(f"{path} is not what embedgrad writes: ")  # noqa: PT017
+            else:  # without a record it counts as one of an earlier embedgrad
+                assert (step, found.tolist()) == (4, [[0, 1, 2], [3, 4, 5]])
+
+    def test_one_under_another_name(self, tmp_path: Path) -> None:
+        write_snapshot(tmp_path, 4, torch.zeros(2, 3))
+        (tmp_path / "step-000004.safetensors").rename(tmp_path / "step-000008.safetensors")
+        with pytest.raises(EmbedgradError, match="it is the prompt after step 4"):
+            read_trajectory(tmp_path)
+        (tmp_path / "step-000008.safetensors").rename(tmp_path / "step-first.safetensors")
+        with pytest.raises(EmbedgradError, match="its name has no number of a step, but 'first'"):
+            read_trajectory(tmp_path)
+
+    def test_those_of_an_earlier_embedgrad_are_read(self, tmp_path: Path) -> None:
+        rows = torch.arange(6.0).reshape(2, 3)
+        (tmp_path / "step-000004.safetensors").write_bytes(safetensors.torch.save({"prompt_embeddings": rows}))
+        [(step, found)] = read_trajectory(tmp_path)
+        assert (step, found.tolist()) == (4, rows.tolist())
+
+
+def test_random_bytes_of_any_length(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    for _ in range(500):
+        with pytest.raises(MalformedError):
+            decode_state(rng.randbytes(rng.randrange(400)))
