@@ -43,6 +43,7 @@ def start(
     tokens: int | None = None,
     seed: int = 0,
     frozen: Sequence[int] = (),
+    special_tokens_in_rows: bool | None = None,
     allow_mismatch: bool = False,
     say: Say = lambda message: None,
 ) -> SoftPrompt:
@@ -53,6 +54,9 @@ def start(
     kind      for a text: its own rows (exact), random rows, or sampled vocabulary rows of the same length
     tokens    length for the random and vocabulary kinds, if not the text's
     frozen    positions that tuning must not move, from 0; negative ones count from the end
+    special_tokens_in_rows  whether special tokens that rows write out (`<|im_end|>`) are these tokens for the model;
+              default: the prompt's own, else False: they are text. In the prompt's text and the template, which are
+              yours, they always are
 
     Raises PromptError, WrongBase, TemplateError, FileMissing. Warnings go to `say`.
     """
@@ -65,6 +69,9 @@ def start(
         placed = _placed(model, found, template, allow_mismatch, say)
     else:
         placed = _from_text(model, found, template or default_template(model), kind, tokens, seed)
+    if special_tokens_in_rows is not None and placed.template is not None:
+        changed = {"special_tokens_in_rows": special_tokens_in_rows}
+        placed = replace(placed, template=placed.template.model_copy(update=changed))
     return _freeze(placed, frozen) if frozen else placed
 
 
@@ -155,7 +162,12 @@ def _placed(
         say(f"The prompt is placed as {chosen.written()!r}, otherwise than where it was tuned.")
     rendering = render(chosen, model.tokenizer)
     _, segments = fit(rendering, None, model.tokenizer)
-    placed = RenderedTemplate(source=chosen, segments=segments, target_end_ids=rendering.target_end_ids)
+    placed = RenderedTemplate(
+        source=chosen,
+        segments=segments,
+        target_end_ids=rendering.target_end_ids,
+        special_tokens_in_rows=prompt.template is not None and prompt.template.special_tokens_in_rows,
+    )
     return replace(prompt, template=placed)
 
 

@@ -88,6 +88,7 @@ def generate(
         max_new_tokens=job.max_new_tokens,
         stop=job.stop,
         template=job.named_template(model.has_chat_template),
+        special_tokens_in_rows=job.special_tokens_in_rows,
         allow_mismatch=job.allow_mismatch,
         overlong=job.overlong,
         batch_tokens=job.batch_tokens,

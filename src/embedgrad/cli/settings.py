@@ -76,6 +76,11 @@ class TemplateSettings(Settings):
     messages: Annotated[tuple[Message, ...] | None, Parameter(parse=False)] = Field(
         None, description="Chat messages instead of --template (settings file only)."
     )
+    special_tokens_in_rows: bool | None = Field(
+        None,
+        description="Whether special tokens that rows write out are these tokens for the model; default the prompt "
+        "file's own, else no: they are text.",
+    )
     allow_mismatch: Annotated[bool, Parameter(negative=())] = Field(
         False, description="Use a prompt file on another base model than its own."
     )
