@@ -89,22 +89,29 @@ def as_rendered(template: Template, tokenizer: Tokenizer, prompt_text: str) -> s
     """`prompt_text` as the chat template writes it: many trim each message. Raises TemplateError."""
     if not template.is_chat:
         return prompt_text
-    kept = text_kept(template, tokenizer, (), PROMPT, prompt_text)
+    around = around_slot(template, tokenizer, (), PROMPT)
+    kept = text_kept(template, tokenizer, (), PROMPT, prompt_text, around)
     if not kept:
         raise TemplateError(
             f"The chat template of {tokenizer.name_or_path} does not keep this prompt's text as it is: "
             f"{prompt_text!r}. Write it without what the chat template takes for its own marks."
         )
-    marks = Marks.not_in(template)
-    _check_bos(prompt_text, rendered(template, tokenizer, filled_messages(template, (), marks)), tokenizer)
+    _check_bos(prompt_text, around[0], tokenizer)
     return kept
 
 
-def text_kept(template: Template, tokenizer: Tokenizer, roles: Sequence[str], name: str, text: str) -> str | None:
-    """What the chat template makes of `text` in the slot `name`, all others held open; None where it changes more
-    than that."""
+def around_slot(template: Template, tokenizer: Tokenizer, roles: Sequence[str], name: str) -> tuple[str, str]:
+    """What the chat template writes before and after the slot `name`, all others held open."""
     marks = Marks.not_in(template)
     before, _, after = rendered(template, tokenizer, filled_messages(template, roles, marks)).partition(marks(name))
+    return before, after
+
+
+def text_kept(
+    template: Template, tokenizer: Tokenizer, roles: Sequence[str], name: str, text: str, around: tuple[str, str]
+) -> str | None:
+    """What the chat template makes of `text` in the slot `name`; None where what is `around` that slot changes, too."""
+    (before, after), marks = around, Marks.not_in(template)
     messages = filled_messages(template, roles, lambda slot: text if slot == name else marks(slot))
     whole = rendered(template, tokenizer, messages)
     if not whole.startswith(before) or not whole.endswith(after) or len(whole) < len(before) + len(after):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from embedgrad.data.example import Example
 from embedgrad.errors import TemplateError
-from embedgrad.template.chat import filled_messages, render, rendered, text_kept
+from embedgrad.template.chat import around_slot, filled_messages, render, rendered, text_kept
 from embedgrad.template.layout import Rendering, turn_slot, value_of
 from embedgrad.template.template import INPUT, PROMPT, FixedText, Template
 from embedgrad.template.tokens import Tokenizer
@@ -19,6 +20,11 @@ class RowTexts:
     template: Template
     tokenizer: Tokenizer
     _frames: dict[tuple[str, ...], Rendering] = field(default_factory=dict)
+    _around: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
+        return self.template.columns
 
     def as_written(self, example: Example) -> Example:
         """`example` with the input, columns and earlier turns that the model would read. The target stays.
@@ -28,7 +34,7 @@ class RowTexts:
         """
         if not self.template.is_chat or not getattr(self.tokenizer, "chat_template", None):
             return example
-        names = [name for name in self.template.columns if _is_padded(_text(example, name))]
+        names = [name for name in self._columns if _is_padded(_text(example, name))]
         if example.history:
             if self._writes(example, example):
                 return example
@@ -36,11 +42,13 @@ class RowTexts:
         return self._kept(example, names) if names else example
 
     def _kept(self, example: Example, names: list[str]) -> Example:
-        roles = [role for role, _ in example.history]
+        roles = tuple(role for role, _ in example.history)
         kept: dict[str, str] = {}
         for name in names:
             text = _text(example, name)
-            found = text_kept(self.template, self.tokenizer, roles, name, text)
+            if (name, roles) not in self._around:
+                self._around[name, roles] = around_slot(self.template, self.tokenizer, roles, name)
+            found = text_kept(self.template, self.tokenizer, roles, name, text, self._around[name, roles])
             if found is None:
                 raise self._refused(f"does not keep this text of the row as it is: {text!r}")
             kept[name] = found
