@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Literal, get_args
 import torch
 
 from embedgrad import runs
-from embedgrad.errors import PromptError, UsageError
+from embedgrad.errors import BadPromptFile, PromptError, UsageError
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.exchange import read_peft, write_peft
-from embedgrad.prompt.naming import names_a_path
+from embedgrad.prompt.naming import ENDING, names_a_path, prompt_text
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
 from embedgrad.template.chat import as_rendered, render
@@ -93,9 +94,9 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
     if isinstance(prompt, SoftPrompt):
         return prompt
     if isinstance(prompt, str) and not names_a_path(prompt):
-        return prompt
-    path = Path(prompt)
-    if path.is_dir():
+        return prompt_text(prompt)
+    path = Path(prompt).expanduser()
+    if os.path.isdir(path):  # noqa: PTH112 (is_dir raises where a folder above cannot be searched)
         if (path / runs.PROMPT).is_file():
             return SoftPrompt.load(path / runs.PROMPT)
         if (path / "adapter_config.json").is_file():
@@ -104,7 +105,12 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
             f"The prompt {str(prompt)!r} names a folder, which holds neither {runs.PROMPT} (a run) nor "
             "adapter_config.json (PEFT). Give the prompt file, or a text of more than one word."
         )
-    return SoftPrompt.load(path)
+    try:
+        return SoftPrompt.load(path)
+    except BadPromptFile as error:
+        if path.suffix == ENDING:
+            raise
+        raise BadPromptFile(f"{error} If it holds the prompt as a text, write @{path}.") from error
 
 
 def _from_text(

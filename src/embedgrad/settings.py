@@ -51,7 +51,7 @@ def describe(error: ValidationError, known: list[str]) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's values. Raises FileMissing or SettingsError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise FileMissing(f"The settings file {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_lines
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,8 +131,10 @@ def _stream(answering: Answering, rows: Sequence[Example], terminal: Terminal) -
         _tell_overlong(rows[0], terminal)
         return
     for piece in answering.stream(0):
-        print(piece, end="", flush=True)
-    print(flush=True)
+        terminal.answer(piece, end="")
+        sys.stdout.flush()
+    terminal.answer("")
+    sys.stdout.flush()
 
 
 def _answer(answering: Answering, rows: Sequence[Example], as_lines: bool, terminal: Terminal) -> None:
@@ -147,9 +148,9 @@ def _answer(answering: Answering, rows: Sequence[Example], as_lines: bool, termi
                 if answer is None:
                     _tell_overlong(row, terminal)
                 if as_lines:
-                    print(json_lines.dumps(_line(row, answer, terminal.as_json), ensure_ascii=False))
+                    terminal.line(_line(row, answer, terminal.as_json))
                 elif answer is not None:
-                    print(answer.text)
+                    terminal.answer(answer.text)
             sys.stdout.flush()
             progress.update(last)
 

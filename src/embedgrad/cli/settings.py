@@ -14,7 +14,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
 from embedgrad.errors import FileMissing, SettingsError
 from embedgrad.evaluation.settings import EvaluationSettings
-from embedgrad.prompt.naming import names_a_path
+from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.template.template import Message, Template
 
@@ -35,16 +35,20 @@ def _prompt_from_flag(given: str) -> str:
     if given.startswith("@"):
         path = Path(given[1:]).expanduser()
         try:
-            return path.read_text(encoding="utf-8").rstrip("\n")
+            text = path.read_text(encoding="utf-8-sig").rstrip("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise FileMissing(
                 f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
             ) from error
+        given = marked_as_text(text)
     if not given.isascii() and any("\ud800" <= character <= "\udfff" for character in given):
         raise SettingsError(
             f"The prompt {given!a} is not valid UTF-8. Set a UTF-8 locale, or put it into a file: @FILE."
         )
-    return absolute(given) if names_a_path(given) else given
+    if names_a_path(given):
+        return absolute(given)
+    prompt_text(given)  # what is wrong with it is told before a model is loaded
+    return given
 
 
 PROMPT = Typed(_prompt_from_flag)

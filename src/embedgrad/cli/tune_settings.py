@@ -28,7 +28,7 @@ from embedgrad.data.splits import Parts, split
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.prompt import file as prompt_file
-from embedgrad.prompt.naming import ENDING, names_a_path
+from embedgrad.prompt.naming import ENDING, names_a_path, prompt_text
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.tasks.catalog import data_set
 from embedgrad.tasks.data_set import LARGE
@@ -100,6 +100,8 @@ class TuneSettings(
                 changes[name] = absolute(path)
         if names_a_path(self.prompt or ""):
             changes["prompt"] = absolute(self.prompt or "")
+        else:
+            prompt_text(self.prompt or "")
         if Path(self.model or "").expanduser().is_dir():
             changes["model"] = absolute(self.model or "")
         return self.model_copy(update=changes)
