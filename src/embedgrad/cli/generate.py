@@ -24,6 +24,7 @@ from embedgrad.cli.settings import (
     required,
 )
 from embedgrad.data.example import Example
+from embedgrad.data.sources import KINDS
 from embedgrad.errors import DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.template.layout import Overlong
@@ -70,6 +71,12 @@ def generate(
         raise UsageError("--stream shows one answer as it comes: give one input as an argument, without --json.")
     if job.prompt_field and inputs:
         raise UsageError("--prompt-field names a column of the rows on stdin; with inputs as arguments use --prompt.")
+    for text in inputs:
+        if text.endswith(KINDS) and len(text.split()) == 1:
+            raise UsageError(
+                f"The input {text!r} looks like a file of rows; an argument is a text. Rows come as JSONL through "
+                'stdin: embedgrad generate ... < FILE. The word itself as an input is the row {"input": ...}.'
+            )
     rows = [Example(text, line=number) for number, text in enumerate(inputs, start=1)]
     if not inputs:
         rows = load_rows("-", job, job.columns(), labels=None, needs_target=False)
