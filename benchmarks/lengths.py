@@ -25,7 +25,8 @@ from matplotlib.figure import Figure
 
 from arms import Arm, OurArm, PeftArm, check_equal
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.template.layout import Layout, token_ids
+from embedgrad.template.layout import Layout
+from embedgrad.template.tokens import token_ids
 from models import laid_out, random_ids, random_model, random_start
 from outcome import OTHER, OURS, PEFT, Row, bars, deliver, flags, say, seconds, setup
 from timing import interleaved

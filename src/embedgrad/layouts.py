@@ -11,19 +11,20 @@ from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.template.chat import render
+from embedgrad.template.control import control_tokens, row_ids
 from embedgrad.template.layout import (
     Layout,
     Overlong,
     RenderedTemplate,
     Span,
-    bos_ids,
     fit,
     lay_out,
     seam_difference,
-    token_ids,
+    value_of,
     written_out,
 )
-from embedgrad.template.template import Segment
+from embedgrad.template.template import FixedText, Segment
+from embedgrad.template.turns import RowTexts
 
 _WITHOUT = "Write it without that token, or add the token to the model (resize_token_embeddings)."
 
@@ -46,14 +47,22 @@ def lay_out_rows(
     the template cannot take.
     """
     placed = template_of(prompt)
+    texts, around = RowTexts(placed.source, model.tokenizer), dict[tuple[str, ...], Sequence[Segment]]()
     room = model.context_tokens - answer_tokens
     layouts: list[Layout | None] = []
     unfit: list[int] = []
     for number, example in enumerate(examples):
         has_target = with_target and example.target is not None
         target = _target_ids(model, placed, example.target or "") if has_target else ()
-        segments = _row_segments(model, prompt, placed, example)
-        layout = lay_out(segments, len(prompt), example, model.tokenizer, target)
+        roles = tuple(role for role, _ in example.history)
+        try:
+            if roles not in around:
+                around[roles] = _segments(model, prompt, placed, roles)
+            written = texts.as_written(example)
+        except TemplateError as error:
+            raise TemplateError(f"Line {example.line or number + 1}: {error}") from error
+        special = placed.special_tokens_in_rows
+        layout = lay_out(around[roles], len(prompt), written, model.tokenizer, target, special)
         model.check_ids(layout.ids, f"Line {example.line or number + 1}", _WITHOUT)
         if len(layout) > room:
             shorter = _truncated(layout, len(layout) - room) if overlong == "truncate-input" else None
@@ -89,7 +98,7 @@ def target_ids(model: FrozenModel, prompt: SoftPrompt, target: str) -> tuple[int
 
 
 def _target_ids(model: FrozenModel, placed: RenderedTemplate, target: str) -> tuple[int, ...]:
-    return (*token_ids(target, model.tokenizer), *placed.target_end_ids)
+    return (*row_ids(target, model.tokenizer, placed.special_tokens_in_rows), *placed.target_end_ids)
 
 
 def stop_ids(model: FrozenModel, prompt: SoftPrompt) -> frozenset[int]:
@@ -106,12 +115,19 @@ def seam_report(model: FrozenModel, prompt: SoftPrompt, examples: Sequence[Examp
     fitted = fit(rendering, prompt.text, model.tokenizer)
     if fitted != (prompt.initial_ids, prompt.template.segments):
         return None  # rendered by a chat template that has changed since: the text between the slots is not known
-    skipped = 0 if rendering.has_bos else len(bos_ids(model.tokenizer))
-    looked_at = [example for example in examples[:sample] if not example.history]
+    first = prompt.template.segments[0]
+    skipped = len(first.ids) if isinstance(first, FixedText) and not first.text else 0  # the BOS, which no text holds
+    special, texts = prompt.template.special_tokens_in_rows, RowTexts(prompt.template.source, model.tokenizer)
+    looked_at = [
+        example
+        for example in examples[:sample]
+        if not example.history and (special or not _special_token(model, prompt.template, example))
+    ]
     differing = []
-    for number, example in enumerate(looked_at, start=1):
-        target = token_ids(example.target or "", model.tokenizer)
-        layout = lay_out(prompt.template.segments, len(prompt), example, model.tokenizer, target)
+    for number, unwritten in enumerate(looked_at, start=1):
+        example = texts.as_written(unwritten)
+        target = row_ids(example.target or "", model.tokenizer, special)
+        layout = lay_out(prompt.template.segments, len(prompt), example, model.tokenizer, target, special)
         ids = [*layout.ids[: layout.prompt.start], *prompt.initial_ids, *layout.ids[layout.prompt.stop :]]
         text = written_out(rendering.segments, prompt.text, example)
         difference = seam_difference(text, ids[skipped:], model.tokenizer)
@@ -134,19 +150,46 @@ def template_of(prompt: SoftPrompt) -> RenderedTemplate:
     return prompt.template
 
 
-def _row_segments(
-    model: FrozenModel, prompt: SoftPrompt, placed: RenderedTemplate, example: Example
+def special_tokens_report(model: FrozenModel, prompt: SoftPrompt, examples: Sequence[Example]) -> str | None:
+    """One sentence where rows write special tokens out, or would be allowed to; None where there is nothing to say."""
+    placed = template_of(prompt)
+    found = [
+        (example.line or number, token)
+        for number, example in enumerate(examples, start=1)
+        if (token := _special_token(model, placed, example))
+    ]
+    first = f", the first {found[0][1]!r} in line {found[0][0]}" if found else ""
+    if placed.special_tokens_in_rows:
+        return (
+            "Special tokens that rows write out are these tokens for the model (special-tokens-in-rows is on): "
+            f"{len(found)} of {len(examples)} rows have some{first}."
+        )
+    if not found:
+        return None
+    return (
+        f"{len(found)} of {len(examples)} rows write out special tokens of the model{first}. They are read as text; "
+        "--special-tokens-in-rows would make them these tokens."
+    )
+
+
+def _special_token(model: FrozenModel, placed: RenderedTemplate, example: Example) -> str | None:
+    """The first special token that one of the texts which the model reads writes out."""
+    control = control_tokens(model.tokenizer)
+    texts = [value_of(example, name) for name in placed.source.columns]
+    texts += [content for _, content in example.history]
+    return next(filter(None, map(control.first_in, [*texts, example.target or ""])), None)
+
+
+def _segments(
+    model: FrozenModel, prompt: SoftPrompt, placed: RenderedTemplate, roles: tuple[str, ...]
 ) -> Sequence[Segment]:
-    """The prompt's own segments, or for a row with earlier turns the template rendered around those."""
-    if not example.history:
+    """The prompt's own segments, or for rows with earlier turns the template rendered around those."""
+    if not roles:
         return placed.segments
-    try:
-        ids, segments = fit(render(placed.source, model.tokenizer, example.history), prompt.text, model.tokenizer)
-    except TemplateError as error:
-        raise TemplateError(f"Line {example.line}: {error}") from error
+    ids, segments = fit(render(placed.source, model.tokenizer, roles), prompt.text, model.tokenizer)
     if prompt.text is not None and ids != prompt.initial_ids:
         raise TemplateError(
-            f"Line {example.line}: after its earlier turns the prompt would be tokenized otherwise than without "
+            "after its earlier turns the prompt would be tokenized otherwise than without "
             "them, so the tuned rows would not stand for it. Put {prompt} into a system message."
         )
     return segments

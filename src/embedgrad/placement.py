@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Literal, get_args
 import torch
 
 from embedgrad import runs
-from embedgrad.errors import PromptError, UsageError
+from embedgrad.errors import BadPromptFile, PromptError, UsageError
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.prompt.exchange import read_peft, write_peft
-from embedgrad.prompt.naming import names_a_path
+from embedgrad.prompt.naming import ENDING, names_a_path, prompt_text
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
 from embedgrad.template.chat import as_rendered, render
@@ -48,6 +49,7 @@ def start(
     tokens: int | None = None,
     seed: int = 0,
     frozen: Sequence[int] = (),
+    special_tokens_in_rows: bool | None = None,
     allow_mismatch: bool = False,
     say: Say = lambda message: None,
 ) -> SoftPrompt:
@@ -58,6 +60,9 @@ def start(
     kind      for a text: its own rows (exact), random rows, or sampled vocabulary rows of the same length
     tokens    length for the random and vocabulary kinds, if not the text's
     frozen    positions that tuning must not move, from 0; negative ones count from the end
+    special_tokens_in_rows  whether special tokens that rows write out (`<|im_end|>`) are these tokens for the model;
+              default: the prompt's own, else False: they are text. In the prompt's text and the template, which are
+              yours, they always are
 
     Raises PromptError, WrongBase, TemplateError, FileMissing. Warnings go to `say`.
     """
@@ -71,6 +76,9 @@ def start(
     else:
         chosen = _chosen(model, template, say=say) if template else default_template(model)
         placed = _from_text(model, found, chosen, kind, tokens, seed)
+    if special_tokens_in_rows is not None and placed.template is not None:
+        changed = {"special_tokens_in_rows": special_tokens_in_rows}
+        placed = replace(placed, template=placed.template.model_copy(update=changed))
     return _freeze(placed, frozen) if frozen else placed
 
 
@@ -92,9 +100,9 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
     if isinstance(prompt, SoftPrompt):
         return prompt
     if isinstance(prompt, str) and not names_a_path(prompt):
-        return prompt
-    path = Path(prompt)
-    if path.is_dir():
+        return prompt_text(prompt)
+    path = Path(prompt).expanduser()
+    if os.path.isdir(path):  # noqa: PTH112 (is_dir raises where a folder above cannot be searched)
         if (path / runs.PROMPT).is_file():
             return SoftPrompt.load(path / runs.PROMPT)
         if (path / "adapter_config.json").is_file():
@@ -103,7 +111,12 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
             f"The prompt {str(prompt)!r} names a folder, which holds neither {runs.PROMPT} (a run) nor "
             "adapter_config.json (PEFT). Give the prompt file, or a text of more than one word."
         )
-    return SoftPrompt.load(path)
+    try:
+        return SoftPrompt.load(path)
+    except BadPromptFile as error:
+        if path.suffix == ENDING:
+            raise
+        raise BadPromptFile(f"{error} If it holds the prompt as a text, write @{path}.") from error
 
 
 def _from_text(
@@ -168,7 +181,12 @@ def _placed(
         say(f"The prompt is placed as {chosen.written()!r}, otherwise than where it was tuned.")
     rendering = render(chosen, model.tokenizer)
     _, segments = fit(rendering, None, model.tokenizer)
-    placed = RenderedTemplate(source=chosen, segments=segments, target_end_ids=rendering.target_end_ids)
+    placed = RenderedTemplate(
+        source=chosen,
+        segments=segments,
+        target_end_ids=rendering.target_end_ids,
+        special_tokens_in_rows=prompt.template is not None and prompt.template.special_tokens_in_rows,
+    )
     _check_ids(model, placed, "Use another, or the tokenizer that the model was made with.")
     return replace(prompt, template=placed, base=model.identity_under(chosen))
 

@@ -54,7 +54,7 @@ def describe(error: ValidationError, known: list[str]) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's values. Raises FileMissing or SettingsError."""
     try:
-        return tomllib.loads(read_named(path, _MOST_BYTES).decode())
+        return tomllib.loads(read_named(path, _MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise FileMissing(f"The settings file {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

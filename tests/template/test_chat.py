@@ -58,9 +58,11 @@ def test_a_rows_system_message_stays(tiny_model) -> None:
 
 
 def test_a_prompt_that_earlier_turns_would_tokenize_otherwise(tiny_model) -> None:
-    model = tiny_model("llama", chat="{% for m in messages %}{{ m['content'] }}\n{% endfor %}")
-    prompt = eg.start(model, "\nAnswer with one word.", USER)  # its newline and that of the turn before are one token
-    row = eg.Example("three.", "four.", history=(("user", "one."), ("assistant", "two.")), line=12)
+    model = tiny_model("llama", chat="{% for m in messages %}{{ m['content'] }}.\n{% endfor %}")
+    prompt = eg.start(
+        model, "\nAnswer with one word.", USER
+    )  # its newline and the end of the turn before are one token
+    row = eg.Example("three.", "four.", history=(("user", "one"), ("assistant", "two")), line=12)
     with pytest.raises(TemplateError) as told:
         lay_out_rows(model, prompt, [row])
     assert str(told.value) == (
@@ -178,3 +180,102 @@ def test_slots_may_stand_in_several_messages(tiny_model) -> None:
     assert [s.name for s in render(template, model.tokenizer).segments if s.kind == "slot"] == [
         "shot", "prompt", "input",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "template",
+    [SYSTEM, USER, eg.Template.chat("{input}\n\n{prompt}"), eg.Template.chat("{prompt}\n\n{context}: {input}")],
+)
+@pytest.mark.parametrize("chat", [TRIMS, tiny.CHATML, TRIMS.replace("trim", "replace('  ', ' ')")])
+@pytest.mark.parametrize("text", ["  hello\n", "\u3000hello", "hello \t", "\n\nhello dog \n\n"])
+def test_a_row_is_what_the_chat_template_makes_of_it(template: eg.Template, chat: str, text: str, tiny_model) -> None:
+    """Prompt and input alike: outer white space that the chat template trims is not trained either."""
+    model = tiny_model("llama", chat=chat)
+    values = {"prompt": PROMPT, "input": text, "context": " " + text}
+    messages = [{"role": turn.role, "content": turn.content.format(**values)} for turn in template.turns]
+    wanted = model.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    row = eg.Example(text, columns={"context": " " + text})
+    assert written(model, eg.start(model, PROMPT, template), row) == wanted
+
+
+def test_earlier_turns_are_what_the_chat_template_makes_of_them(tiny_model) -> None:
+    """Qwen 3 takes the reasoning out of earlier answers; many trim."""
+    thinks = tiny.CHATML.replace("m['content']", "m['content'].split('</think>')[-1] | trim")
+    row = eg.Example(
+        "and now? ",
+        history=(("user", " hello\n"), ("assistant", "<think>a</think>\n\nhi"), ("user", "x"), ("assistant", "y")),
+    )
+    for chat in (thinks, TRIMS, True):
+        model = tiny_model("llama", chat=chat)
+        messages = [{"role": role, "content": text} for role, text in row.history]
+        messages = [{"role": "system", "content": PROMPT}, *messages, {"role": "user", "content": row.input}]
+        wanted = model.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        assert written(model, eg.start(model, PROMPT, SYSTEM), row) == wanted
+
+
+def test_turns_that_the_chat_template_drops_or_changes(tiny_model) -> None:
+    model = tiny_model("llama", chat=DROPS)
+    name = model.tokenizer.name_or_path
+    row = eg.Example("hello", history=(("system", "Be calm."),), line=3)
+    with pytest.raises(TemplateError) as told:
+        lay_out_rows(model, eg.start(model, PROMPT, USER), [row])
+    assert str(told.value) == (
+        f"Line 3: The chat template of {name} renders the row's earlier system message 0 times instead of once. Take "
+        "it out of the row."
+    )
+    counts = "{{ messages | map(attribute='content') | select('in', ['hi']) | list | length }}"
+    for chat, words in (
+        (tiny.CHATML + counts, "does not keep this text of the row as it is: 'hi'"),
+        (
+            tiny.CHATML
+            + "{{ (messages | map(attribute='content') | select('in', ['hi', 'ho']) | list | length) > 1 }}",
+            "writes the row's earlier turns otherwise together than one by one",
+        ),
+    ):
+        model = tiny_model("llama", chat=chat)
+        row = eg.Example("hello", history=(("user", "hi"), ("assistant", "ho")), line=4)
+        with pytest.raises(TemplateError) as told:
+            lay_out_rows(model, eg.start(model, PROMPT, SYSTEM), [row])
+        assert (
+            str(told.value)
+            == f"Line 4: The chat template of {model.tokenizer.name_or_path} {words}. Take it out of the row."
+        )
+
+
+class TestOneBos:
+    """A BOS that is typed is the BOS: the model reads one."""
+
+    @pytest.mark.parametrize(
+        "plain", ["<s>{prompt}\n{input}\n", "{prompt}\n{input}\n", "<s>{input}\n{prompt}", "{input} {prompt}"]
+    )
+    @pytest.mark.parametrize("prompt", [PROMPT, "<s>" + PROMPT])
+    def test_in_plain_text(self, plain: str, prompt: str, tiny_model) -> None:
+        model = tiny_model("llama")
+        placed = eg.start(model, prompt, eg.Template.text(plain))
+        (layout,) = lay_out_rows(model, placed, [eg.Example("hello", "sad")])
+        ids = [*layout.ids[: layout.prompt.start], *placed.initial_ids, *layout.ids[layout.prompt.stop :]]
+        typed = plain.startswith("<s>") + prompt.startswith("<s>")
+        is_first = typed > 0 and not (plain.startswith("{input}") and prompt.startswith("<s>"))
+        assert ids[0] == 1
+        assert ids.count(1) == max(1, typed + (not is_first))  # what is typed twice, or within, is the user's own
+        text = plain.format(prompt=prompt, input="hello") + "sad"
+        whole = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert model.tokenizer.decode(ids) == model.tokenizer.decode(whole if is_first else [1, *whole]) + "</s>"
+
+    def test_where_the_tokenizer_puts_none(self, tiny_model) -> None:
+        model = tiny_model("qwen2")
+        placed = eg.start(model, PROMPT, eg.Template.text("<s>{prompt}\n{input}\n"))
+        assert lay_out_rows(model, placed, [eg.Example("hello", "sad")])[0].ids[0] == 1
+
+    def test_in_a_chat(self, tiny_model) -> None:
+        model = tiny_model("llama", chat="<s>" + tiny.CHATML)
+        for prompt, template, text in (
+            (PROMPT, eg.Template.chat("<s>{prompt} {input}"), "<s>{prompt} {input}"),
+            ("<s> Answer.", USER, "<s> Answer."),
+        ):
+            with pytest.raises(TemplateError) as told:
+                eg.start(model, prompt, template)
+            assert str(told.value) == (
+                f"{text!r} begins with <s>, which the chat template of {model.tokenizer.name_or_path} writes itself: "
+                "the model would read it twice. Leave it out, or place the prompt with --layout text."
+            )

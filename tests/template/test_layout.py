@@ -10,8 +10,10 @@ import embedgrad as eg
 import tiny
 from embedgrad.errors import OverlongRows, TemplateError
 from embedgrad.layouts import lay_out_rows, seam_report
-from embedgrad.template.layout import Rendering, bos_ids, fit, lay_out, token_ids
+from embedgrad.template.control import row_ids
+from embedgrad.template.layout import Rendering, fit, lay_out
 from embedgrad.template.template import FixedText, Slot
+from embedgrad.template.tokens import bos_ids, token_ids
 
 PROMPT = "Determine the main emotion. Answer with one word."
 EDGES = st.sampled_from(["", "\n", "\n\n", ".\n\n", " ", ". ", "é", "😀", "Ġ", ".", "\r\n", "<|im_end|>"])
@@ -50,7 +52,7 @@ def test_varying_slots_by_themselves(before: str, prompt: str, after: str, value
     ids, fitted = fit(Rendering(segments, (), has_bos=False), prompt, tokenizer)
     layout = lay_out(fitted, len(ids), eg.Example(value), tokenizer, (7, 8))
     assert layout.ids[0] == tokenizer.bos_token_id
-    assert layout.ids[layout.input.start : layout.input.stop] == token_ids(value, tokenizer)
+    assert layout.ids[layout.input.start : layout.input.stop] == row_ids(value, tokenizer)
     assert layout.input.start == 1
     assert len(layout.prompt) == len(ids)
     assert layout.ids[layout.target.start :] == (7, 8)

@@ -43,7 +43,14 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
     with terminal.working(f"loading {job.model}"):
         model = job.load(terminal.note)
     template = job.named_template(model.has_chat_template)
-    prompt = start(model, job.prompt or "", template, allow_mismatch=job.allow_mismatch, say=terminal.note)
+    prompt = start(
+        model,
+        job.prompt or "",
+        template,
+        special_tokens_in_rows=job.special_tokens_in_rows,
+        allow_mismatch=job.allow_mismatch,
+        say=terminal.note,
+    )
     with terminal.progress("diagnosis", 100) as line:
         found = diagnosis(
             model,

@@ -78,6 +78,7 @@ def evaluate(
     task = job.resolved_task([row.target or "" for row in rows])
 
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
+    from embedgrad.layouts import special_tokens_report
     from embedgrad.placement import start
     from embedgrad.report.tables import TABLE_NOTE, score_table
     from embedgrad.report.words import loss_difference_words
@@ -86,8 +87,19 @@ def evaluate(
         model = job.load(terminal.note)
     template = job.named_template(model.has_chat_template)
     prompts = [
-        start(model, prompt, template, allow_mismatch=job.allow_mismatch, say=terminal.note) for prompt in job.prompt
+        start(
+            model,
+            prompt,
+            template,
+            special_tokens_in_rows=job.special_tokens_in_rows,
+            allow_mismatch=job.allow_mismatch,
+            say=terminal.note,
+        )
+        for prompt in job.prompt
     ]
+    for sentence in dict.fromkeys(special_tokens_report(model, prompt, rows) for prompt in prompts):
+        if sentence:
+            terminal.note(sentence)
     names = _names(job.prompt, prompts)
     found = judged_side_by_side(model, prompts, rows, task, job, terminal, names, job.batch_tokens)
     accuracy = [compare_accuracy(found[0], other) for other in found[1:]]

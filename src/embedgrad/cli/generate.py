@@ -25,7 +25,7 @@ from embedgrad.cli.settings import (
     shown_columns,
 )
 from embedgrad.data.example import Example
-from embedgrad.data.records import written
+from embedgrad.data.files import KINDS
 from embedgrad.data.sources import load_lines
 from embedgrad.errors import DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
@@ -81,6 +81,12 @@ def generate(
         raise UsageError(
             f"--lines reads inputs from stdin: leave out {'--prompt-field' if not inputs else 'the others'}."
         )
+    for text in inputs:
+        if text.endswith(KINDS) and len(text.split()) == 1:
+            raise UsageError(
+                f"The input {text!r} looks like a file of rows; an argument is a text. Rows come as JSONL through "
+                'stdin: embedgrad generate ... < FILE. The word itself as an input is the row {"input": ...}.'
+            )
     rows = _rows(inputs, job, terminal)
     prompts = _prompts(rows, job)
 
@@ -95,6 +101,7 @@ def generate(
         max_new_tokens=job.max_new_tokens,
         stop=job.stop,
         template=job.named_template(model.has_chat_template),
+        special_tokens_in_rows=job.special_tokens_in_rows,
         allow_mismatch=job.allow_mismatch,
         overlong=job.overlong,
         batch_tokens=job.batch_tokens,
@@ -149,8 +156,10 @@ def _stream(answering: Answering, rows: Sequence[Example], terminal: Terminal) -
         _tell_overlong(rows[0], terminal)
         return
     for piece in answering.stream(0):
-        print(piece, end="", flush=True)
-    print(flush=True)
+        terminal.answer(piece, end="")
+        sys.stdout.flush()
+    terminal.answer("")
+    sys.stdout.flush()
 
 
 def _answer(answering: Answering, rows: Sequence[Example], as_lines: bool, terminal: Terminal) -> None:
@@ -168,9 +177,9 @@ def _answer(answering: Answering, rows: Sequence[Example], as_lines: bool, termi
                     _tell_overlong(row, terminal)
                 if as_lines:
                     named = {names[own]: value for own, value in _fields(answer, terminal.as_json).items()}
-                    print(written({**row.row, **named}))
+                    terminal.line({**row.row, **named})
                 elif answer is not None:
-                    print(answer.text)
+                    terminal.answer(answer.text)
             sys.stdout.flush()
             progress.update(last)
 

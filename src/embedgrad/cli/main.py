@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from types import TracebackType
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
@@ -100,12 +102,14 @@ def app() -> App:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
-    debug = "--debug" in arguments
+    end = arguments.index("--") if "--" in arguments else len(arguments)  # behind it everything is text
+    flags, texts = arguments[:end], arguments[end:]
+    debug = "--debug" in flags
     for stream in (sys.stdout, sys.stderr):  # answers hold any script, whatever the locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        app()([a for a in arguments if a != "--debug"], exit_on_error=False, print_error=False)
+        app()([*(flag for flag in flags if flag != "--debug"), *texts], exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has enough (`| head`): nothing is wrong, and nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -113,14 +117,24 @@ def main(arguments: Sequence[str]) -> int:
     except (EmbedgradError, CycloptsError, KeyboardInterrupt, OSError) as error:
         if debug:
             raise
-        print(f"embedgrad: {_words(error)}", file=sys.stderr)
+        from embedgrad.cli.console import visible
+
+        print(visible(f"embedgrad: {_words(error)}"), file=sys.stderr)
         return 2 if isinstance(error, CycloptsError) else getattr(error, "exit_code", 1)
     return 0
 
 
 def run() -> None:
     """Entry point of the `embedgrad` script."""
+    sys.excepthook = _traceback
     sys.exit(main(sys.argv[1:]))
+
+
+def _traceback(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """The interpreter's own, without what a terminal would obey."""
+    from embedgrad.cli.console import visible
+
+    print(visible("".join(traceback.format_exception(kind, error, where))), end="", file=sys.stderr)
 
 
 def _words(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from embedgrad.errors import FileMissing, SettingsError
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.named_file import read_named
 from embedgrad.prompt import file as prompt_file
-from embedgrad.prompt.naming import ENDING, names_a_path
+from embedgrad.prompt.naming import ENDING, marked_as_text, names_a_path, prompt_text
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.template.template import Message, Template
 
@@ -43,16 +43,20 @@ def _prompt_from_flag(given: str) -> str:
     if given.startswith("@"):
         path = Path(given[1:]).expanduser()
         try:
-            return read_named(path, TEXT_BYTES).decode("utf-8").rstrip("\n")
+            text = read_named(path, TEXT_BYTES).decode("utf-8-sig").rstrip("\n")
         except (OSError, ValueError) as error:
             raise FileMissing(
                 f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."
             ) from error
+        given = marked_as_text(text)
     if not given.isascii() and any("\ud800" <= character <= "\udfff" for character in given):
         raise SettingsError(
             f"The prompt {given!a} is not valid UTF-8. Set a UTF-8 locale, or put it into a file: @FILE."
         )
-    return absolute(given) if names_a_path(given) else given
+    if names_a_path(given):
+        return absolute(given)
+    prompt_text(given)  # what is wrong with it is told before a model is loaded
+    return given
 
 
 TEXT_BYTES = 1_000_000  # of a prompt's text in a file; a model's context holds less
@@ -136,6 +140,11 @@ class TemplateSettings(Settings):
     )
     messages: Annotated[tuple[Message, ...] | None, Parameter(parse=False)] = Field(
         None, description="Chat messages instead of --template (settings file only)."
+    )
+    special_tokens_in_rows: bool | None = Field(
+        None,
+        description="Whether special tokens that rows write out are these tokens for the model; default the prompt "
+        "file's own, else no: they are text.",
     )
     allow_mismatch: Annotated[bool, Parameter(negative=())] = Field(
         False, description="Use a prompt file on another base model than its own."

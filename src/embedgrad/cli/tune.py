@@ -127,10 +127,12 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
         tokens=job.tokens,
         seed=job.seed,
         frozen=job.frozen_positions(),
+        special_tokens_in_rows=job.special_tokens_in_rows,
         allow_mismatch=job.allow_mismatch,
         say=terminal.note,
     )
-    text = first if job.start == "text" else start(model, job.prompt or "", template)
+    special = job.special_tokens_in_rows
+    text = first if job.start == "text" else start(model, job.prompt or "", template, special_tokens_in_rows=special)
     limit = job.max_new_tokens or longest_target(model, first, everything) + ROOM_FOR_WORDS
     rate = AUTO
     if job.learning_rate != AUTO:

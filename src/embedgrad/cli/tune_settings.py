@@ -29,7 +29,7 @@ from embedgrad.data.split_record import SplitRecord, split_record
 from embedgrad.data.splits import Parts, split
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
-from embedgrad.prompt.naming import names_a_path
+from embedgrad.prompt.naming import names_a_path, prompt_text
 from embedgrad.settings import Settings, checked, read_toml
 from embedgrad.tasks.catalog import data_set
 from embedgrad.tasks.data_set import LARGE
@@ -101,6 +101,8 @@ class TuneSettings(
                 changes[name] = absolute(path)
         if names_a_path(self.prompt or ""):
             changes["prompt"] = absolute(self.prompt or "")
+        else:
+            prompt_text(self.prompt or "")
         if Path(self.model or "").expanduser().is_dir():
             changes["model"] = absolute(self.model or "")
         return self.model_copy(update=changes)

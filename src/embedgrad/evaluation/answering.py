@@ -14,7 +14,7 @@ from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.answer_text import AnswerText, text_of
 from embedgrad.evaluation.loops import ends_in_a_loop
-from embedgrad.layouts import lay_out_rows, stop_ids
+from embedgrad.layouts import lay_out_rows, special_tokens_report, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
@@ -66,6 +66,7 @@ class Answering:
         max_new_tokens: int,
         stop: str | Sequence[str] = (),
         template: Template | None = None,
+        special_tokens_in_rows: bool | None = None,
         allow_mismatch: bool = False,
         overlong: Overlong = "error",
         batch_tokens: int = BATCH_TOKENS,
@@ -81,9 +82,12 @@ class Answering:
             raise UsageError("A stop string is empty, which would end every answer at once. Leave it out.")
         rows = [Example(row) if isinstance(row, str) else row for row in inputs]
         examples = [replace(row, line=row.line or number) for number, row in enumerate(rows, start=1)]
-        prompts = _one_each(
-            prompt, len(rows), lambda given: start(model, given, template, allow_mismatch=allow_mismatch, say=say)
-        )
+
+        def placed(given: PromptLike) -> SoftPrompt:
+            special = special_tokens_in_rows
+            return start(model, given, template, special_tokens_in_rows=special, allow_mismatch=allow_mismatch, say=say)
+
+        prompts = _one_each(prompt, len(rows), placed)
         requests = _lay_out(model, prompts, examples, max_new_tokens, overlong, say)
         with memory_told(batch_tokens):
             if sentence := whole_rows_words(model):
@@ -173,6 +177,8 @@ def _lay_out(
         embeddings, ends = prompt.embeddings.to(model.device), stop_ids(model, prompt)
         rows = [examples[number] for number in numbers]
         laid = lay_out_rows(model, prompt, rows, with_target=False, answer_tokens=max_new_tokens, overlong=overlong)
+        if sentence := special_tokens_report(model, prompt, rows):
+            say(sentence)
         for number, layout in zip(numbers, laid, strict=True):
             if layout is not None:
                 requests[number] = Request(layout, embeddings, ends)

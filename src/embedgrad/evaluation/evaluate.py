@@ -11,6 +11,7 @@ from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Judge, Progress
 from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.layouts import special_tokens_report
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
 from embedgrad.tasks.task import Task
@@ -31,6 +32,7 @@ def evaluate(
     max_new_tokens: int | None = None,
     overlong: Overlong = "error",
     batch_tokens: int = BATCH_TOKENS,
+    special_tokens_in_rows: bool | None = None,
     allow_mismatch: bool = False,
     progress: Progress = lambda done, total: None,
     say: Say = lambda message: None,
@@ -40,10 +42,12 @@ def evaluate(
     task            default: told from the targets (tasks.infer_task)
     score_by        "generation": greedy answers; "likelihood": the label of highest likelihood; or "both"
     max_new_tokens  longest answer; default the longest target and 16 more. Prompts to be compared need the same.
+    special_tokens_in_rows  as `start` takes it
 
     Raises what `start`, `load_examples` and `Judge.prepare` raise.
     """
-    placed = start(model, prompt, template, allow_mismatch=allow_mismatch, say=say)
+    special = special_tokens_in_rows
+    placed = start(model, prompt, template, special_tokens_in_rows=special, allow_mismatch=allow_mismatch, say=say)
     rows = load_examples(examples) if isinstance(examples, str | Path) else examples
     judge = Judge.prepare(
         model,
@@ -56,6 +60,8 @@ def evaluate(
         batch_tokens=batch_tokens,
         say=say,
     )
+    if sentence := special_tokens_report(model, placed, rows):
+        say(sentence)
     found = judge.judge(placed.embeddings, placed.name, progress)
     if sentence := undecided_words([found]):
         say(sentence)

@@ -24,6 +24,7 @@ def generate(
     max_new_tokens: int = 128,
     stop: str | Sequence[str] = (),
     template: Template | None = None,
+    special_tokens_in_rows: bool | None = None,
     allow_mismatch: bool = False,
     overlong: Overlong = "error",
     batch_tokens: int = BATCH_TOKENS,
@@ -35,6 +36,7 @@ def generate(
             the model once. Rows under different prompts share batches, and each equals the row alone
     inputs  texts, or Examples where the template has further columns or the row has earlier turns
     stop    strings before which an answer ends
+    special_tokens_in_rows  as `start` takes it
 
     Raises UsageError, and what `start` and `lay_out_rows` raise.
     """
@@ -45,6 +47,7 @@ def generate(
         max_new_tokens=max_new_tokens,
         stop=stop,
         template=template,
+        special_tokens_in_rows=special_tokens_in_rows,
         allow_mismatch=allow_mismatch,
         overlong=overlong,
         batch_tokens=batch_tokens,
@@ -61,6 +64,7 @@ def stream(
     max_new_tokens: int = 128,
     stop: str | Sequence[str] = (),
     template: Template | None = None,
+    special_tokens_in_rows: bool | None = None,
     allow_mismatch: bool = False,
     say: Say = lambda message: None,
 ) -> Generator[str, None, Generation]:
@@ -78,6 +82,7 @@ def stream(
         max_new_tokens=max_new_tokens,
         stop=stop,
         template=template,
+        special_tokens_in_rows=special_tokens_in_rows,
         allow_mismatch=allow_mismatch,
         say=say,
     )

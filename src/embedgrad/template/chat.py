@@ -1,32 +1,56 @@
-"""A template's text as the model was taught to read it: chat templates are rendered once, here.
+"""A template's text as the model was taught to read it: chat templates are rendered here.
 
-Slots are held open by private-use characters while the tokenizer's chat template runs, then cut out again.
+Slots are held open by marks while the tokenizer's chat template runs, then cut out again. No text of a row is in a
+rendering that is cut: what a row writes cannot become a slot.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from embedgrad.errors import TemplateError
 from embedgrad.template.chat_templates import chat_template_text, check_arguments
-from embedgrad.template.layout import Rendering, Tokenizer, token_ids
+from embedgrad.template.layout import Rendering, turn_slot
 from embedgrad.template.template import PROMPT, FixedText, Segment, Slot, Template, parse_slots
+from embedgrad.template.tokens import Tokenizer, token_ids
 
-_MARK = re.compile("\ue000(\\w+)\ue001")
 _ANSWER = "answer"
 
-History = tuple[tuple[str, str], ...]
+
+@dataclass(frozen=True)
+class Marks:
+    """What holds a slot open: private-use characters around its name, and a number that makes them occur nowhere in
+    the template's own text."""
+
+    number: int
+
+    @classmethod
+    def not_in(cls, template: Template) -> Marks:
+        text = template.written()
+        return cls(next(number for number in range(len(text) + 1) if f"\ue000{number}:" not in text))
+
+    def __call__(self, name: str) -> str:
+        return f"\ue000{self.number}:{name}\ue001"
+
+    def cut(self, text: str) -> list[Segment]:
+        """The fixed texts and the slots of a rendering."""
+        pieces = re.split(f"\ue000{self.number}:([^\ue001]*)\ue001", text)
+        segments = [Slot(name=piece) if number % 2 else FixedText(text=piece) for number, piece in enumerate(pieces)]
+        return [segment for segment in segments if isinstance(segment, Slot) or segment.text]
 
 
-def render(template: Template, tokenizer: Tokenizer, history: History = ()) -> Rendering:
+def render(template: Template, tokenizer: Tokenizer, roles: Sequence[str] = ()) -> Rendering:
     """The template's fixed texts and slots in reading order, and the ids that end a target.
 
-    `history` holds a row's earlier turns, which stand between the template's system message and its last
-    message. Raises NoChatTemplate, or TemplateError where the chat template refuses or drops a slot.
+    `roles` are those of a row's earlier turns, which stand between the template's system message and its last
+    message; each has the slot `turn_slot(number)`. Raises NoChatTemplate, or TemplateError where the chat template
+    refuses or drops a slot.
     """
     if not template.is_chat:
-        if history:
+        if roles:
             raise TemplateError(
                 "Rows with earlier chat turns need a chat template; this template is plain text. "
                 "Use a model with a chat template, or rows with a single user message."
@@ -35,71 +59,85 @@ def render(template: Template, tokenizer: Tokenizer, history: History = ()) -> R
         segments = parse_slots(template.plain or "")
         return Rendering(tuple(segments), () if eos is None else (eos,), has_bos=False)
     check_arguments(tokenizer, template.chat_template, template.template_arguments)
-    messages = _with_history(template, history)
-    text = _apply(template, tokenizer, messages, add_generation_prompt=True)
-    segments = _cut(text)
-    wanted = {slot.name for turn in template.turns for slot in parse_slots(turn.content) if isinstance(slot, Slot)}
+    marks = Marks.not_in(template)
+    messages = filled_messages(template, roles, marks)
+    text = rendered(template, tokenizer, messages)
+    segments = marks.cut(text)
     found = [segment.name for segment in segments if isinstance(segment, Slot)]
+    wanted = {slot.name for turn in template.turns for slot in parse_slots(turn.content) if isinstance(slot, Slot)}
     for name in sorted(wanted):
         if found.count(name) != 1:
             raise TemplateError(
                 f"The chat template of {tokenizer.name_or_path} renders {{{name}}} {found.count(name)} times "
                 "instead of once. Put it into the user message."
             )
-    return Rendering(tuple(segments), _end_of_turn(template, tokenizer, messages), has_bos=True)
+    for number, role in enumerate(roles):
+        if (times := found.count(turn_slot(number))) != 1:
+            raise TemplateError(
+                f"The chat template of {tokenizer.name_or_path} renders the row's earlier {role} message {times} times "
+                "instead of once. Take it out of the row."
+            )
+    for turn in template.turns:
+        _check_bos(turn.content, text, tokenizer)
+    return Rendering(tuple(segments), _end_of_turn(template, tokenizer, messages, marks), has_bos=True)
 
 
 def as_rendered(template: Template, tokenizer: Tokenizer, prompt_text: str) -> str:
     """`prompt_text` as the chat template writes it: many trim each message. Raises TemplateError."""
     if not template.is_chat:
         return prompt_text
-    place = f"\ue000{PROMPT}\ue001"
-    messages = _with_history(template, ())
-    before, _, after = _apply(template, tokenizer, messages, add_generation_prompt=True).partition(place)
-    filled = [{**message, "content": message["content"].replace(place, prompt_text)} for message in messages]
-    text = _apply(template, tokenizer, filled, add_generation_prompt=True)
-    if not text.startswith(before) or not text.endswith(after) or len(text) <= len(before) + len(after):
+    around = around_slot(template, tokenizer, (), PROMPT)
+    kept = text_kept(template, tokenizer, (), PROMPT, prompt_text, around)
+    if not kept:
         raise TemplateError(
             f"The chat template of {tokenizer.name_or_path} does not keep this prompt's text as it is: "
             f"{prompt_text!r}. Write it without what the chat template takes for its own marks."
         )
-    return text[len(before) : len(text) - len(after)]
+    _check_bos(prompt_text, around[0], tokenizer)
+    return kept
 
 
-def _with_history(template: Template, history: History) -> list[dict[str, str]]:
-    marked = [{"role": turn.role, "content": _marked(turn.content)} for turn in template.turns]
-    past = [{"role": role, "content": content} for role, content in history]
-    systems = [message for message in marked if message["role"] == "system"]
-    if past and past[0]["role"] == "system" and systems:
+def around_slot(template: Template, tokenizer: Tokenizer, roles: Sequence[str], name: str) -> tuple[str, str]:
+    """What the chat template writes before and after the slot `name`, all others held open."""
+    marks = Marks.not_in(template)
+    before, _, after = rendered(template, tokenizer, filled_messages(template, roles, marks)).partition(marks(name))
+    return before, after
+
+
+def text_kept(
+    template: Template, tokenizer: Tokenizer, roles: Sequence[str], name: str, text: str, around: tuple[str, str]
+) -> str | None:
+    """What the chat template makes of `text` in the slot `name`; None where what is `around` that slot changes, too."""
+    (before, after), marks = around, Marks.not_in(template)
+    messages = filled_messages(template, roles, lambda slot: text if slot == name else marks(slot))
+    whole = rendered(template, tokenizer, messages)
+    if not whole.startswith(before) or not whole.endswith(after) or len(whole) < len(before) + len(after):
+        return None
+    return whole[len(before) : len(whole) - len(after)]
+
+
+def filled_messages(template: Template, roles: Sequence[str], value: Callable[[str], str]) -> list[dict[str, str]]:
+    """The messages of a row with earlier turns of these roles, every slot filled by its name. Raises TemplateError."""
+    own = [{"role": turn.role, "content": _filled(turn.content, value)} for turn in template.turns]
+    past = [{"role": role, "content": value(turn_slot(number))} for number, role in enumerate(roles)]
+    if past and past[0]["role"] == "system" and any(message["role"] == "system" for message in own):
         raise TemplateError(
             "A row brings its own system message, and the template has one too. Move {prompt} to the user "
             "message, or remove the system messages from the rows."
         )
-    head = 1 if marked[0]["role"] == "system" else 0
-    return [*marked[:head], *past, *marked[head:]]
+    head = 1 if own[0]["role"] == "system" else 0
+    return [*own[:head], *past, *own[head:]]
 
 
-def _marked(content: str) -> str:
-    return "".join(
-        f"\ue000{segment.name}\ue001" if isinstance(segment, Slot) else segment.text for segment in parse_slots(content)
-    )
-
-
-def _cut(text: str) -> list[Segment]:
-    segments: list[Segment] = []
-    for number, piece in enumerate(_MARK.split(text)):
-        if number % 2:
-            segments.append(Slot(name=piece))
-        elif piece:
-            segments.append(FixedText(text=piece))
-    return segments
-
-
-def _apply(template: Template, tokenizer: Tokenizer, messages: list[dict[str, str]], **options: Any) -> str:
+def rendered(
+    template: Template, tokenizer: Tokenizer, messages: list[dict[str, str]], add_generation_prompt: bool = True
+) -> str:
+    """What the tokenizer's chat template writes for `messages` of `template`. Raises TemplateError."""
     chosen = chat_template_text(tokenizer, template.chat_template)
+    options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": add_generation_prompt}
     options |= template.template_arguments
     try:
-        return str(tokenizer.apply_chat_template(messages, chat_template=chosen, tokenize=False, **options))
+        return str(tokenizer.apply_chat_template(messages, chat_template=chosen, **options))
     except Exception as error:  # a chat template is the model's own jinja program: it may raise anything
         roles = ", ".join(message["role"] for message in messages)
         raise TemplateError(
@@ -108,11 +146,27 @@ def _apply(template: Template, tokenizer: Tokenizer, messages: list[dict[str, st
         ) from error
 
 
-def _end_of_turn(template: Template, tokenizer: Tokenizer, messages: list[dict[str, str]]) -> tuple[int, ...]:
+def _filled(content: str, value: Callable[[str], str]) -> str:
+    return "".join(value(part.name) if isinstance(part, Slot) else part.text for part in parse_slots(content))
+
+
+def _check_bos(own_text: str, text: str, tokenizer: Tokenizer) -> None:
+    """Raises TemplateError where both the user's text and the chat template begin with the BOS."""
+    bos = tokenizer.bos_token
+    if bos and own_text.lstrip().startswith(bos) and text.startswith(bos):
+        raise TemplateError(
+            f"{own_text!r} begins with {bos}, which the chat template of {tokenizer.name_or_path} writes itself: the "
+            "model would read it twice. Leave it out, or place the prompt with --layout text."
+        )
+
+
+def _end_of_turn(
+    template: Template, tokenizer: Tokenizer, messages: list[dict[str, str]], marks: Marks
+) -> tuple[int, ...]:
     """The token that the chat template puts after an assistant's answer; the EOS where it puts none."""
-    answered = [*messages, {"role": "assistant", "content": f"\ue000{_ANSWER}\ue001"}]
-    text = _apply(template, tokenizer, answered)
-    _, mark, tail = text.rpartition(f"\ue000{_ANSWER}\ue001")
+    answered = [*messages, {"role": "assistant", "content": marks(_ANSWER)}]
+    text = rendered(template, tokenizer, answered, add_generation_prompt=False)
+    _, mark, tail = text.rpartition(marks(_ANSWER))
     ids = token_ids(tail.lstrip(), tokenizer) if mark else ()
     if (ids and ids[0] in tokenizer.all_special_ids) or (ids and ids[0] in tokenizer.added_tokens_decoder):
         return ids[:1]

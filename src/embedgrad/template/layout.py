@@ -13,27 +13,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import Field
 
 from embedgrad.data.example import Example
 from embedgrad.errors import TemplateError
 from embedgrad.shapes import FirstError, Shape
+from embedgrad.template.control import row_ids
 from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template
+from embedgrad.template.tokens import Tokenizer, bos_ids, token_ids
 
 Overlong = Literal["error", "skip", "truncate-input"]  # what to do with a row longer than the model's context
-Tokenizer = Any  # a transformers fast tokenizer; only called, never imported here
+_TURN = "turn "
 
 
 class RenderedTemplate(Shape):
     """A template as the model reads it: the source, its segments with ids, and what ends every target.
 
     Stored with the prompt, so that a later change of the chat template (or today's date in it) changes nothing; only
-    rows with earlier chat turns are rendered anew, around their turns.
+    rows with earlier chat turns are rendered anew, around their turns. `special_tokens_in_rows` says whether special
+    tokens that a row writes out are such tokens for the model; as a rule they are text.
     """
 
     source: Template
     segments: FirstError[tuple[Segment, ...]]
     target_end_ids: FirstError[tuple[int, ...]]
+    special_tokens_in_rows: bool = Field(False, exclude_if=lambda are_tokens: not are_tokens)
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,7 @@ def fit(
 ) -> tuple[tuple[int, ...], tuple[Segment, ...]]:
     """The prompt's ids (none without a text) and the segments with their ids. Raises TemplateError."""
     prompt_ids: tuple[int, ...] = ()
-    bos = () if rendering.has_bos else bos_ids(tokenizer)
-    segments: list[Segment] = [FixedText(text="", ids=bos)] if bos else []
+    segments: list[Segment] = []
     for run in _constant_runs(rendering.segments):
         if isinstance(run, Slot):
             segments.append(run)
@@ -114,6 +119,9 @@ def fit(
         segments.extend(pieces)
     if prompt_text is not None and not prompt_ids:
         raise TemplateError(f"The prompt {prompt_text!r} has no tokens: write at least one word.")
+    bos = () if rendering.has_bos else bos_ids(tokenizer)
+    if bos and _first_ids(segments, prompt_ids)[: len(bos)] != bos:  # a template may write it itself
+        segments.insert(0, FixedText(text="", ids=bos))
     return prompt_ids, tuple(segments)
 
 
@@ -123,8 +131,10 @@ def lay_out(
     example: Example,
     tokenizer: Tokenizer,
     target_ids: Sequence[int] = (),
+    special_tokens: bool = False,
 ) -> Layout:
-    """One row: `segments` filled with `example`, the prompt's place held open, `target_ids` at the end."""
+    """One row: `segments` filled with `example`, the prompt's place held open, `target_ids` at the end. Special tokens
+    that the example writes out are text, unless `special_tokens`."""
     ids: list[int] = []
     spans: dict[str, Span] = {}
     for segment in segments:
@@ -134,33 +144,18 @@ def lay_out(
         elif segment.name == PROMPT:
             ids.extend([0] * prompt_tokens)
         else:
-            ids.extend(token_ids(_value(example, segment.name), tokenizer))
+            ids.extend(row_ids(value_of(example, segment.name), tokenizer, special_tokens))
         if isinstance(segment, Slot):
             spans[segment.name] = Span(start, len(ids))
     target = Span(len(ids), len(ids) + len(target_ids))
     return Layout((*ids, *target_ids), spans[PROMPT], spans[INPUT], target, example.line)
 
 
-def token_ids(text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """`text` tokenized by itself: no BOS, no EOS."""
-    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def bos_ids(tokenizer: Tokenizer) -> tuple[int, ...]:
-    """What the tokenizer puts in front of a plain text by itself: its BOS, or nothing."""
-    probe = "a"
-    plain, full = token_ids(probe, tokenizer), tuple(tokenizer(probe)["input_ids"])
-    for start in range(len(full) - len(plain) + 1):
-        if full[start : start + len(plain)] == plain:
-            return full[:start]
-    return ()
-
-
 def written_out(segments: Sequence[Segment], prompt_text: str, example: Example) -> str:
     """The row as one string: unfitted `segments` (of a Rendering), every slot filled, the target at the end."""
     values = {PROMPT: prompt_text}
     pieces = [
-        segment.text if isinstance(segment, FixedText) else values.get(segment.name) or _value(example, segment.name)
+        segment.text if isinstance(segment, FixedText) else values.get(segment.name) or value_of(example, segment.name)
         for segment in segments
     ]
     return "".join(pieces) + (example.target or "")
@@ -178,9 +173,12 @@ def seam_difference(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> str 
     return f"here {ours}, in one string {theirs}"
 
 
-def _value(example: Example, name: str) -> str:
+def value_of(example: Example, name: str) -> str:
+    """What the row has for a slot. Raises TemplateError where it has no such column."""
     if name == INPUT:
         return example.input
+    if name.startswith(_TURN):
+        return example.history[int(name.removeprefix(_TURN))][1]
     try:
         return example.columns[name]
     except KeyError:
@@ -189,6 +187,24 @@ def _value(example: Example, name: str) -> str:
             f"{where} has no column {name!r}, which the template asks for; its columns are "
             f"{', '.join(sorted(example.columns)) or 'none besides the input'}."
         ) from None
+
+
+def turn_slot(number: int) -> str:
+    """Name of the slot of a row's earlier turn, from 0: no column of a template can have it."""
+    return f"{_TURN}{number}"
+
+
+def _first_ids(segments: Sequence[Segment], prompt_ids: tuple[int, ...]) -> tuple[int, ...]:
+    """The ids that a row begins with, up to the first varying slot."""
+    found: list[int] = []
+    for segment in segments:
+        if isinstance(segment, FixedText):
+            found.extend(segment.ids)
+        elif segment.name == PROMPT and prompt_ids:
+            found.extend(prompt_ids)
+        else:
+            break
+    return tuple(found)
 
 
 def _constant_runs(segments: Sequence[Segment]) -> Iterator[Slot | list[Segment]]:

@@ -24,7 +24,7 @@ from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import CannotResume, DataError, PromptError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.settings import ScoreBy
-from embedgrad.layouts import lay_out_rows, seam_report, template_of
+from embedgrad.layouts import lay_out_rows, seam_report, special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
@@ -69,11 +69,14 @@ class Setup:
         score_by: ScoreBy = "generation",
         max_new_tokens: int | None = None,
         overlong: Overlong = "error",
+        special_tokens_in_rows: bool | None = None,
         depends_on: str = "",
         say: Say = lambda message: None,
     ) -> Setup:
         """As `tune` takes them; it has what is raised."""
-        placed = start(model, prompt, template, seed=options.seed, say=say)
+        placed = start(
+            model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say
+        )
         parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:])
         chosen = task or infer_task([example.target or "" for example in (*parts.train, *parts.validation)])
         laid = lay_out_rows(model, placed, parts.train, overlong=overlong)
@@ -91,9 +94,14 @@ class Setup:
             overlong=overlong,
             batch_tokens=options.batch_tokens,
         )
-        sentences = [_removed_words(parts), seam_report(model, placed, parts.train), *_fitting_words(laid, judge)]
-        sentences += [whole_rows_words(model)] if judge.generates else []
-        for sentence in sentences:
+        told = (
+            _removed_words(parts),
+            special_tokens_report(model, placed, (*parts.train, *parts.validation)),
+            seam_report(model, placed, parts.train),
+            *_fitting_words(laid, judge),
+            whole_rows_words(model) if judge.generates else None,
+        )
+        for sentence in told:
             if sentence:
                 say(sentence)
         engine = _engine(model, placed.embeddings.to(model.device), layouts, options, say)

@@ -72,6 +72,7 @@ def tune(
     score_by: ScoreBy = "generation",
     max_new_tokens: int | None = None,
     overlong: Overlong = "error",
+    special_tokens_in_rows: bool | None = None,
     checkpoint: str | Path | None = None,
     depends_on: str = "",
     listen: Listener = lambda event: None,
@@ -106,6 +107,7 @@ def tune(
         score_by=score_by,
         max_new_tokens=max_new_tokens,
         overlong=overlong,
+        special_tokens_in_rows=special_tokens_in_rows,
         depends_on=depends_on,
         say=say,
     )

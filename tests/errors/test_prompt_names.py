@@ -1,0 +1,115 @@
+"""A word that looks like a path is no prompt, and a slot is not the prompt's: said before a model is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import embedgrad as eg
+from embedgrad.cli.main import main
+from embedgrad.cli.settings import PROMPT
+from embedgrad.errors import BadPromptFile, UsageError
+from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
+
+PATHS = (
+    "runs/reviewz", "~/x", "prompt.txt", "./prompt", ".hidden", "..", "/tmp/none", "C:\\prompts\\a", "notes.md",
+    "a/b/c", "~nobody", "prompt.safetensors.bak", "Überblick.txt",
+)  # fmt: skip
+TEXTS = (
+    "Answer.", "Positive or negative?", "Is a/b right?", "Read prompt.txt now", "sentiment", "...so ein Film ", "3.5",
+    "判断这条评论是正面/负面。", "Summarize:", "judge{x}", "Use {{input}} as it is", "a.b c",
+)  # fmt: skip
+
+
+def path_words(prompt: str) -> str:
+    return (
+        f"The prompt {prompt!r} looks like a path, and there is nothing of that name. Check the path; @FILE reads a "
+        "text from a file. If the prompt is to be just this word, put it into a file and give @FILE (in Python: end it "
+        "with a newline)."
+    )
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("prompt", [path for path in PATHS if path != ".."])
+def test_a_mistyped_path_is_no_prompt(prompt: str, empty_folder: Path, capsys) -> None:
+    with pytest.raises(UsageError) as told:
+        prompt_text(prompt)
+    assert str(told.value) == path_words(prompt)
+    for verb in (("generate", "x"), ("evaluate", "--data", "no.jsonl"), ("tune", "--train", "no.jsonl")):
+        assert main([verb[0], "--model", "none", "--prompt", prompt, *verb[1:]]) == 2
+        assert capsys.readouterr().err == f"embedgrad: {path_words(prompt)}\n"
+    Path("job.toml").write_text(f"model = 'none'\nprompt = '{prompt}'\ntrain = 'no.jsonl'\n", encoding="utf-8-sig")
+    assert main(["tune", "--settings", "job.toml"]) == 2
+    assert capsys.readouterr().err == f"embedgrad: {path_words(prompt)}\n"
+
+
+@pytest.mark.parametrize("prompt", TEXTS)
+def test_a_text_is_a_text(prompt: str, empty_folder: Path) -> None:
+    assert not names_a_path(prompt)
+    assert prompt_text(prompt) == prompt
+
+
+@pytest.mark.parametrize("text", [*PATHS, *TEXTS, "prompt.safetensors", "emotion.safetensor"])
+def test_a_word_on_purpose(text: str, empty_folder: Path) -> None:
+    """From a file, a text that looks like a path stays what it is, in a settings file and in Python, too."""
+    Path("word").write_text(text + "\n", encoding="utf-8-sig")
+    read = PROMPT.read("@word")
+    assert read == marked_as_text(text)
+    assert not names_a_path(read)
+    assert prompt_text(read) == text
+
+
+def test_python_has_the_same_rule(tiny_model, empty_folder: Path) -> None:
+    with pytest.raises(UsageError) as told:
+        eg.start(tiny_model("qwen2"), "runs/reviewz")
+    assert str(told.value) == path_words("runs/reviewz")
+    assert eg.start(tiny_model("qwen2"), "yes/no\n").text == "yes/no"
+
+
+@pytest.mark.parametrize("slot", ["{input}", "{prompt}"])
+def test_a_slot_points_to_the_template(slot: str, capsys) -> None:
+    assert main(["generate", "--model", "none", "--prompt", f"Answer. {slot} now", "x"]) == 2
+    assert capsys.readouterr().err == (
+        f"embedgrad: The prompt holds {slot}, which is a slot of the template, not of the prompt. Say with --template "
+        'where the prompt and the input stand: --template "{prompt}\\n\\n{input}" (in Python: template=).\n'
+    )
+
+
+def test_what_is_there_but_cannot_be_looked_at_is_no_text(monkeypatch: pytest.MonkeyPatch, tiny_model) -> None:
+    def refuse(path: Path, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", refuse)
+        assert names_a_path("secret folder/prompt")
+        with pytest.raises(BadPromptFile) as told:
+            eg.start(tiny_model("qwen2"), "secret/prompt")
+    assert str(told.value) == (
+        "secret/prompt cannot be read: Permission denied. Check its permissions. If it holds the prompt as a text, "
+        "write @secret/prompt."
+    )
+
+
+def test_a_text_file_without_its_at_sign(tiny_model, empty_folder: Path) -> None:
+    Path("notes.md").write_text("Answer with one word.")
+    with pytest.raises(BadPromptFile, match=r"If it holds the prompt as a text, write @notes\.md\.$"):
+        eg.start(tiny_model("qwen2"), "notes.md")
+
+
+def test_a_byte_order_mark_is_no_text(empty_folder: Path) -> None:
+    Path("bom.txt").write_bytes(b"\xef\xbb\xbfPositive?\r\n")
+    assert PROMPT.read("@bom.txt") == "Positive?"
+
+
+def test_an_input_that_names_a_file_of_rows(capsys) -> None:
+    assert main(["generate", "--model", "none", "--prompt", "Good?", "reviews.jsonl"]) == 2
+    assert capsys.readouterr().err == (
+        "embedgrad: The input 'reviews.jsonl' looks like a file of rows; an argument is a text. Rows come as JSONL "
+        'through stdin: embedgrad generate ... < FILE. The word itself as an input is the row {"input": ...}.\n'
+    )
