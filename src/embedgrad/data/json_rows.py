@@ -135,7 +135,8 @@ def _outer(text: str, span: _Span) -> Iterator[_Span]:
 
 def _values(text: str, span: _Span, between: tuple[str, ...] = (",",)) -> Iterator[_Span]:
     """The objects, lists and strings of a list. Raises ShapeError where anything else is between them."""
-    end, allowed = span[0], ("",)
+    end = span[0]
+    allowed: tuple[str, ...] = ("",)
     for first, last in _outer(text, span):
         if text[end:first].strip() not in allowed:
             _refuse(text, end, first)

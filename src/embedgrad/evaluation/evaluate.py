@@ -11,6 +11,7 @@ from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Judge, Progress
 from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
 from embedgrad.tasks.task import Task
@@ -44,7 +45,8 @@ def evaluate(
     Raises what `start`, `load_examples` and `Judge.prepare` raise.
     """
     placed = start(model, prompt, template, allow_mismatch=allow_mismatch, say=say)
-    rows = load_examples(examples) if isinstance(examples, str | Path) else examples
+    columns = template_of(placed).source.columns[1:]
+    rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
     judge = Judge.prepare(
         model,
         placed,
