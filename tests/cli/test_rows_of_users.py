@@ -202,3 +202,11 @@ def test_a_prompt_file_knows_the_columns_that_it_shows(capsys, model, tmp_path):
     assert "are not used" not in capsys.readouterr().err
     assert main([*command, "--prompt", "Good?"]) == 0
     assert 'The texts in "context" are not used.' in capsys.readouterr().err
+
+
+def test_the_library_tells_what_it_guessed(model, tmp_path):
+    (tmp_path / "rows.csv").write_text("text;label\n" + "".join(f"row {n};{'ab'[n % 2]}\n" for n in range(40)))
+    loaded, said = eg.load_model(model), []
+    eg.evaluate(loaded, "Good?", tmp_path / "rows.csv", max_new_tokens=2, say=said.append)
+    eg.tune(loaded, "Good?", tmp_path / "rows.csv", epochs=0.1, min_steps=1, max_new_tokens=2, say=said.append)
+    assert said.count(f"{tmp_path / 'rows.csv'} is read with semicolons between the cells.") == 2

@@ -16,6 +16,7 @@ from embedgrad.cli.settings import (
     TemplateSettings,
     load_rows,
     required,
+    shown_columns,
 )
 from embedgrad.report.findings import sentences
 
@@ -33,7 +34,9 @@ class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSett
 def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
     """Measure the prompt on at most `rows` of its rows, and print what that says."""
     required(job, "model", "prompt", "data")
-    examples = load_rows(job.data or "", job, job.columns(), job.labels, task=job.task, say=terminal.note)
+    examples = load_rows(
+        job.data or "", job, shown_columns(job, [job.prompt or ""]), job.labels, task=job.task, say=terminal.note
+    )
     task = job.resolved_task([example.target or "" for example in examples])
 
     from embedgrad.analysis.diagnosis import diagnosis

@@ -11,7 +11,7 @@ from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Judge, Progress
 from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
-from embedgrad.layouts import special_tokens_report
+from embedgrad.layouts import special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
 from embedgrad.tasks.task import Task
@@ -48,7 +48,8 @@ def evaluate(
     """
     special = special_tokens_in_rows
     placed = start(model, prompt, template, special_tokens_in_rows=special, allow_mismatch=allow_mismatch, say=say)
-    rows = load_examples(examples) if isinstance(examples, str | Path) else examples
+    columns = template_of(placed).source.columns[1:]
+    rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
     judge = Judge.prepare(
         model,
         placed,

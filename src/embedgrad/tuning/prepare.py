@@ -77,7 +77,7 @@ class Setup:
         placed = start(
             model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say
         )
-        parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:])
+        parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:], say)
         chosen = task or infer_task([example.target or "" for example in (*parts.train, *parts.validation)])
         laid = lay_out_rows(model, placed, parts.train, overlong=overlong)
         layouts = tuple(layout for layout in laid if layout is not None)
@@ -214,8 +214,8 @@ def _engine(
     return engine
 
 
-def _rows(examples: Rows, validation: Rows | None, seed: int, columns: Sequence[str]) -> Parts:
-    rows = load_examples(examples, columns=columns) if isinstance(examples, str | Path) else examples
+def _rows(examples: Rows, validation: Rows | None, seed: int, columns: Sequence[str], say: Say) -> Parts:
+    rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
     if any(example.target is None for example in rows):
         raise DataError("Tuning needs a target in every row.")
     held_out = load_examples(validation, columns=columns) if isinstance(validation, str | Path) else validation
