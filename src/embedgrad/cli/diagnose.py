@@ -17,7 +17,9 @@ from embedgrad.cli.settings import (
     load_rows,
     required,
 )
+from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.report.findings import sentences
+from embedgrad.tasks.targets import check_special_tokens
 
 
 class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
@@ -34,7 +36,8 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
     """Measure the prompt on at most `rows` of its rows, and print what that says."""
     required(job, "model", "prompt", "data")
     examples = load_rows(job.data or "", job, job.columns(), job.labels)
-    task = job.resolved_task([example.target or "" for example in examples])
+    task = job.task_for(examples)
+    check_special_tokens(examples, stored_special_tokens(job.model or "", job.revision))
 
     from embedgrad.analysis.diagnosis import diagnosis
     from embedgrad.analysis.study import spread

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from embedgrad.data.example import Example
 from embedgrad.data.fields import MESSAGES, Fields
 from embedgrad.data.records import Row
+from embedgrad.data.target_form import target_form
 
 _ROLES = ("system", "user", "assistant")
 
@@ -37,6 +38,7 @@ class RowReader:
             input_text, target, history = self._last_exchange(turns)
         else:
             input_text, target, history = _filled(row, self.fields.input), self._target(row), ()
+        target = target if target is None else _seen(target_form(target))
         if target is not None and self.labels is not None and target not in self.labels:
             problem = f"{_quoted(target)} is none of the {len(self.labels)} labels"
             raise RowError(problem, target, sorted(self.labels))
@@ -106,6 +108,12 @@ def _present(row: Row, field: str) -> object:
 
 def _filled(row: Row, field: str) -> str:
     return _not_blank(f'"{field}"', _present(row, field))
+
+
+def _seen(target: str) -> str:
+    if not target:
+        raise RowError("the target holds only characters that cannot be seen")
+    return target
 
 
 def _text(field: str, value: object) -> str:

@@ -12,6 +12,7 @@ from embedgrad.data.fields import Fields, choose_fields
 from embedgrad.data.parquet import read_parquet
 from embedgrad.data.records import Records, Row, read_delimited, read_jsonl, read_task_json
 from embedgrad.data.rows import RowError, RowReader
+from embedgrad.data.target_form import target_form
 from embedgrad.errors import BadRows, DataError, FileMissing, RowProblem, did_you_mean
 
 STDIN = "-"
@@ -37,10 +38,10 @@ def load_examples(
 
     Fields: input/output, prompt/completion, question/answer, text/label or messages (a list of
     {role, content}; the last assistant message is the target, the user message before it the input, earlier
-    ones the history), else those named by `input_field` and `target_field`. Strings are taken as they are,
-    numbers as written. All other texts and numbers of a row are its `columns`; those named in `columns` (a
-    template's slots) must be there. With `labels`, every target must be one of them. Without `needs_target`
-    a row may lack its target, or have null or an empty text for it.
+    ones the history), else those named by `input_field` and `target_field`. Strings are taken as they are, targets
+    in their one form (`target_form`), numbers as written. All other texts and numbers of a row are its `columns`;
+    those named in `columns` (a template's slots) must be there. With `labels`, every target must be one of them.
+    Without `needs_target` a row may lack its target, or have null or an empty text for it.
 
     Errors: FileMissing; DataError for a file without rows or of an unknown kind, for unknown or ambiguous
     fields and for a column that is the target or in no row; BadRows with every row that cannot be used.
@@ -52,7 +53,7 @@ def load_examples(
     )
     reader = RowReader(
         fields=fields,
-        labels=frozenset(labels) if labels is not None else None,
+        labels=frozenset(map(target_form, labels)) if labels is not None else None,
         needs_target=needs_target,
         columns=_template_columns(name, columns, fields, records.columns),
     )

@@ -25,10 +25,12 @@ from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows, seam_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.special_tokens import special_tokens_of
 from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.prompt.trust_region import OriginalTokens, TrustRegion, lead
-from embedgrad.tasks.task import Task, infer_task
+from embedgrad.tasks.targets import check_special_tokens, settled
+from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout, Overlong
 from embedgrad.template.template import Template
 from embedgrad.tuning.events import Listener, Validating
@@ -74,7 +76,8 @@ class Setup:
         """As `tune` takes them; it has what is raised."""
         placed = start(model, prompt, template, seed=options.seed, say=say)
         parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:])
-        chosen = task or infer_task([example.target or "" for example in (*parts.train, *parts.validation)])
+        check_special_tokens((*parts.train, *parts.validation), special_tokens_of(model.tokenizer))
+        chosen = task or settled(None, (*parts.train, *parts.validation))
         laid = lay_out_rows(model, placed, parts.train, overlong=overlong)
         layouts = tuple(layout for layout in laid if layout is not None)
         if not layouts:
