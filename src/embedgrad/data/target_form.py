@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from embedgrad.folding import in_form
 
 # Marks of direction, soft hyphens and spaces without width. Joiners shape emoji, Persian and Indic words: they stay
 # between two characters beyond ASCII.
@@ -16,7 +17,7 @@ _UNSEEN = re.compile(
 def canonical(text: str) -> str:
     """`text` in Unicode's form NFC, in which an é is one character however it was typed, without characters that
     nobody sees (zero-width spaces, marks of direction, soft hyphens)."""
-    return text if text.isascii() else unicodedata.normalize("NFC", _UNSEEN.sub("", text))
+    return text if text.isascii() else in_form("NFC", _UNSEEN.sub("", text))
 
 
 def target_form(target: str) -> str:

@@ -15,7 +15,7 @@ _MEANINGS: dict[str, str | None] = {code: code for code in _CODES.split()}
 for _words in (_SIGNS.split(), _WORDS.split()):
     _MEANINGS |= dict(zip(_words[::2], _words[1::2], strict=True))
 _MEANINGS |= {"per cent": "percent", "percentage points": "percentage point", "dollar": "usd", "euro": "eur"}
-_MEANINGS |= {"¥": None, "°": None, "pound": None, "pounds": None}  # of two meanings
+_MEANINGS |= {"¥": None, "°": None, "pound": None, "pounds": None, "degree": None}  # of two meanings
 
 CURRENCY = (
     r"(?:[$€£¥₹₩₽₺₪₫฿]"

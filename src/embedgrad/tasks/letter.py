@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_NOT_BEFORE, _NOT_AFTER = r"(?<![\w'’\-/&+#.])", r"(?![\w'’+#&/]|-\w|\.\w)"
+from embedgrad.folding import in_form
+
 _ALSO_WORDS = "aeiouyAIOY"  # a dog, I think, and their like in other languages
-_UNSPACED = "\u0e00-\u0eff\u3005-\ufaff\uff00-\uffef"  # scripts without spaces between words, full-width signs
+_UNSPACED = "\u0e00-\u0eff\u3001-\u3002\u3005-\ufaff\uff00-\uffef"  # written without spaces; full-width signs
 
+_NOT_BEFORE = rf"(?<![^\W{_UNSPACED}])(?<!['’\-/&+#.])"
+_NOT_AFTER = rf"(?![^\W{_UNSPACED}]|['’+#&/]|-\w|\.\w)"
 _INITIAL = re.compile(r"\b[A-Z]\. ?\Z")  # of a name: J. B. Smith
 _SENTENCE_START = re.compile(rf"(?:\A|[\n.!?;:,)>*#=→|…\-]|[{_UNSPACED}]|\b(?:a|an|the))[ \t\"'“‘«(\[{{*_`$]*\Z", re.I)
 _OPENED = re.compile(r"[(\[{\"'“‘«*_`$<][ \t]?\Z")
@@ -36,7 +38,7 @@ def marked_choices(letters: tuple[str, ...], output: str) -> str:
     `**B**`), or named as the choice (`the answer is B`, `option B`, `选B`, `B is right`). It is not in `It is a dog`,
     `I think`, `Hepatitis B`, `B-52`, `J. B. Smith`.
     """
-    text = unicodedata.normalize("NFKC", _without_marks(output)) if not output.isascii() else output
+    text = in_form("NFKC", _without_marks(output))
     pattern = re.compile(_NOT_BEFORE + "[" + "".join(map(re.escape, letters)) + "]" + _NOT_AFTER)
 
     def marked(match: re.Match[str]) -> str:
