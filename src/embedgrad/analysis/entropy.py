@@ -18,7 +18,8 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.shapes import Comparison
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
-from embedgrad.tasks.task import Task, infer_task
+from embedgrad.tasks.targets import settled
+from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 
 _ROWS_AT_ONCE = 128  # between two reports of progress
@@ -60,7 +61,7 @@ def trajectory_entropy(
         if has_targets:
             max_new_tokens = ROOM_FOR_WORDS + max(longest_target(model, p, examples) for p in (before, after))
     if task is None and has_targets:
-        task = infer_task(targets)
+        task = settled(None, examples)
     jobs = [
         Answering.prepare(
             model,

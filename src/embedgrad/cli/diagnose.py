@@ -18,7 +18,9 @@ from embedgrad.cli.settings import (
     required,
     shown_columns,
 )
+from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.report.findings import sentences
+from embedgrad.tasks.targets import check_special_tokens
 
 
 class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
@@ -37,7 +39,9 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
     examples = load_rows(
         job.data or "", job, shown_columns(job, [job.prompt or ""]), job.labels, task=job.task, say=terminal.note
     )
-    task = job.resolved_task([example.target or "" for example in examples])
+    task = job.task_for(examples)
+    if task.has_metric:
+        check_special_tokens(examples, stored_special_tokens(job.model or "", job.revision))
 
     from embedgrad.analysis.diagnosis import diagnosis
     from embedgrad.analysis.study import spread

@@ -34,8 +34,10 @@ from embedgrad.data.sources import Say
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
 from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.tasks.data_set import LARGE
+from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -75,7 +77,9 @@ def evaluate(
     if job.predictions is not None and not job.predictions.absolute().parent.is_dir():
         raise FileMissing(f"There is no folder {job.predictions.parent} to write --predictions to.")
     rows = _rows(job, terminal.note)
-    task = job.resolved_task([row.target or "" for row in rows])
+    task = job.task_for(rows)
+    if task.has_metric:
+        check_special_tokens(rows, stored_special_tokens(job.model or "", job.revision))
 
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
     from embedgrad.layouts import special_tokens_report

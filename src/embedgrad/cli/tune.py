@@ -20,6 +20,7 @@ from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import CannotResume, SettingsError
+from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.runs import (
     CALIBRATION,
     CHECKPOINT,
@@ -34,6 +35,7 @@ from embedgrad.runs import (
 )
 from embedgrad.settings import write_toml
 from embedgrad.tasks.data_set import LARGE
+from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
 from embedgrad.tuning.settings import TuningSettings
@@ -115,7 +117,9 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     from embedgrad.placement import start
 
     everything = (*parts.train, *parts.validation, *parts.test)  # a label may occur among the test rows alone
-    task = job.resolved_task([example.target or "" for example in everything])
+    task = job.task_for(everything)
+    if task.has_metric:
+        check_special_tokens(everything, stored_special_tokens(job.model or "", job.revision))
     with terminal.working(f"loading {job.model}"):
         model = job.load(terminal.note)
     template = job.named_template(model.has_chat_template)
@@ -145,7 +149,7 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
             check_lengths(model, prompt, {"tuning": parts.train, "validation": parts.validation, "test": parts.test})
             check_lengths(model, prompt, {"validation": parts.validation, "test": parts.test}, answer_tokens=limit)
     # Labels that were told from the rows are told from them again: as a setting they would refuse removed duplicates.
-    found = {"task": task.kind, "pattern": task.pattern, "max_new_tokens": limit}
+    found = {"task": task.kind, "pattern": task.pattern, "decimal_mark": task.decimal_mark, "max_new_tokens": limit}
     found |= {"revision": model.identity.revision, "dtype": model.dtype_name}
     resolved = job.model_copy(update={**found, "learning_rate": rate})
     return Prepared(resolved, model, first, text, task, tuned_rows)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields
 from embedgrad.data.records import Row, written
+from embedgrad.data.target_form import target_form
 
 _ROLES = ("system", "user", "assistant")
 _SHAREGPT = {"human": "user", "gpt": "assistant"}  # what `conversations` call them, with from and value
@@ -40,6 +41,7 @@ class RowReader:
             input_text, target, history = self._last_exchange(row)
         else:
             input_text, target, history = self._input(row), self._target(row), ()
+        target = target if target is None else _seen(target_form(target))
         if target is not None and self.labels is not None and target not in self.labels:
             problem = f"{_quoted(target)} is none of the {len(self.labels)} labels"
             raise RowError(problem, target, sorted(self.labels))
@@ -135,6 +137,12 @@ def _present(row: Row, field: str) -> object:
 
 def _filled(row: Row, field: str) -> str:
     return _not_blank(f'"{field}"', _present(row, field))
+
+
+def _seen(target: str) -> str:
+    if not target:
+        raise RowError("the target holds only characters that cannot be seen")
+    return target
 
 
 def _text(field: str, value: object) -> str:

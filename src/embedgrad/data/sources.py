@@ -10,6 +10,7 @@ from embedgrad.data.fields import Fields, choose_fields
 from embedgrad.data.files import name_of, read_file, read_lines
 from embedgrad.data.records import LIMITS, Limits, Records, Row
 from embedgrad.data.rows import RowError, RowReader
+from embedgrad.data.target_form import target_form
 from embedgrad.data.unused import unused_words
 from embedgrad.errors import BadRows, DataError, RowProblem, did_you_mean
 
@@ -43,7 +44,8 @@ def load_examples(
     Fields: input/output, prompt/completion, question/answer, text/label, instruction/input/output (instruction, a
     blank line, and the input where there is one), messages or conversations (a list of {role, content} or {from,
     value}; the last assistant message is the target, the user message before it the input, earlier ones the history),
-    else those named by `input_field` and `target_field`. Strings are taken as they are, numbers as written, booleans as
+    else those named by `input_field` and `target_field`. Strings are taken as they are, targets in
+    their one form (`target_form`), numbers as written, booleans as
     `true` and `false`, or as the one of `labels` that is written so in other letters. All other texts, numbers and
     booleans of a row are its `columns`; those named in `columns` (a template's slots) must be there. Long texts in
     columns that neither these name nor `aside` are told to `say`. With `labels`, every target must be one of them.
@@ -65,7 +67,7 @@ def load_examples(
     )
     reader = RowReader(
         fields=fields,
-        labels=frozenset(labels) if labels is not None else None,
+        labels=frozenset(map(target_form, labels)) if labels is not None else None,
         needs_target=needs_target,
         columns=_template_columns(name, columns, fields, records.columns),
         json_targets=json_targets,

@@ -18,13 +18,13 @@ from embedgrad.errors import DataError, NonFiniteLoss, UsageError
 from embedgrad.evaluation.answer_text import decode
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy
-from embedgrad.layouts import lay_out_rows, stop_ids, target_ids
+from embedgrad.layouts import lay_out_rows, stop_ids, target_ids, template_of
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.special_tokens import special_tokens_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.tasks.extract import read_by_meaning, read_strict
-from embedgrad.tasks.grade import is_correct, is_meant, is_undecided
-from embedgrad.tasks.json_answer import json_value
-from embedgrad.tasks.task import Task, infer_task
+from embedgrad.tasks.grade import grade
+from embedgrad.tasks.targets import check_special_tokens, settled
+from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout, Overlong
 
 Progress = Callable[[int, int], None]  # done, in all
@@ -69,9 +69,9 @@ class Judge:
         wanted = [example.target for example in examples if example.target is not None]
         if not examples or len(wanted) < len(examples):
             raise DataError("Evaluation needs at least one row, and a target in every row.")
-        task = task or infer_task(wanted)
-        _check_labels(task, examples)
-        _check_json(task, examples)
+        task = settled(task, examples)
+        if task.has_metric or not template_of(placed).special_tokens_in_rows:
+            check_special_tokens(examples, special_tokens_of(model.tokenizer))
         if score_by != "generation" and task.kind != "label":
             raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
         label_ids = tuple(target_ids(model, placed, label) for label in task.labels)
@@ -172,59 +172,30 @@ class Judge:
     def _prediction(
         self, number: int, nats: float, answer: tuple[str, bool] | None, likeliest: str | None
     ) -> Prediction:
-        task, example = self.task, self.examples[number]
+        example = self.examples[number]
         target = example.target or ""
         output, truncated = answer or (likeliest, False)
-        read = None if output is None else read_strict(task, output)
-        has_meaning = task.has_meaning and answer is not None
-        meant = read_by_meaning(task, output) if has_meaning and output is not None else None
+        graded = None if output is None else grade(self.task, output, target)
         return Prediction(
             line=example.line,
             input=example.input,
             target=target,
             output=output,
-            prediction=read,
-            correct=is_correct(task, read, target) if task.has_metric else None,
-            meant=meant,
-            meant_correct=is_meant(task, meant, target) if has_meaning else None,
+            prediction=graded.read if graded else None,
+            correct=graded.correct if graded else None,
+            meant=graded.meant if graded and answer else None,
+            meant_correct=graded.meant_correct if graded and answer else None,
             likeliest=likeliest,
             truncated=truncated,
             nats=nats,
             tokens=len(self.targets[number].target),
-            undecided=any(is_undecided(task, found, target) for found in (read, meant)),
+            undecided=graded.undecided if graded else False,
         )
 
 
 def longest_target(model: FrozenModel, placed: SoftPrompt, examples: Sequence[Example]) -> int:
     """Tokens of the longest target of `examples`, what ends it included."""
     return max(len(target_ids(model, placed, example.target or "")) for example in examples)
-
-
-def _check_labels(task: Task, examples: Sequence[Example]) -> None:
-    if task.kind != "label":
-        return
-    strange = [example for example in examples if (example.target or "").strip() not in task.labels]
-    if strange:
-        first = strange[0]
-        raise DataError(
-            f"{len(strange)} of {len(examples)} rows have a target that is none of the labels "
-            f"{', '.join(task.labels)}; the first is {first.target!r}"
-            + (f" at line {first.line}" if first.line else "")
-            + ". Name all labels with --labels, or correct the rows."
-        )
-
-
-def _check_json(task: Task, examples: Sequence[Example]) -> None:
-    if task.kind != "json":
-        return
-    strange = [example for example in examples if json_value(example.target or "") is None]
-    if strange:
-        first = strange[0]
-        raise DataError(
-            f"{len(strange)} of {len(examples)} rows have a target that is no JSON value; the first is {first.target!r}"
-            + (f" at line {first.line}" if first.line else "")
-            + ". Correct the rows, or use another --task."
-        )
 
 
 def _generates(task: Task, score_by: ScoreBy) -> bool:

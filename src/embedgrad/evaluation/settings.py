@@ -8,7 +8,11 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
+from embedgrad.data.example import Example
+from embedgrad.data.target_form import target_form
 from embedgrad.settings import Settings
+from embedgrad.tasks.decimal_mark import DecimalMark
+from embedgrad.tasks.targets import check_labels_differ, settled
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Overlong
 
@@ -29,6 +33,9 @@ class EvaluationSettings(Settings):
     by_number: bool = Field(
         False, description="Exact and regex answers are right by meaning if their last number is the target's."
     )
+    decimal_mark: DecimalMark | None = Field(
+        None, description="What parts decimals in targets and answers, . or , (default: as the targets tell)."
+    )
     score_by: ScoreBy = Field(
         "generation", description="Generate answers, or choose the label of highest likelihood, or both."
     )
@@ -39,7 +46,16 @@ class EvaluationSettings(Settings):
 
     def resolved_task(self, targets: Sequence[str]) -> Task:
         """The task these settings name, told from `targets` where they leave it open."""
-        return replace(self._plain_task(targets), accepted=self.accepted or {}, by_number=self.by_number)
+        task = replace(self._plain_task(targets), accepted=self.accepted or {}, by_number=self.by_number)
+        return replace(task, decimal_mark=self.decimal_mark) if self.decimal_mark else task
+
+    def task_for(self, examples: Sequence[Example]) -> Task:
+        """The same for rows that all have a target, and how their numbers are written. Raises DataError, with lines,
+        for what `tasks.targets.settled` refuses."""
+        task = self.resolved_task([example.target or "" for example in examples])
+        if task.kind == "label" and not self.labels:
+            check_labels_differ(examples)
+        return settled(task, examples)
 
     def _plain_task(self, targets: Sequence[str]) -> Task:
         if self.task == "auto":
@@ -47,5 +63,5 @@ class EvaluationSettings(Settings):
                 return Task("label", labels=self.labels)
             return Task("regex", pattern=self.pattern) if self.pattern else infer_task(targets)
         if self.task == "label" and not self.labels:
-            return Task("label", labels=tuple(sorted({target.strip() for target in targets})))
+            return Task("label", labels=tuple(sorted(set(map(target_form, targets)))))
         return Task(self.task, labels=self.labels or (), pattern=self.pattern)

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.letter import is_letter, mark_of_letter, marked_choices
+from embedgrad.tasks.rating import without_scale
 from embedgrad.tasks.said import after_answer, after_conclusion, after_thinking, first_sentence, folded_lines
 
 Forms = tuple[tuple[str, str], ...]  # (form, label)
@@ -21,13 +23,19 @@ _LATEX_COMMAND = re.compile(r"\\[a-z]++")
 _GOES_ON = re.compile(rf"[\"'*_)\]]{{0,4}}\s?{_LETTER}")
 _NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot|rather than|instead of)\b|n['’]t\b|不|没|沒|非")
 
+# Not the 4 of 3.4, 1:4, 1 4, -4, ≤4, `3 out of 4`; nor that of 4.5, 4/6, 4 1/2, `4 of 6`, 4+.
+_NOT_IN_NUMBER_BEFORE = r"(?<![0-9][.,/:'’⁄])(?<![0-9] )(?<![-+≤≥±/])(?<!/ )(?<!out of )(?<![0-9] of )"
+_NOT_IN_NUMBER_AFTER = r"(?![.,/:'’⁄][0-9]| [0-9]| ?/ ?[0-9]| (?:out )?of [0-9]|\+(?![0-9 ]))"
+
 
 def concluded_label(forms: Forms, output: str) -> str | None:
     """The one label that `output` mentions by itself or by an accepted form; None for none and for two.
 
-    Forms of letters, case, whitespace, hyphens and underscores inside a label do not matter. A label within
-    another word (`joy` in `joyful`, `toxic` in `non-toxic`) is not mentioned, and where labels overlap the
-    longer one is (`not spam`, not `spam`). It is looked for, until one of these mentions any:
+    Forms of letters, case, whitespace, hyphens and underscores inside a label do not matter; a label of one letter
+    counts only in its own case and as a choice (`marked_choices`). A label within another word (`joy` in `joyful`,
+    `toxic` in `non-toxic`) or number (4 in 14, 4.5, -4, 4/6) is not mentioned, and where labels overlap the
+    longer one is (`not spam`, not `spam`). Of labels that are numbers `4/5` and 4.0 are the label 4 (`without_scale`).
+    It is looked for, until one of these mentions any:
 
     1. in the last `\\boxed{}`, if no "answer is" of 2 follows it
     2. in the sentence after the last "answer is", "answer:", "final answer" or their Chinese forms, then in all that
@@ -39,7 +47,9 @@ def concluded_label(forms: Forms, output: str) -> str | None:
     Negation is not understood: `this is no joy` mentions joy. A sentence of 2 or 3 that negates something is only
     read together with all that surrounds it.
     """
-    text = folded_lines(output)
+    letters = tuple(form for form, _ in forms if is_letter(form))
+    text = folded_lines(marked_choices(letters, output) if letters else output).replace("\u2212", "-")
+    text = without_scale({label for _, label in forms}, text)
     for part in _telling_parts(forms, text):
         mentioned = _mentioned(forms, part)
         if mentioned:
@@ -86,10 +96,15 @@ def _form_pattern(forms: Forms) -> tuple[re.Pattern[str], dict[str, tuple[str, .
     """One pattern for all forms, longest first, and the labels by the form they have in common."""
     by_form: dict[str, tuple[str, ...]] = {}
     for written, label in forms:
-        form = _form(folded(written))
+        form = mark_of_letter(written) if is_letter(written) else label_key(written)
         by_form[form] = tuple(dict.fromkeys((*by_form.get(form, ()), label)))
     longest_first = sorted(by_form, key=len, reverse=True)
     return re.compile("|".join(map(_bounded, longest_first))), by_form
+
+
+def label_key(label: str) -> str:
+    """What labels that are read alike have in common: case, ß and ss, forms of letters, spacing, hyphens."""
+    return _form(folded(label))
 
 
 def _one_line(text: str) -> str:
@@ -107,7 +122,9 @@ def _bounded(form: str) -> str:
     if re.match(_LETTER, form[-1]):
         after = f"(?!{_LETTER}|[-_]{_LETTER})"
     if form[0].isdigit():
-        before += r"(?<![0-9][.,])"
+        before += _NOT_IN_NUMBER_BEFORE
+    elif re.match("[-+.][0-9]", form):
+        before += "(?<![0-9)])"
     if form[-1].isdigit():
-        after += r"(?![.,][0-9])"
+        after += _NOT_IN_NUMBER_AFTER
     return before + "[ _-]".join(map(re.escape, _JOINT.split(form))) + after

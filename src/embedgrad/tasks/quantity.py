@@ -81,10 +81,11 @@ def unit(answer: str) -> str | None:
     if sign := _SIGN.search(text):
         return "degree" if sign["degree"] else "percent"
     named = _IN_TEXT.search(text) or _TYPED.fullmatch(text)
-    return _spelled_alike(named["name"] + (named["power"] or "")) if named else None
+    return one_spelling(named["name"] + (named["power"] or "")) if named else None
 
 
-def _spelled_alike(name: str) -> str | None:
+def one_spelling(name: str) -> str | None:
+    """One name for each of a unit's usual English spellings (`cm^2`, `mile/hour`); None for other words."""
     parts, power = "", ""
     for word in re.findall(r"[a-z]+|[0-9]|/", name.lower().replace(".", "").replace("per cent", "percent")):
         if word in _POWERS:

@@ -9,7 +9,10 @@ from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
 from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
 
-_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b(?=\s+\S)")  # not the A of Vitamin A
+_DASH = re.compile("[\u2010-\u2015\u2212]")
+_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_OF_NUMBER = re.compile(r"(?<![^\s($€£])[-.](?=\.?[0-9])|(?<=[0-9])[^\w\s](?=[0-9])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
 
 
@@ -29,9 +32,13 @@ def normalised(answer: str) -> str:
     """`answer` in lower case, without punctuation, the words a, an and the, and surplus whitespace.
 
     Source: Rajpurkar et al. 2016, arXiv 1606.05250, Section 6.1 (exact match), as its evaluation script does it. We
-    also fold forms of letters (NFKC), and drop the punctuation of all scripts, not only of ASCII.
+    also fold forms of letters (NFKC), and drop the punctuation of all scripts, not only of ASCII. But we keep what
+    makes a number another one (the signs in -5, 3.5, 3-5, 14:30; not the comma of 1,000), and an article that nothing
+    follows (the A of Vitamin A).
     """
-    text = "".join(character for character in folded(answer) if not _is_punctuation(character))
+    text = _THOUSANDS.sub("", _DASH.sub("-", folded(answer)))
+    kept = {match.start() for match in _OF_NUMBER.finditer(text)}
+    text = "".join(c for place, c in enumerate(text) if place in kept or not _is_punctuation(c))
     return " ".join(_ARTICLE.sub(" ", text).split())
 
 

@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from embedgrad.data.target_form import canonical, target_form
 from embedgrad.errors import SettingsError
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import closed_box
+from embedgrad.tasks.decimal_mark import DecimalMark, mark_of
 from embedgrad.tasks.json_answer import json_value
-from embedgrad.tasks.numbers import ends_in_number, last_number
+from embedgrad.tasks.numbers import answer_part, is_one_number
 
 Kind = Literal["label", "number", "math", "json", "short", "exact", "regex", "text"]
 
 _SHORT = 40  # characters of a label or an exact answer
+_FRACTION_ALONE = re.compile(r"[0-9]+\s?/\s?[0-9]+")
+_DECIMALS = re.compile(r"[.,]([0-9]+)\Z")
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Task:
     """How outputs are read and compared with targets.
 
     label    the output is one of `labels`
-    number   the last number of the output is the target's
+    number   the last number of the output is the target's, value and unit (`numbers.last_quantity`)
     math     the last `\\boxed{}` of the output is, as mathematics, that of the target, or the target
     json     the output is one JSON value, the target's
     short    the output is the target in free words
@@ -33,7 +37,8 @@ class Task:
 
     By meaning, labels are also told from other words for them, and short answers may be other words: `accepted` maps a
     label, or the target of a short answer, to such forms. An answer of kind exact or regex can be read `by_number`:
-    right by meaning if its last number is the target's.
+    right by meaning if its last number is the target's. `decimal_mark` is how numbers are written; None: the usual
+    point, unless the targets tell another (`targets.settled`).
 
     Raises SettingsError for labels, forms or a pattern that cannot work or do not belong to the kind.
     """
@@ -43,12 +48,13 @@ class Task:
     pattern: str | None = None
     accepted: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
     by_number: bool = False
+    decimal_mark: DecimalMark | None = None
 
     def __post_init__(self) -> None:
         given: object = self.labels
         if isinstance(given, str):
             raise SettingsError(f"Labels are a sequence of texts; got the single text {self.labels!r}.")
-        object.__setattr__(self, "labels", tuple(self.labels))
+        object.__setattr__(self, "labels", tuple(map(canonical, self.labels)))
         if (self.kind == "label") != bool(self.labels) or (self.kind == "regex") != (self.pattern is not None):
             raise SettingsError(
                 'A task of kind "label" needs labels, one of kind "regex" a pattern, others neither; got '
@@ -68,7 +74,9 @@ class Task:
 
         if self.by_number and self.kind not in ("exact", "regex"):
             raise SettingsError(f"Only exact and regex answers can be read by_number; got kind {self.kind!r}.")
-        object.__setattr__(self, "accepted", {label: tuple(forms) for label, forms in self.accepted.items()})
+        if self.decimal_mark is not None and self.kind != "number" and not self.by_number:
+            raise SettingsError(f"Only numbers have a decimal_mark; got kind {self.kind!r}.")
+        object.__setattr__(self, "accepted", {target_form(k): tuple(forms) for k, forms in self.accepted.items()})
         _check_written(self.accepted)
         if self.kind != "short":  # a form may be right for one short answer and for another
             _check_forms(self.labels, self.accepted)
@@ -113,24 +121,35 @@ def infer_task(targets: Sequence[str]) -> Task:
     label    2 to 20 distinct targets of at most 40 characters, on average at least 5 rows each
     math     every target has a `\\boxed{}`
     json     every target is a JSON object or array
-    number   every target has a number, and at least 95 % of them end in it (`72`, `... #### 72`)
+    number   every target is one number and nothing else (`72`, `$1,234.50`, `5 km`), or a worked solution with one
+             (`... #### 72`, a box); see `numbers.is_one_number`. Not where all are fractions like 4/5, which may be
+             ratings or days, nor where decimals end in a zero and differ in length (3.9, 3.10): so do versions.
     exact    all targets have at most 40 characters
     text     otherwise
 
-    Labels come sorted. Raises ValueError without targets.
+    Labels come sorted; numbers with the decimal mark that they tell. Raises ValueError without targets.
     """
     if not targets:
         raise ValueError("a task cannot be inferred from no targets")
-    stripped = [target.strip() for target in targets]
-    distinct = sorted(set(stripped))
+    distinct = sorted(set(map(target_form, targets)))
     is_short = all(len(target) <= _SHORT for target in distinct)
-    if 2 <= len(distinct) <= 20 and is_short and all(distinct) and len(stripped) >= 5 * len(distinct):
+    if 2 <= len(distinct) <= 20 and is_short and all(distinct) and len(targets) >= 5 * len(distinct):
         return Task("label", labels=tuple(distinct))
     if all(closed_box(target) is not None for target in distinct):
         return Task("math")
     if all(target[:1] in ("{", "[") and json_value(target) is not None for target in distinct):
         return Task("json")
-    ends = sum(map(ends_in_number, stripped))
-    if ends >= 0.95 * len(stripped) and all(last_number(target) is not None for target in distinct):
-        return Task("number")
+    if _are_numbers(distinct):
+        mark = mark_of(map(answer_part, distinct))
+        return Task("number", decimal_mark=mark if mark in (".", ",") else None)
     return Task("exact" if is_short else "text")
+
+
+def _are_numbers(targets: Sequence[str]) -> bool:
+    if not all(is_one_number(target, ".") or is_one_number(target, ",") for target in targets):
+        return False
+    if all(_FRACTION_ALONE.fullmatch(target) for target in targets):
+        return False
+    decimals = {match[1] for target in targets if (match := _DECIMALS.search(target))}
+    padded = any(digits.endswith("0") and digits.strip("0") for digits in decimals)
+    return not padded or len(set(map(len, decimals))) == 1

@@ -26,10 +26,12 @@ from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows, seam_report, special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.special_tokens import special_tokens_of
 from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.prompt.trust_region import OriginalTokens, TrustRegion, lead
-from embedgrad.tasks.task import Task, infer_task
+from embedgrad.tasks.targets import check_special_tokens, settled
+from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout, Overlong
 from embedgrad.template.template import Template
 from embedgrad.tuning.events import Listener, Validating
@@ -78,7 +80,9 @@ class Setup:
             model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say
         )
         parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:], say)
-        chosen = task or infer_task([example.target or "" for example in (*parts.train, *parts.validation)])
+        chosen = task or settled(None, (*parts.train, *parts.validation))
+        if chosen.has_metric or not template_of(placed).special_tokens_in_rows:
+            check_special_tokens((*parts.train, *parts.validation), special_tokens_of(model.tokenizer))
         laid = lay_out_rows(model, placed, parts.train, overlong=overlong)
         layouts = tuple(layout for layout in laid if layout is not None)
         if not layouts:

@@ -1,0 +1,69 @@
+"""The special tokens of a model: from its tokenizer, or from its files before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_POCKET = {"pocket": Path(__file__).parents[1] / "pocket" / "model"}  # as load.py knows it, which imports torch
+_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+def special_tokens_of(tokenizer: Any) -> frozenset[str]:
+    """The texts that `tokenizer` takes for special tokens (`<|im_end|>`, `</s>`)."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    return frozenset((*tokenizer.all_special_tokens, *(token.content for token in added if token.special)))
+
+
+def stored_special_tokens(name: str | Path, revision: str | None = None) -> frozenset[str]:
+    """The same from the files in folder `name`, or of the model of that name as it was downloaded before; those that
+    can be read without loading or downloading anything, perhaps none."""
+    return frozenset(token for file in _FILES for token in _tokens(_json(_path(name, file, revision))))
+
+
+def _path(name: str | Path, file: str, revision: str | None) -> Path | None:
+    folder = Path(name).expanduser()
+    if folder.is_dir() or str(name) in _POCKET:
+        return (folder if folder.is_dir() else _POCKET[str(name)]) / file
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        found = try_to_load_from_cache(str(name), file, revision=revision)
+    except ValueError:  # no name of a model: load_model tells it
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _json(path: Path | None) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path else None
+    except (OSError, ValueError, RecursionError):  # what is wrong with a model's files is for load_model to say
+        return None
+
+
+def _tokens(content: Any) -> Iterator[str]:
+    """Of a tokenizer's file: added tokens that are marked special, and those named as `eos_token` and the like."""
+    if not isinstance(content, dict):
+        return
+    decoder = content.get("added_tokens_decoder")
+    added = [*_list(content.get("added_tokens")), *(decoder.values() if isinstance(decoder, dict) else ())]
+    for token in added:
+        if isinstance(token, dict) and token.get("special") is True:
+            yield from _text(token)
+    for key, value in content.items():
+        if key.endswith("_token") and not key.startswith("add_"):
+            yield from _text(value)
+    for value in _list(content.get("additional_special_tokens")):
+        yield from _text(value)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(token: Any) -> Iterator[str]:
+    text = token.get("content") if isinstance(token, dict) else token
+    if isinstance(text, str) and text:
+        yield text
