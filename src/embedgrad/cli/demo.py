@@ -22,6 +22,7 @@ from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
 from embedgrad.report.words import cut, duration_words
 from embedgrad.runs import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY, MetricsFile, RunFolder
 from embedgrad.settings import write_toml
+from embedgrad.units import counted
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
     from embedgrad.model.frozen_model import FrozenModel
@@ -55,7 +56,7 @@ def demo(
     folder = RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}")
     terminal.note(
         f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "
-        f"{len(chosen)} tasks, each tuned and tested on its own"
+        f"{counted(len(chosen), 'task')}, each tuned and tested on its own"
     )
     trials: list[Trial] = []
     with terminal.progress("demo", _ALL * len(chosen)) as progress:
@@ -157,7 +158,8 @@ def _show(trials: Sequence[Trial], folder: RunFolder, terminal: Terminal) -> Non
     _show_rows(blocks["own"] or blocks["paper"], terminal)
     seconds = sum(trial.seconds for trial in trials)
     terminal.say(
-        f"\n{duration_words(seconds)} for {len(trials)} tasks. A run folder per task, with prompt file and report:"
+        f"\n{duration_words(seconds)} for {counted(len(trials), 'task')}. "
+        "A run folder per task, with prompt file and report:"
     )
     for trial in trials:
         terminal.say(f"  {folder.file(trial.task.name) / REPORT}")

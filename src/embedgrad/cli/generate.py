@@ -28,6 +28,7 @@ from embedgrad.data.example import Example
 from embedgrad.errors import DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.template.layout import Overlong
+from embedgrad.units import counted
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.answering import Answering, Generation
@@ -114,13 +115,15 @@ def _prompts(rows: Sequence[Example], job: GenerateSettings) -> list[str]:
     strange = [row for row, name in zip(rows, named, strict=True) if name is not None and not names_a_path(name)]
     if strange:
         raise DataError(
-            f'{len(strange)} of {len(rows)} rows have a "{field}" where there is no file, the first at line '
-            f"{strange[0].line}: {strange[0].columns[field]!r}. Name a prompt file, a run folder or a PEFT folder."
+            f'{len(strange)} of {counted(len(rows), "row")} {"has" if len(strange) == 1 else "have"} a "{field}" where '
+            f"there is no file, the first at line {strange[0].line}: {strange[0].columns[field]!r}. Name a prompt "
+            "file, a run folder or a PEFT folder."
         )
     without = [row for row, name in zip(rows, named, strict=True) if name is None]
     if without and not job.prompt:
         raise DataError(
-            f'{len(without)} of {len(rows)} rows name no prompt in "{field}", the first at line {without[0].line}. '
+            f"{len(without)} of {counted(len(rows), 'row')} {'names' if len(without) == 1 else 'name'} no prompt in "
+            f'"{field}", the first at line {without[0].line}. '
             "Give --prompt for these."
         )
     return [absolute(name) if name is not None else job.prompt or "" for name in named]

@@ -20,7 +20,7 @@ from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.report.words import duration_words, loss_difference_words, verdict
 from embedgrad.runs import PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
 from embedgrad.tuning.tune import Run
-from embedgrad.units import bytes_words
+from embedgrad.units import bytes_words, counted
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def show(result: Result, folder: RunFolder, model: str, example: str, terminal: 
         terminal.say(f"loss difference {loss_difference_words(result.loss_comparison)}")
     terminal.say(f"\n{verdict(result)}\n")
     terminal.say(
-        f"{result.steps} steps ({result.stopped}; best after step {result.best_step}), "
+        f"{counted(result.steps, 'step')} ({result.stopped}; best after step {result.best_step}), "
         f"{duration_words(result.seconds)} of tuning, peak memory {bytes_words(result.peak_bytes)}"
     )
     if result.drift is not None:

@@ -37,6 +37,7 @@ from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
 from embedgrad.tuning.settings import TuningSettings
+from embedgrad.units import counted, per_cent
 
 if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to be right
     from embedgrad.model.frozen_model import FrozenModel
@@ -174,7 +175,7 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
                 return
             metrics.append(as_metrics(event))
             if isinstance(event, Validated):
-                accuracy = "" if event.accuracy is None else f"{100 * event.accuracy:.1f} %, "
+                accuracy = "" if event.accuracy is None else f"{per_cent(event.accuracy)}, "
                 validated = f"validation {accuracy}loss {event.loss:.3f} at step {event.step}"
             progress.update(event.step, validated)
 
@@ -242,7 +243,7 @@ def opening(prepared: Prepared, parts: Parts) -> Iterator[str]:
     yield f"task: {task.kind}{labels}" + ("" if task.has_metric else "; no metric, so the loss alone chooses")
     yield (
         f"{model.identity.name}: {model.parameters:,} parameters, frozen, {model.dtype_name} on {model.device}; "
-        f"prompt of {len(prepared.start)} tokens"
+        f"prompt of {counted(len(prepared.start), 'token')}"
     )
 
 
@@ -250,8 +251,9 @@ def _course(prepared: Prepared) -> Iterator[str]:
     """How long it may take, how fast it goes, and how far."""
     job, table_rms = prepared.job, prepared.model.table_rms
     steps = job.total_steps(prepared.tuned_rows)
-    epochs = steps * job.batch_size / max(prepared.tuned_rows, 1)  # without any row, tune says so
-    length = f"up to {steps} steps of {job.batch_size} rows ({epochs:.3g} epochs)"
+    rows = job.rows_per_step(prepared.tuned_rows)
+    epochs = steps * rows / max(prepared.tuned_rows, 1)  # without any row, tune says so
+    length = f"up to {counted(steps, 'step')} of {counted(rows, 'row')} ({epochs:.3g} epochs)"
     if job.learning_rate == AUTO:
         yield f"{length}, after short runs that choose the learning rate"
     else:

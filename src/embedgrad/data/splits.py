@@ -13,6 +13,7 @@ from embedgrad.data.draws import groups_of
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
 from embedgrad.folding import folded
+from embedgrad.units import counted
 
 LEAST_TRAIN = 8
 
@@ -68,15 +69,15 @@ def split(
     kept_validation = tuple(row for row in validation if _key(row, columns) not in test_keys)
     if not kept_validation:
         raise DataError(
-            f"All {len(validation)} validation rows have inputs that are in the test rows too. "
+            f"All {counted(len(validation), 'validation row')} have inputs that are in the test rows too. "
             "Give validation other rows, or take the repeated inputs out."
         )
     held_out = test_keys | {_key(row, columns) for row in validation}
     kept_train = tuple(row for row in train if _key(row, columns) not in held_out)
     if len(kept_train) < LEAST_TRAIN:
         raise DataError(
-            f"Of {len(train)} training rows {len(kept_train)} are left without those whose inputs are in the "
-            f"validation or test rows too; at least {LEAST_TRAIN} are needed. Give other validation and test "
+            f"Of {counted(len(train), 'training row')} {len(kept_train)} are left without those whose inputs are in "
+            f"the validation or test rows too; at least {LEAST_TRAIN} are needed. Give other validation and test "
             "rows, or more training rows."
         )
     return Parts(

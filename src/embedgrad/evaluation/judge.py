@@ -25,6 +25,7 @@ from embedgrad.tasks.grade import is_correct, is_meant, is_undecided
 from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Layout, Overlong
+from embedgrad.units import counted, line_words
 
 Progress = Callable[[int, int], None]  # done, in all
 ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
@@ -122,11 +123,11 @@ class Judge:
             progress(done, self.work)
 
         nats = self.engine.row_nats(prompt, self.targets, count).tolist()
-        lines = [str(example.line) for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
+        lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
         if lines:
             raise NonFiniteLoss(
-                f"The loss of {name!r} is NaN or infinite on {len(lines)} of {len(nats)} rows, at lines "
-                f"{', '.join(lines[:10])}. Look at the prompt's learning rate, or use --dtype float32."
+                f"The loss of {name!r} is NaN or infinite on {len(lines)} of {counted(len(nats), 'row')}, "
+                f"at {line_words(lines)}. Look at the prompt's learning rate, or use --dtype float32."
             )
         answers = self._answers(prompt, count)
         likeliest = self._likeliest(prompt, count)
@@ -157,8 +158,15 @@ class Judge:
         """By row number: the label of highest likelihood, where labels are scored."""
         if self.score_by == "generation":
             return {}
-        best = answer_nats(self.engine, prompt, self.rows, self.label_ids, count).argmin(1).tolist()
-        return {number: self.task.labels[index] for number, index in enumerate(best)}
+        nats = answer_nats(self.engine, prompt, self.rows, self.label_ids, count)
+        best = nats.argmin(1)
+        lowest = zip(self.examples, nats.gather(1, best[:, None])[:, 0].tolist(), strict=True)
+        if lines := [example.line for example, least in lowest if not math.isfinite(least)]:
+            raise NonFiniteLoss(
+                f"No label has a finite likelihood on {len(lines)} of {counted(len(nats), 'row')}, at "
+                f"{line_words(lines)}. Look at the prompt's learning rate, or use --dtype float32."
+            )
+        return {number: self.task.labels[index] for number, index in enumerate(best.tolist())}
 
     def _prediction(
         self, number: int, nats: float, answer: tuple[str, bool] | None, likeliest: str | None
@@ -198,11 +206,15 @@ def _check_labels(task: Task, examples: Sequence[Example]) -> None:
     if strange:
         first = strange[0]
         raise DataError(
-            f"{len(strange)} of {len(examples)} rows have a target that is none of the labels "
-            f"{', '.join(task.labels)}; the first is {first.target!r}"
+            f"{len(strange)} of {counted(len(examples), 'row')} {_have(len(strange))} a target that is none of the "
+            f"labels {', '.join(task.labels)}; the first is {first.target!r}"
             + (f" at line {first.line}" if first.line else "")
             + ". Name all labels with --labels, or correct the rows."
         )
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _check_json(task: Task, examples: Sequence[Example]) -> None:
@@ -212,7 +224,8 @@ def _check_json(task: Task, examples: Sequence[Example]) -> None:
     if strange:
         first = strange[0]
         raise DataError(
-            f"{len(strange)} of {len(examples)} rows have a target that is no JSON value; the first is {first.target!r}"
+            f"{len(strange)} of {counted(len(examples), 'row')} {_have(len(strange))} a target that is no JSON value; "
+            f"the first is {first.target!r}"
             + (f" at line {first.line}" if first.line else "")
             + ". Correct the rows, or use another --task."
         )

@@ -10,6 +10,7 @@ from embedgrad.evaluation.statistics import macro_f1_interval, paired_accuracy, 
 from embedgrad.shapes import Comparison, Proportion, Score
 from embedgrad.tasks.math_worker import PAIR_SECONDS
 from embedgrad.tasks.task import Task
+from embedgrad.units import counted
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _check_same_rows(first: Evaluation, second: Evaluation) -> None:
     if rows[0] != rows[1]:
         raise UsageError(
             "Two prompts can only be compared on the same rows; these were evaluated on different ones "
-            f"({len(rows[0])} and {len(rows[1])} rows)."
+            f"({len(rows[0])} and {counted(len(rows[1]), 'row')})."
         )
 
 

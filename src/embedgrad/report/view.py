@@ -10,8 +10,8 @@ from embedgrad.report.moved import MovedPrompt, moved_prompt
 from embedgrad.report.parts import FigureIds, Part, analysis_parts, quality_parts
 from embedgrad.report.run_folder import PredictedRow, Result, RunRecord
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import duration_words, number, outcome, verdict
-from embedgrad.units import bytes_words
+from embedgrad.report.words import duration_words, outcome, verdict
+from embedgrad.units import bytes_words, number
 
 _ROWS_SHOWN = 10
 

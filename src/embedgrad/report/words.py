@@ -9,6 +9,7 @@ from typing import Literal
 
 from embedgrad.report.run_folder import Result, RunRecord
 from embedgrad.shapes import Comparison, Interval
+from embedgrad.units import counted, number, per_cent, points
 
 Outcome = Literal["better", "worse", "unclear"]
 
@@ -27,7 +28,7 @@ def verdict(result: Result) -> str:
     else:
         change = f"{per_cent(result.before.accuracy)} -> {per_cent(result.after.accuracy)}"
         difference = difference_words(result.comparison)
-    sentence = f"{change} on {rows:,} unseen {'row' if rows == 1 else 'rows'}, {difference}"
+    sentence = f"{change} on {counted(rows, 'unseen row')}, {difference}"
     if outcome(result) == "unclear":
         these = "this 1 row" if rows == 1 else f"these {rows:,} rows"
         return f"no difference that {these} can show: {sentence}"
@@ -58,8 +59,8 @@ def outcome(result: Result) -> Outcome:
 
 def difference_words(comparison: Comparison) -> str:
     """A difference of two fractions: `+29.2 points, 95 % interval 26.4 to 32.0, p < 0.001`."""
-    low, high = (number(100 * bound) for bound in comparison.interval)
-    change = number(100 * comparison.difference, sign=True)
+    low, high = map(points, comparison.interval)
+    change = points(comparison.difference, sign=True)
     return f"{change} points, 95 % interval {low} to {high}, {p_words(comparison.p_value)}"
 
 
@@ -77,28 +78,10 @@ def p_words(p: float) -> str:
     return f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
 
 
-def per_cent(fraction: float) -> str:
-    """A fraction as `71.3 %`."""
-    return f"{number(100 * fraction)} %"
-
-
 def per_cent_interval(interval: Interval) -> str:
     """An interval of fractions, without the sign: `68.7 to 73.8`."""
     low, high = interval
-    return f"{number(100 * low)} to {number(100 * high)}"
-
-
-def number(value: float, *, digits: int = 1, sign: bool = False) -> str:
-    """`value` rounded, thousands separated, never `-0.0`; with `sign`, a plus before what is above zero."""
-    rounded = round(value, digits)
-    if rounded == 0:
-        return f"{0:.{digits}f}"
-    return f"{rounded:+,.{digits}f}" if sign else f"{rounded:,.{digits}f}"
-
-
-def rows_words(count: int) -> str:
-    """`1 row`, `1,240 rows`."""
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
+    return f"{points(low)} to {points(high)}"
 
 
 def duration_words(seconds: float) -> str:
@@ -121,7 +104,7 @@ def cut(text: str, limit: int) -> str:
     """
     shown = text[:limit].translate(_PICTURES)
     left = len(text) - limit
-    return f"{shown} … [{left:,} more {'character' if left == 1 else 'characters'}]" if left > 0 else shown
+    return f"{shown} … [{counted(left, 'more character')}]" if left > 0 else shown
 
 
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}

@@ -54,7 +54,7 @@ class TuningSettings(Settings):
     )
     epochs: float = Field(10.0, gt=0, description="Passes over the tuning rows.")
     min_steps: int = Field(200, ge=0, description="At least this many steps, however few rows there are.")
-    batch_size: PositiveInt = Field(16, description="Rows per step.")
+    batch_size: PositiveInt = Field(16, description="Rows per step; at most all tuning rows.")
     batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
     memory_limit: Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_bytes)] = Field(
         None, description='Most memory to use, like "8GB"; default what is free. Changes time, not results.'
@@ -83,9 +83,13 @@ class TuningSettings(Settings):
     def memory_limit_bytes(self) -> int | None:
         return None if self.memory_limit is None else parse_bytes(self.memory_limit)
 
+    def rows_per_step(self, rows: int) -> int:
+        """`batch_size`, but at most all `rows` tuning rows: more would only repeat some of them within a step."""
+        return min(self.batch_size, max(rows, 1))
+
     def total_steps(self, rows: int) -> int:
         """Optimizer steps for `rows` tuning rows."""
-        return max(round(self.epochs * rows / self.batch_size), self.min_steps, 1)
+        return max(round(self.epochs * rows / self.rows_per_step(rows)), self.min_steps, 1)
 
     def steps_between_validations(self, rows: int) -> int:
-        return self.evaluate_every or max(-(-rows // self.batch_size), 20)
+        return self.evaluate_every or max(-(-rows // self.rows_per_step(rows)), 20)
