@@ -23,6 +23,7 @@ from embedgrad.template.layout import (
     fit,
 )
 from embedgrad.template.template import CHAT_DEFAULT, TEXT_DEFAULT, FixedText, Template
+from embedgrad.units import counted
 
 PromptLike = str | Path | SoftPrompt
 Start = Literal["text", "random", "vocabulary"]
@@ -138,9 +139,10 @@ def _placed(
     model: FrozenModel, prompt: SoftPrompt, template: Template | None, allow_mismatch: bool, say: Say
 ) -> SoftPrompt:
     if prompt.width != model.width:
+        other = prompt.base.name if prompt.base else "another model, which it does not name"
         raise PromptError(
-            f"This prompt has {prompt.width} numbers per token, {model.identity.name} takes {model.width}: "
-            "it was tuned on another model."
+            f"This prompt has {counted(prompt.width, 'number')} per token, {model.identity.name} takes "
+            f"{model.width:,}: it was tuned on {other}."
         )
     if prompt.base != model.identity:
         for warning in check_base(prompt, model.identity, allow_mismatch):

@@ -134,7 +134,7 @@ def _tried(
     )
     write_toml(folder.file(SETTINGS), job)
     keep_split(folder.file(SPLIT), job.split_record(trial.parts))
-    write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts), folder)
+    write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts, task.task), folder)
     progress.update(done + _ALL, f"{task.name} is done")
     return trial
 

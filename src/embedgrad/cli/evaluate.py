@@ -17,6 +17,7 @@ from embedgrad.cli.data_set_settings import (
     from_data_set,
     group_names,
 )
+from embedgrad.cli.prompt_files import stored_record
 from embedgrad.cli.settings import (
     PROMPTS,
     JudgingSettings,
@@ -31,7 +32,9 @@ from embedgrad.cli.settings import (
 from embedgrad.data.example import Example
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
+from embedgrad.evaluation.checks import check_rows
 from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.evaluation.task_record import own_task, task_record, task_words
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.task import Task
@@ -61,10 +64,10 @@ def evaluate(
     flags: Annotated[EvaluateSettings | None, Parameter(name="*")] = None,
     settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="No progress, no notes.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="No progress, no notes; only the scores.", negative=())] = False,
 ) -> None:
     """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
-    terminal = Terminal(json, quiet)
+    terminal = Terminal(json, quiet, says_result=True)
     job = merged(flags, settings, EvaluateSettings)
     job = from_data_set(job, excluded=("input_field", "target_field"), needed_for=("split", "target", "seed"))
     if data_set := job.named_data_set():
@@ -73,7 +76,12 @@ def evaluate(
     if job.predictions is not None and not job.predictions.absolute().parent.is_dir():
         raise FileMissing(f"There is no folder {job.predictions.parent} to write --predictions to.")
     rows = _rows(job)
-    task = job.resolved_task([row.target or "" for row in rows])
+    names_a_task = job.names_a_task
+    own = None if names_a_task else _own_task(job.prompt, terminal)
+    task = job.resolved_task([row.target or "" for row in rows], own)
+    check_rows(task, rows, job.score_by)
+    told_from = "settings" if names_a_task else "targets" if own is None else "prompt"
+    terminal.note(f"task: {task_words(task)}{_TOLD_FROM[told_from]}")
 
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
     from embedgrad.model.load import load_model
@@ -93,6 +101,7 @@ def evaluate(
     losses = [compare_loss(found[0], other) for other in found[1:]]
     terminal.result(
         {
+            "task": task_record(task) | {"told_from": told_from},
             "scores": [evaluation.score.model_dump(mode="json") for evaluation in found],
             "comparisons": [c.model_dump(mode="json") if c else None for c in accuracy],
             "loss_comparisons": [c.model_dump(mode="json") for c in losses],
@@ -105,6 +114,23 @@ def evaluate(
         terminal.say(f"loss of {name!r} against the first: {loss_difference_words(comparison)}")
     if job.predictions is not None:
         _write_predictions(job.predictions, names, found, group_names(rows, job.group_by))
+
+
+_TOLD_FROM = {
+    "settings": "",
+    "prompt": ", as the prompt was tuned; --task names another",
+    "targets": ", told from the targets",
+}
+
+
+def _own_task(prompts: Sequence[str], terminal: Terminal) -> Task | None:
+    """The task that the first prompt file of `prompts` was tuned with."""
+    records = [record for prompt in prompts if (record := stored_record(prompt)) is not None]
+    tasks = list(dict.fromkeys(task for record in records if (task := own_task(record.settings)) is not None))
+    if len(tasks) > 1:
+        told = " and ".join(map(task_words, tasks))
+        terminal.note(f"The prompts were tuned for different tasks, {told}: all are judged by the first.")
+    return tasks[0] if tasks else None
 
 
 def _rows(job: EvaluateSettings) -> list[Example]:

@@ -78,6 +78,7 @@ For example:
 
 For example:
     embedgrad inspect tuned.safetensors
+    embedgrad inspect runs/reviews
 """,
 }  # fmt: skip
 

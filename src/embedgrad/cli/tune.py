@@ -20,6 +20,7 @@ from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import CannotResume, SettingsError
+from embedgrad.evaluation.task_record import task_words
 from embedgrad.runs import (
     CALIBRATION,
     CHECKPOINT,
@@ -137,6 +138,9 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     rate = AUTO
     if job.learning_rate != AUTO:
         rate = repr(resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms))
+    asked = job.learning_rate if job.learning_rate and job.learning_rate.endswith("rms") else job.learning_rate_asked
+    if asked and rate != repr(resolve_learning_rate(asked, model.parameters, model.table_rms)):
+        asked = None  # of settings whose rate a flag has replaced since
     tuned_rows = len(parts.train)
     if job.overlong == "skip":
         tuned_rows -= lay_out_rows(model, first, parts.train, overlong="skip").count(None)
@@ -147,7 +151,7 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     # Labels that were told from the rows are told from them again: as a setting they would refuse removed duplicates.
     found = {"task": task.kind, "pattern": task.pattern, "max_new_tokens": limit}
     found |= {"revision": model.identity.revision, "dtype": model.dtype_name}
-    resolved = job.model_copy(update={**found, "learning_rate": rate})
+    resolved = job.model_copy(update={**found, "learning_rate": rate, "learning_rate_asked": asked})
     return Prepared(resolved, model, first, text, task, tuned_rows)
 
 
@@ -213,7 +217,9 @@ def _compare(
     before, after = judged_side_by_side(
         prepared.model, prompts, parts.test, prepared.task, job, terminal, names, job.batch_tokens
     )
-    outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts, job.recipe, job.group_by)
+    outcome = Outcome(
+        run, before, after, prepared.model, prepared.baseline, parts, prepared.task, job.recipe, job.group_by
+    )
     show(write(outcome, folder), folder, job.model or "", parts.test[0].input, terminal)
 
 
@@ -236,11 +242,12 @@ def opening(prepared: Prepared, parts: Parts) -> Iterator[str]:
         split = prepared.job.split or LARGE
         yield f"{found.title}, target {prepared.job.target}, split {split}: {found.split_of(split).words}"
     yield (
-        f"{len(parts.train)} rows to tune on, {len(parts.validation)} for validation, {len(parts.test)} for the test"
-        + (f"; {removed} removed because a later part has their input too" if removed else "")
+        f"{counted(len(parts.train), 'row')} to tune on, {len(parts.validation):,} for validation, "
+        f"{len(parts.test):,} for the test"
+        + (f" ({parts.drawn})" if parts.drawn else "")
+        + (f"; {removed:,} removed because a later part has their input too" if removed else "")
     )
-    labels = f" ({', '.join(task.labels)})" if task.labels else ""
-    yield f"task: {task.kind}{labels}" + ("" if task.has_metric else "; no metric, so the loss alone chooses")
+    yield f"task: {task_words(task)}"
     yield (
         f"{model.identity.name}: {model.parameters:,} parameters, frozen, {model.dtype_name} on {model.device}; "
         f"prompt of {counted(len(prepared.start), 'token')}"

@@ -13,8 +13,9 @@ from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose
 from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.engine.score import answer_nats
-from embedgrad.errors import DataError, NonFiniteLoss, UsageError
+from embedgrad.errors import DataError, NonFiniteLoss
 from embedgrad.evaluation.answer_text import decode
+from embedgrad.evaluation.checks import check_rows
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows, stop_ids, target_ids
@@ -22,7 +23,6 @@ from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct, is_meant, is_undecided
-from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Layout, Overlong
 from embedgrad.units import counted, line_words
@@ -70,10 +70,7 @@ class Judge:
         if not examples or len(wanted) < len(examples):
             raise DataError("Evaluation needs at least one row, and a target in every row.")
         task = task or infer_task(wanted)
-        _check_labels(task, examples)
-        _check_json(task, examples)
-        if score_by != "generation" and task.kind != "label":
-            raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
+        check_rows(task, examples, score_by)
         label_ids = tuple(target_ids(model, placed, label) for label in task.labels)
         longest = max([longest_target(model, placed, examples), *map(len, label_ids)])
         limit = max_new_tokens or longest + ROOM_FOR_WORDS
@@ -197,38 +194,6 @@ class Judge:
 def longest_target(model: FrozenModel, placed: SoftPrompt, examples: Sequence[Example]) -> int:
     """Tokens of the longest target of `examples`, what ends it included."""
     return max(len(target_ids(model, placed, example.target or "")) for example in examples)
-
-
-def _check_labels(task: Task, examples: Sequence[Example]) -> None:
-    if task.kind != "label":
-        return
-    strange = [example for example in examples if (example.target or "").strip() not in task.labels]
-    if strange:
-        first = strange[0]
-        raise DataError(
-            f"{len(strange)} of {counted(len(examples), 'row')} {_have(len(strange))} a target that is none of the "
-            f"labels {', '.join(task.labels)}; the first is {first.target!r}"
-            + (f" at line {first.line}" if first.line else "")
-            + ". Name all labels with --labels, or correct the rows."
-        )
-
-
-def _have(count: int) -> str:
-    return "has" if count == 1 else "have"
-
-
-def _check_json(task: Task, examples: Sequence[Example]) -> None:
-    if task.kind != "json":
-        return
-    strange = [example for example in examples if json_value(example.target or "") is None]
-    if strange:
-        first = strange[0]
-        raise DataError(
-            f"{len(strange)} of {counted(len(examples), 'row')} {_have(len(strange))} a target that is no JSON value; "
-            f"the first is {first.target!r}"
-            + (f" at line {first.line}" if first.line else "")
-            + ". Correct the rows, or use another --task."
-        )
 
 
 def _generates(task: Task, score_by: ScoreBy) -> bool:

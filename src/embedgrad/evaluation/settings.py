@@ -37,8 +37,15 @@ class EvaluationSettings(Settings):
     )
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
-    def resolved_task(self, targets: Sequence[str]) -> Task:
-        """The task these settings name, told from `targets` where they leave it open."""
+    @property
+    def names_a_task(self) -> bool:
+        """Whether the task is settled here, and needs no look at the targets."""
+        return self.task != "auto" or bool(self.labels) or self.pattern is not None
+
+    def resolved_task(self, targets: Sequence[str], own: Task | None = None) -> Task:
+        """The task these settings name; where they leave it open the prompt's `own`, else told from `targets`."""
+        if own is not None and not self.names_a_task:
+            return replace(own, accepted=self.accepted or own.accepted, by_number=self.by_number or own.by_number)
         return replace(self._plain_task(targets), accepted=self.accepted or {}, by_number=self.by_number)
 
     def _plain_task(self, targets: Sequence[str]) -> Task:

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
 from embedgrad.report.files import broken, numbered_lines, parsed
 from embedgrad.report.found import Found, read_found
-from embedgrad.shapes import Comparison, Score, Shape
+from embedgrad.shapes import Baselines, Comparison, Score, Shape
 
 
 class StepMetrics(Shape):
@@ -98,6 +98,7 @@ class Result(Shape):
     prompt_text: str | None
     best_step: int
     stopped: str
+    baselines: Baselines | None = None  # where the task is labels
     drift: float | None = None  # median over the prompt's tokens of the distance moved / the row's norm at the start
 
 

@@ -5,15 +5,17 @@ Fractions come in, per cent and points come out; nothing here knows of colours, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from embedgrad.report.run_folder import Result, RunRecord
-from embedgrad.shapes import Comparison, Interval
+from embedgrad.report.run_folder import Result, RunRecord, ValidationMetrics
+from embedgrad.shapes import Baselines, Comparison, Interval, Proportion
 from embedgrad.units import counted, number, per_cent, points
 
 Outcome = Literal["better", "worse", "unclear"]
 
 _THRESHOLD = 0.05
+_NEAR = 0.05  # of two accuracies that are about the same
 
 
 def verdict(result: Result) -> str:
@@ -45,6 +47,51 @@ def curve_finding(record: RunRecord) -> str:
     if first.accuracy is None or best.accuracy is None:
         return f"{losses}."
     return f"{losses}; validation accuracy {per_cent(first.accuracy)} and {per_cent(best.accuracy)}."
+
+
+def baselines_words(result: Result) -> str:
+    """What needs no language model, in one sentence; empty where it was not asked."""
+    found = result.baselines
+    if found is None:
+        return ""
+    sentence = f"Without a language model: always {found.majority_label!r} is right on {_share(found.majority)}"
+    if found.bag_of_words is None:
+        return f"{sentence}."
+    return f"{sentence}, a bag of words trained on the tuning rows on {_share(found.bag_of_words)}."
+
+
+def no_gain_words(validations: Sequence[ValidationMetrics], baselines: Baselines | None) -> list[str]:
+    """After a run whose start was the best: that nothing beat it, what the validations show, and what to try."""
+    sentences = ["No step beat the start on the validation rows: the prompt file holds the start itself, unchanged."]
+    if len(validations) < 2:
+        return sentences
+    first, later = validations[0], validations[1:]
+    lowest = min(later, key=lambda at: at.loss)
+    falls = lowest.loss < first.loss
+    moved = f"{first.loss:.3f} at the start, {lowest.loss:.3f} at step {lowest.step:,}"
+    sentences.append(f"The validation loss {'fell' if falls else 'did not fall'}: {moved}.")
+    if first.accuracy is not None:
+        best = max(at.accuracy or 0.0 for at in later)
+        sentences.append(
+            f"Validation accuracy: {per_cent(first.accuracy)} at the start, {per_cent(best)} at best later."
+        )
+        if baselines is not None and abs(best - baselines.majority.correct / baselines.majority.total) < _NEAR:
+            sentences.append(
+                f"That is about what always answering {baselines.majority_label!r} would give: the answers do not yet "
+                "follow the input."
+            )
+    if falls:
+        sentences.append("To try: more steps (--epochs, --min-steps, --patience), --learning-rate auto, or more rows.")
+    else:
+        sentences.append(
+            "To try: a smaller --learning-rate or auto, another prompt text, or `embedgrad analyze --diagnose`, which "
+            "judges a start."
+        )
+    return sentences
+
+
+def _share(found: Proportion) -> str:
+    return f"{per_cent(found.correct / found.total)} ({per_cent_interval(found.interval)})"
 
 
 def outcome(result: Result) -> Outcome:

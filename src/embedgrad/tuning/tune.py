@@ -15,6 +15,7 @@ from embedgrad.engine.plan import BATCH_TOKENS, choose
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import DataError, TuningError
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.task_record import task_record
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike
@@ -122,7 +123,7 @@ def tune(
             events.append(event)
         listen(event)
 
-    story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, "task": setup.task.kind}
+    story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, **task_record(setup.task)}
 
     def best_prompt(best: Best) -> SoftPrompt:
         metrics: dict[str, JsonValue] = {
