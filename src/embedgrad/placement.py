@@ -121,6 +121,9 @@ def _from_text(
     _, segments = fit(rendering, None, model.tokenizer)
     placed = placed.model_copy(update={"segments": segments})
     length = tokens or len(ids)
+    if length >= model.context_tokens:
+        room = f"the {counted(model.context_tokens, 'token')} that {model.identity.name} takes"
+        raise UsageError(f"--tokens {length:,}: a prompt must leave room for a row in {room}.")
     generator = torch.Generator().manual_seed(seed)
     if kind == "random":
         rows = random_rows(length, model.table, generator)

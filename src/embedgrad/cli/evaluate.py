@@ -36,6 +36,7 @@ from embedgrad.evaluation.checks import check_rows
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.evaluation.task_record import own_task, task_record, task_words
 from embedgrad.prompt.naming import names_a_path
+from embedgrad.settings import PositiveCount, Seed
 from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.task import Task
 
@@ -54,8 +55,8 @@ class EvaluateSettings(JudgingSettings, RowSettings, DataSetSettings, TemplateSe
         None,
         description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset its file or folder.",
     )
-    seed: int | None = Field(None, ge=0, description="Seed of --dataset's split: the same as when tuning; default 0.")
-    batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
+    seed: Seed | None = Field(None, description="Seed of --dataset's split: the same as when tuning; default 0.")
+    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
     predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.settings import (
@@ -27,6 +27,7 @@ from embedgrad.cli.settings import (
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
+from embedgrad.settings import PositiveCount
 from embedgrad.template.layout import Overlong
 from embedgrad.units import counted
 
@@ -44,11 +45,11 @@ class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
     prompt_field: str | None = Field(
         None, description="Column in which a row on stdin may name its own prompt file; other rows use --prompt."
     )
-    max_new_tokens: PositiveInt = Field(128, description="Longest answer in tokens.")
+    max_new_tokens: PositiveCount = Field(128, description="Longest answer in tokens.")
     stop: Annotated[tuple[str, ...], _STOPS, Parameter(negative=(), show_default=False)] = Field(
         (), description=r"Text before which an answer ends (\n is a newline); repeat the flag for several."
     )
-    batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
+    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
 

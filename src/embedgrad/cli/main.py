@@ -102,6 +102,7 @@ def app() -> App:
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
     debug = "--debug" in arguments
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):  # answers hold any script, whatever the locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -117,6 +118,17 @@ def main(arguments: Sequence[str]) -> int:
         print(f"embedgrad: {_words(error)}", file=sys.stderr)
         return 2 if isinstance(error, CycloptsError) else getattr(error, "exit_code", 1)
     return 0
+
+
+def _open_closed_streams() -> None:
+    """Trap: a file that is opened while a standard stream is closed (`>&-`) takes its place, and is printed into."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def run() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from cyclopts import Parameter
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import AfterValidator, Field
 
 from embedgrad import runs
 from embedgrad.cli.data_set_settings import DataSetSettings, check_groups, from_data_set
@@ -30,7 +30,7 @@ from embedgrad.data.splits import Parts, parse_shares, split
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.prompt.naming import names_a_path
-from embedgrad.settings import Settings, checked, read_toml
+from embedgrad.settings import PositiveCount, Settings, checked, read_toml
 from embedgrad.tasks.catalog import data_set
 from embedgrad.tasks.data_set import LARGE
 from embedgrad.tuning.learning_rate import parse_learning_rate
@@ -56,7 +56,9 @@ class StartSettings(Settings):
     start: Literal["text", "random", "vocabulary"] = Field(
         "text", description="Start from the text's own rows, or as many random or sampled vocabulary rows."
     )
-    tokens: PositiveInt | None = Field(None, description="Length of a random or vocabulary start; default the text's.")
+    tokens: PositiveCount | None = Field(
+        None, description="Length of a random or vocabulary start; default the text's."
+    )
     freeze: str | None = Field(None, description="Token positions that must not move, from 0, like 0-3,7.")
 
     def frozen_positions(self) -> tuple[int, ...]:
@@ -103,8 +105,8 @@ class TuneSettings(
     )
     split: Annotated[str | None, AfterValidator(_checked_split)] = Field(
         None,
-        description="Per cent of --train for tuning, validation and test, like 70/15/15; default 20 % for the test (50 to 1000 "
-        "rows, at most a third), then 20 % for validation (50 to 500, at most half). With --dataset its test "
+        description="Per cent of --train for tuning, validation and test, like 70/15/15; default 20 % for the test (50 "
+        "to 1000 rows, at most a third), then 20 % for validation (50 to 500, at most half). With --dataset its test "
         "rows: large (default), or paper, as its figures tell.",
     )
 

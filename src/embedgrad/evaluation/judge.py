@@ -187,7 +187,7 @@ class Judge:
             truncated=truncated,
             nats=nats,
             tokens=len(self.targets[number].target),
-            undecided=any(is_undecided(task, found, target) for found in (read, meant)),
+            undecided=any(is_undecided(task, found, target, output) for found in (read, meant)),
         )
 
 

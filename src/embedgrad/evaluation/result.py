@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.statistics import macro_f1_interval, paired_accuracy, paired_loss, proportion
 from embedgrad.shapes import Comparison, Proportion, Score
-from embedgrad.tasks.math_worker import PAIR_SECONDS
 from embedgrad.tasks.task import Task
+from embedgrad.tasks.worker import ANSWER_SECONDS
 from embedgrad.units import counted
 
 
@@ -61,8 +61,8 @@ def undecided_words(evaluations: Sequence[Evaluation]) -> str | None:
     if not count:
         return None
     if count == 1:
-        return f"1 answer could not be compared with its target within {PAIR_SECONDS:g} s and counts as wrong."
-    return f"{count} answers could not be compared with their targets within {PAIR_SECONDS:g} s and count as wrong."
+        return f"1 answer could not be compared with its target within {ANSWER_SECONDS:g} s and counts as wrong."
+    return f"{count} answers could not be compared with their targets within {ANSWER_SECONDS:g} s and count as wrong."
 
 
 def score_of(name: str, task: Task, predictions: Sequence[Prediction]) -> Score:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from embedgrad.settings import Settings
+from embedgrad.settings import PositiveCount, Settings
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Overlong
 
@@ -32,7 +32,7 @@ class EvaluationSettings(Settings):
     score_by: ScoreBy = Field(
         "generation", description="Generate answers, or choose the label of highest likelihood, or both."
     )
-    max_new_tokens: PositiveInt | None = Field(
+    max_new_tokens: PositiveCount | None = Field(
         None, description="Longest answer in tokens, before and after; default the longest target + 16."
     )
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from embedgrad.tasks.boxed import closed_box
 from embedgrad.tasks.json_answer import json_value, last_json
 from embedgrad.tasks.label_answer import concluded_label
 from embedgrad.tasks.math_answer import written_answer
 from embedgrad.tasks.numbers import last_number
+from embedgrad.tasks.regex_answer import last_capture
 from embedgrad.tasks.said import after_thinking, outside_thoughts
 from embedgrad.tasks.short_answer import said_answer
 from embedgrad.tasks.task import Task
-
-_MOST_REGEX_CHARACTERS = 20_000
 
 
 def read_strict(task: Task, output: str) -> str | None:
@@ -21,8 +18,8 @@ def read_strict(task: Task, output: str) -> str | None:
 
     label: the output is the label, case included, whitespace around it aside. number: see `last_number`.
     exact, short: the output without whitespace around it. regex: group 1 (all of it in a pattern without groups) of
-    the last match in the last 20,000 characters. math: what the last `\\boxed{}` holds, if it is closed. json: the
-    whole output, where it is one JSON value. text: always None.
+    the last match in the last 20,000 characters, if found within 2 s (`regex_answer`). math: what the last `\\boxed{}`
+    holds, if it is closed. json: the whole output, where it is one JSON value. text: always None.
 
     Where an answer is looked for within the output, thoughts are no place for it: number and math read what follows
     `</think>`, and nothing of a `<think>` that is never closed. Not so regex: what counts is the pattern's to say.
@@ -36,7 +33,7 @@ def read_strict(task: Task, output: str) -> str | None:
         case "exact" | "short":
             return stripped or None
         case "regex":
-            return _last_capture(task.pattern or "", output)
+            return last_capture(task.pattern or "", output)
         case "math":
             return (closed_box(outside_thoughts(output)) or "").strip() or None
         case "json":
@@ -64,13 +61,3 @@ def read_by_meaning(task: Task, output: str) -> str | None:
             return said_answer(output)
         case _:
             return None
-
-
-def _last_capture(pattern: str, output: str) -> str | None:
-    last = None
-    for match in re.finditer(pattern, output[-_MOST_REGEX_CHARACTERS:]):
-        last = match
-    if last is None:
-        return None
-    captured: str | None = last[1] if last.re.groups else last[0]
-    return captured.strip() if captured is not None else None

@@ -6,6 +6,7 @@ from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.math_answer import compare_math, same_math, wanted_answer
 from embedgrad.tasks.numbers import last_number, number_value
+from embedgrad.tasks.regex_answer import took_too_long
 from embedgrad.tasks.short_answer import normalised
 from embedgrad.tasks.task import Task
 
@@ -48,8 +49,11 @@ def is_meant(task: Task, meant: str | None, target: str) -> bool:
     return is_correct(task, meant, target)
 
 
-def is_undecided(task: Task, prediction: str | None, target: str) -> bool:
-    """Whether `prediction` counts as wrong only because it could not be compared as mathematics in time."""
+def is_undecided(task: Task, prediction: str | None, target: str, output: str | None = None) -> bool:
+    """Whether `prediction`, read from `output`, counts as wrong only because it could not be compared as mathematics in
+    time, or because the pattern was not found in time in the output or the target."""
+    if task.kind == "regex":
+        return any(took_too_long(task.pattern or "", text) for text in (output, target) if text is not None)
     return task.kind == "math" and prediction is not None and compare_math(prediction, wanted_answer(target)) is None
 
 
