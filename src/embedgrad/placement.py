@@ -17,6 +17,7 @@ from embedgrad.prompt.exchange import read_peft, write_peft
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
+from embedgrad.public import public, soft_prompt
 from embedgrad.template.chat import as_rendered, render
 from embedgrad.template.layout import (
     RenderedTemplate,
@@ -35,6 +36,7 @@ def default_template(model: FrozenModel) -> Template:
     return CHAT_DEFAULT if model.has_chat_template else TEXT_DEFAULT
 
 
+@public()
 def start(
     model: FrozenModel,
     prompt: PromptLike,
@@ -69,6 +71,7 @@ def start(
     return _freeze(placed, frozen) if frozen else placed
 
 
+@public(prompt=soft_prompt)
 def save_peft(model: FrozenModel, prompt: SoftPrompt, folder: str | Path) -> None:
     """Write `prompt` as a PEFT PROMPT_TUNING folder. PEFT can only put virtual tokens first, so the fixed tokens in
     front of the prompt (BOS, a chat header) are folded into them; the folder's README says what must follow.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 
+from embedgrad.arguments import checked, path, text, texts
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
 from embedgrad.data.parquet import read_parquet
@@ -23,6 +24,7 @@ _PARQUET = ".parquet"
 KINDS = (*_JSONL, *_DELIMITERS, _PARQUET)  # endings of files of rows
 
 
+@checked(source=path, input_field=text, target_field=text, labels=texts, columns=texts)
 def load_examples(
     source: str | Path,
     *,

@@ -14,6 +14,7 @@ from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import own_task, task_words
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
+from embedgrad.public import public
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
@@ -21,6 +22,7 @@ from embedgrad.template.template import Template
 Say = Callable[[str], None]
 
 
+@public()
 def evaluate(
     model: FrozenModel,
     prompt: PromptLike,

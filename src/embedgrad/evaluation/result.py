@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from embedgrad.arguments import checked, is_a
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.statistics import macro_f1_interval, paired_accuracy, paired_loss, proportion
 from embedgrad.shapes import Comparison, Proportion, Score
@@ -55,6 +56,9 @@ class Evaluation:
     skipped: int = 0
 
 
+_evaluation = is_a(Evaluation, "an Evaluation", "eg.evaluate gives one.")
+
+
 def undecided_words(evaluations: Sequence[Evaluation]) -> str | None:
     """A sentence on the answers that could not be compared with their targets; None where there are none."""
     count = sum(p.undecided for evaluation in evaluations for p in evaluation.predictions)
@@ -88,6 +92,7 @@ def score_of(name: str, task: Task, predictions: Sequence[Prediction]) -> Score:
     )
 
 
+@checked(first=_evaluation, second=_evaluation)
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
     """`second` minus `first` on the same rows: in accuracy, or in loss where the task has no metric.
 

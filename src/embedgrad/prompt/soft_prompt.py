@@ -11,6 +11,8 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
+from embedgrad.arguments import is_a
+from embedgrad.arguments import path as check_path
 from embedgrad.errors import PromptError, WrongBase
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptFile, PromptRecord
@@ -46,6 +48,7 @@ class SoftPrompt:
 
     def __post_init__(self) -> None:
         rows = self.embeddings
+        is_a(Tensor, "a tensor [P, D]")("embeddings", rows)
         if rows.ndim != 2 or 0 in rows.shape or rows.dtype != torch.float32 or rows.device.type != "cpu":
             raise PromptError(
                 "A soft prompt's embeddings are a float32 [P, D] tensor on the CPU, neither side 0; got "
@@ -106,11 +109,13 @@ class SoftPrompt:
 
     def save(self, path: str | Path) -> str:
         """Write the prompt file, atomically; returns its content SHA-256. Raises OutputError."""
+        check_path("path", path)
         return prompt_file.write(Path(path), self.content())
 
     @classmethod
     def load(cls, path: str | Path) -> SoftPrompt:
         """Read a prompt file. Raises FileMissing, BadPromptFile, UnknownVersion."""
+        check_path("path", path)
         return cls.from_content(prompt_file.read(Path(path)))
 
     @classmethod

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from embedgrad.arguments import text as is_text
 from embedgrad.errors import TemplateError
 from embedgrad.shapes import Shape
 
@@ -59,6 +60,7 @@ class Template(Shape):
     @classmethod
     def chat(cls, content: str) -> Template:
         """One user message."""
+        is_text("content", content)
         return cls.messages([{"role": "user", "content": content}])
 
     @classmethod
@@ -66,10 +68,10 @@ class Template(Shape):
         """Several chat messages; the last one must be the user's, the target is the assistant's answer."""
         try:
             turns = tuple(Message.model_validate(dict(message)) for message in messages)
-        except (ValidationError, TypeError) as error:
+        except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
             raise TemplateError(
                 "A template message needs exactly a role (system, user or assistant) and a content, "
-                f"both texts; got {list(messages)!r}."
+                f"both texts; got {messages!r}."
             ) from error
         if not turns or turns[-1].role != "user":
             raise TemplateError("The last message of a chat template must be the user's: the answer follows it.")
@@ -78,6 +80,7 @@ class Template(Shape):
     @classmethod
     def text(cls, text: str) -> Template:
         """Plain text for models without a chat template."""
+        is_text("text", text)
         return cls(plain=text)._checked()
 
     @property
