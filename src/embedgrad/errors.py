@@ -33,6 +33,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from embedgrad.units import counted
+
 
 class EmbedgradError(Exception):
     """Base of all errors that are told to the user as one message, without a traceback."""
@@ -111,8 +113,9 @@ class BadRows(DataError):
         lines = [f"  {unit} {p.line}: {p.problem}" for p in self.problems[: self.shown]]
         if len(self.problems) > self.shown:
             lines.append(f"  and {len(self.problems) - self.shown} more")
-        count = "1 row" if len(self.problems) == 1 else f"{len(self.problems)} rows"
-        super().__init__(f"{source}: {count} cannot be used.\n" + "\n".join(lines) + f"\n{advice}")
+        super().__init__(
+            f"{source}: {counted(len(self.problems), 'row')} cannot be used.\n" + "\n".join(lines) + f"\n{advice}"
+        )
 
 
 class OverlongRows(DataError): ...

@@ -25,6 +25,7 @@ from embedgrad.template.layout import (
 )
 from embedgrad.template.template import FixedText, Segment
 from embedgrad.template.turns import RowTexts
+from embedgrad.units import counted, line_words
 
 _WITHOUT = "Write it without that token, or add the token to the model (resize_token_embeddings)."
 
@@ -72,7 +73,7 @@ def lay_out_rows(
         else:
             layouts.append(layout)
     if unfit:
-        behind = f" and {answer_tokens} tokens of {room_is_for}" if answer_tokens else ""
+        behind = f" and {counted(answer_tokens, 'token')} of {room_is_for}" if answer_tokens else ""
         raise _overlong(model, prompt, examples, unfit, behind)
     return layouts
 
@@ -137,9 +138,9 @@ def seam_report(model: FrozenModel, prompt: SoftPrompt, examples: Sequence[Examp
         return None
     line, difference = differing[0]
     return (
-        f"{len(differing)} of {len(looked_at)} rows are tokenized otherwise than as one string, because each slot is "
-        f"tokenized by itself (text and tuned prompt alike, so their comparison is fair); "
-        f"for example line {line}: {difference}."
+        f"{len(differing)} of {counted(len(looked_at), 'row')} {'is' if len(differing) == 1 else 'are'} tokenized "
+        "otherwise than as one string, because each slot is tokenized by itself (text and tuned prompt alike, so their "
+        f"comparison is fair); for example line {line}: {difference}."
     )
 
 
@@ -221,9 +222,9 @@ def _overlong(
     lines: Sequence[int],
     behind: str,
 ) -> OverlongRows:
-    shown = ", ".join(str(line) for line in lines[:10]) + (", ..." if len(lines) > 10 else "")
     return OverlongRows(
-        f"{len(lines)} of {len(examples)} rows do not fit the {model.context_tokens} tokens that "
-        f"{model.identity.name} takes, with the {len(prompt)} tokens of the prompt{behind}: lines {shown}. "
+        f"{len(lines)} of {counted(len(examples), 'row')} {'does' if len(lines) == 1 else 'do'} not fit the "
+        f"{counted(model.context_tokens, 'token')} that {model.identity.name} takes, with the "
+        f"{counted(len(prompt), 'token')} of the prompt{behind}: {line_words(lines)}. "
         "Shorten them, or pass --overlong skip or --overlong truncate-input."
     )

@@ -19,6 +19,7 @@ from embedgrad.prompt.exchange import read_peft, write_peft
 from embedgrad.prompt.naming import ENDING, names_a_path, prompt_text
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
+from embedgrad.public import public, soft_prompt
 from embedgrad.template.chat import as_rendered, render
 from embedgrad.template.chat_templates import DEFAULT, default_of_several
 from embedgrad.template.layout import (
@@ -26,6 +27,7 @@ from embedgrad.template.layout import (
     fit,
 )
 from embedgrad.template.template import CHAT_DEFAULT, TEXT_DEFAULT, FixedText, Template, choice_words
+from embedgrad.units import counted
 
 PromptLike = str | Path | SoftPrompt
 Start = Literal["text", "random", "vocabulary"]
@@ -39,6 +41,7 @@ def default_template(model: FrozenModel) -> Template:
     return _chosen(model, CHAT_DEFAULT if model.has_chat_template else TEXT_DEFAULT)
 
 
+@public()
 @in_turn
 def start(
     model: FrozenModel,
@@ -82,6 +85,7 @@ def start(
     return _freeze(placed, frozen) if frozen else placed
 
 
+@public(prompt=soft_prompt)
 def save_peft(model: FrozenModel, prompt: SoftPrompt, folder: str | Path) -> None:
     """Write `prompt` as a PEFT PROMPT_TUNING folder. PEFT can only put virtual tokens first, so the fixed tokens in
     front of the prompt (BOS, a chat header) are folded into them; the folder's README says what must follow.
@@ -142,6 +146,9 @@ def _from_text(
     _, segments = fit(rendering, None, model.tokenizer)
     placed = placed.model_copy(update={"segments": segments})
     length = tokens or len(ids)
+    if length >= model.context_tokens:
+        room = f"the {counted(model.context_tokens, 'token')} that {model.identity.name} takes"
+        raise UsageError(f"--tokens {length:,}: a prompt must leave room for a row in {room}.")
     generator = torch.Generator().manual_seed(seed)
     if kind == "random":
         rows = random_rows(length, model.table, generator)
@@ -160,9 +167,10 @@ def _placed(
     model: FrozenModel, prompt: SoftPrompt, template: Template | None, allow_mismatch: bool, say: Say
 ) -> SoftPrompt:
     if prompt.width != model.width:
+        other = prompt.base.name if prompt.base else "another model, which it does not name"
         raise PromptError(
-            f"This prompt has {prompt.width} numbers per token, {model.identity.name} takes {model.width}: "
-            "it was tuned on another model."
+            f"This prompt has {counted(prompt.width, 'number')} per token, {model.identity.name} takes "
+            f"{model.width:,}: it was tuned on {other}."
         )
     stored = prompt.template.source if prompt.template else None
     if prompt.base != (base := model.identity_under(stored)):

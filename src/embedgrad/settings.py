@@ -8,16 +8,24 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing, SettingsError, did_you_mean
 from embedgrad.named_file import read_named
 
 _MOST_BYTES = 1_000_000
+
+MOST = 10**9
+"""Of what is counted: more than any run needs, and far from where a float64 or a machine's integer ends."""
+MOST_SEED = 2**63 - 1
+_SHOWN = 200  # characters of a wrong value
+PositiveCount = Annotated[int, Field(gt=0, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 
 
 class Settings(BaseModel):
@@ -47,8 +55,16 @@ def describe(error: ValidationError, known: list[str]) -> str:
         else:
             detail = problem["msg"].removeprefix("Value error, ")
             what = detail[0].lower() + detail[1:]
-            sentences.append(f"{key.replace('_', '-') or 'settings'} is {problem['input']!r}: {what}.")
+            sentences.append(f"{key.replace('_', '-') or 'settings'} is {_shown(problem['input'])}: {what}.")
     return " ".join(sentences)
+
+
+def _shown(value: object) -> str:
+    """A value as Python writes it, a long one cut."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**40:
+        return "a number of more than 40 digits"  # Python writes none of more than 4300
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -57,7 +73,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_named(path, _MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise FileMissing(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of thousands of digits, a deep nest
         raise SettingsError(f"{path} is not TOML: {error}.") from error
 
 

@@ -76,6 +76,15 @@ class Score(Shape):
         return Proportion(correct=self.correct, total=self.total, interval=self.interval)
 
 
+class Baselines(Shape):
+    """What needs no language model, on the test rows: always the tuning rows' most frequent label, and a bag of words
+    that has seen the tuning rows, None where it has nothing to learn."""
+
+    majority_label: str
+    majority: Proportion
+    bag_of_words: Proportion | None
+
+
 class Comparison(Shape):
     """Second minus first, on the same rows: difference, its 95 % paired interval, p value (two-sided)."""
 

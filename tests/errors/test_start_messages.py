@@ -54,7 +54,7 @@ def test_what_a_soft_prompt_must_be():
     assert str(error.value) == (
         "A soft prompt's embeddings are a float32 [P, D] tensor on the CPU, neither side 0; got float32 [4] on cpu."
     )
-    with pytest.raises(PromptError, match=r"^There are 1 initial ids for 2 tokens\.$"):
+    with pytest.raises(PromptError, match=r"^There are 1 initial id for 2 tokens\.$"):
         eg.SoftPrompt(torch.zeros(2, 3), initial_ids=(1,))
 
 

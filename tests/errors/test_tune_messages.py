@@ -104,7 +104,7 @@ def test_an_overlong_test_row_is_told_before_tuning(capsys, models, here):
     long[4]["text"] = "word " * 600
     rows.write_jsonl(here / "test.jsonl", long)
     message = failure(capsys, models, "--train", "train.jsonl", "--test", "test.jsonl", code=1)
-    assert message.startswith("Among the test rows, 1 of 20 rows do not fit")
+    assert message.startswith("Among the test rows, 1 of 20 rows does not fit")
     assert left(here) == ["test.jsonl", "train.jsonl"]
 
 
@@ -327,7 +327,7 @@ def test_a_diverged_run_keeps_its_best_prompt(capsys, models, here, monkeypatch)
 
     monkeypatch.setattr(Engine, "loss_and_gradient", breaks_at_three)
     message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=1)
-    assert message.startswith("The loss became NaN or infinite at step 3, in rows at lines ")
+    assert message.startswith("The loss became NaN or infinite at step 3, in the row at line ")
     assert message.endswith(" The best prompt so far is in run/prompt.safetensors.")
     assert main(["inspect", "run/prompt.safetensors", "--quiet"]) == 0
 

@@ -10,9 +10,9 @@ from made_up_run import result, score
 
 from embedgrad.report.run_folder import Result
 from embedgrad.report.tables import score_table
-from embedgrad.report.words import cut, duration_words, number, outcome, p_words, verdict
+from embedgrad.report.words import cut, duration_words, outcome, p_words, verdict
 from embedgrad.shapes import Comparison, Score
-from embedgrad.units import bytes_words
+from embedgrad.units import bytes_words, number
 
 
 def of(**changes: Any) -> Result:

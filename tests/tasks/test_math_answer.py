@@ -316,7 +316,7 @@ def test_a_pair_in_which_the_fork_dies_is_wrong_and_counted():
 
 def test_four_gibibytes_are_all_it_gets():
     """The limits as the process itself sees them once they are set; its fork has them from it."""
-    code = "from embedgrad.tasks import math_worker; import resource; math_worker._limit_memory()"
+    code = "from embedgrad.tasks import worker; import resource; worker._limit_memory()"
     told = "print(resource.getrlimit(resource.RLIMIT_AS), resource.getrlimit(resource.RLIMIT_CORE))"
     done = subprocess.run([sys.executable, "-c", f"{code}; {told}"], capture_output=True, text=True, timeout=60)
     assert done.stdout == f"({4 * 2**30}, {4 * 2**30}) (0, 0)\n", done.stderr

@@ -124,7 +124,7 @@ def test_a_non_finite_loss_stops_with_step_and_rows():
         )  # fmt: skip
     line = engine.seen[4][2] + 1
     assert str(error.value) == (
-        f"The loss became NaN or infinite at step 5, in rows at lines {line}. Nothing of that step was kept. "
+        f"The loss became NaN or infinite at step 5, in the row at line {line}. Nothing of that step was kept. "
         "Try a smaller --learning-rate or --dtype float32, and look at these rows."
     )
     assert all(bool(state.embeddings.isfinite().all()) for state in saved)

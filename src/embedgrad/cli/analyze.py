@@ -51,10 +51,12 @@ def analyze(
         Path | None, Parameter(help="With --diagnose: TOML file with any of these settings; flags go on top.")
     ] = None,
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+    quiet: Annotated[
+        bool, Parameter(help="Print nothing but errors, --json and what --diagnose finds.", negative=())
+    ] = False,
 ) -> None:
     """Look into a finished run: how far its vectors moved, how sure its answers are, what each position does."""
-    terminal = Terminal(json, quiet)
+    terminal = Terminal(json, quiet, says_result=diagnose)
     if rows < 1:
         raise UsageError(f"--rows {rows}: an analysis needs at least one row.")
     if diagnose:

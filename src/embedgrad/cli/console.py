@@ -35,9 +35,11 @@ def visible(text: str) -> str:
 class Terminal:
     """The two streams of one command, and how talkative it may be on them."""
 
-    def __init__(self, as_json: bool, quiet: bool) -> None:
+    def __init__(self, as_json: bool, quiet: bool, *, says_result: bool = False) -> None:
+        """`says_result`: the result is shown even if quiet, because it is all that there is."""
         self.as_json = as_json
         self.quiet = quiet
+        self._says = not as_json and (says_result or not quiet)
         self._out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
         self._err = Console(stderr=True, highlight=False)
 
@@ -48,7 +50,7 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """Part of the result, for people."""
-        if not self.as_json and not self.quiet:
+        if self._says:
             self._out.print(_shown(text), soft_wrap=True)
 
     def section(self, title: str, lines: Sequence[str]) -> None:
@@ -71,7 +73,7 @@ class Terminal:
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """A header row and the rows under it."""
-        if self.as_json or self.quiet:
+        if not self._says:
             return
         header, *body = rows
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

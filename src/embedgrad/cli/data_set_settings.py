@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field
 
@@ -23,8 +23,10 @@ class DataSetSettings(Settings):
     data: str | None = Field(
         None, description="File or folder with the rows of --dataset; without it they are downloaded."
     )
-    split: Literal["large", "paper"] | None = Field(
-        None, description="Test rows of --dataset: large (default), or paper, as its figures tell."
+    split: str | None = Field(
+        None,
+        pattern=r"^(large|paper)$",
+        description="Test rows of --dataset: large (default), or paper, as its figures tell.",
     )
     target: str | None = Field(
         None, description="Target of --dataset's rows, such as solution or answer; default its first."

@@ -24,6 +24,7 @@ from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
 from embedgrad.report.words import cut, duration_words
 from embedgrad.runs import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY, MetricsFile, RunFolder
 from embedgrad.settings import write_toml
+from embedgrad.units import counted
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
     from embedgrad.model.frozen_model import FrozenModel
@@ -65,7 +66,7 @@ def _run(
     """Every task, then the tables, and with `full` what there is to see inside."""
     terminal.note(
         f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "
-        f"{len(chosen)} tasks, each tuned and tested on its own"
+        f"{counted(len(chosen), 'task')}, each tuned and tested on its own"
     )
     trials: list[Trial] = []
     with terminal.progress("demo", _ALL * len(chosen)) as progress:
@@ -144,7 +145,7 @@ def _tried(
     )
     write_toml(folder.file(SETTINGS), job)
     keep_split(folder.file(SPLIT), job.split_record(trial.parts))
-    write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts), folder)
+    write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts, task.task), folder)
     progress.update(done + _ALL, f"{task.name} is done")
     return trial
 
@@ -168,7 +169,8 @@ def _show(trials: Sequence[Trial], folder: RunFolder, terminal: Terminal) -> Non
     _show_rows(blocks["own"] or blocks["paper"], terminal)
     seconds = sum(trial.seconds for trial in trials)
     terminal.say(
-        f"\n{duration_words(seconds)} for {len(trials)} tasks. A run folder per task, with prompt file and report:"
+        f"\n{duration_words(seconds)} for {counted(len(trials), 'task')}. "
+        "A run folder per task, with prompt file and report:"
     )
     for trial in trials:
         terminal.say(f"  {folder.file(trial.task.name) / REPORT}")

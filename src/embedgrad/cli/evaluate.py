@@ -16,6 +16,7 @@ from embedgrad.cli.data_set_settings import (
     from_data_set,
     group_names,
 )
+from embedgrad.cli.prompt_files import stored_record
 from embedgrad.cli.settings import (
     PROMPTS,
     JudgingSettings,
@@ -33,9 +34,11 @@ from embedgrad.data.records import written
 from embedgrad.data.sources import Say
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
-from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.evaluation.settings import EvaluationSettings, check_score_by
+from embedgrad.evaluation.task_record import own_task, task_record, task_words
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
+from embedgrad.settings import PositiveCount, Seed
 from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
@@ -55,8 +58,8 @@ class EvaluateSettings(JudgingSettings, RowSettings, DataSetSettings, TemplateSe
         None,
         description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset its file or folder.",
     )
-    seed: int | None = Field(None, ge=0, description="Seed of --dataset's split: the same as when tuning; default 0.")
-    batch_tokens: int = Field(8192, gt=0, description="Most tokens in one forward pass; changes memory, not results.")
+    seed: Seed | None = Field(None, description="Seed of --dataset's split: the same as when tuning; default 0.")
+    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
     predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
 
 
@@ -65,10 +68,10 @@ def evaluate(
     flags: Annotated[EvaluateSettings | None, Parameter(name="*")] = None,
     settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="No progress, no notes.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="No progress, no notes; only the scores.", negative=())] = False,
 ) -> None:
     """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
-    terminal = Terminal(json, quiet)
+    terminal = Terminal(json, quiet, says_result=True)
     job = merged(flags, settings, EvaluateSettings)
     job = from_data_set(job, excluded=("input_field", "target_field"), needed_for=("split", "target", "seed"))
     if data_set := job.named_data_set():
@@ -77,9 +80,14 @@ def evaluate(
     if job.predictions is not None and not job.predictions.absolute().parent.is_dir():
         raise FileMissing(f"There is no folder {job.predictions.parent} to write --predictions to.")
     rows = _rows(job, terminal.note)
-    task = job.task_for(rows)
+    names_a_task = job.names_a_task
+    own = None if names_a_task else _own_task(job.prompt, terminal)
+    task = job.task_for(rows, own)
+    check_score_by(task, job.score_by)
     if task.has_metric:
         check_special_tokens(rows, stored_special_tokens(job.model or "", job.revision))
+    told_from = "settings" if names_a_task else "targets" if own is None else "prompt"
+    terminal.note(f"task: {task_words(task)}{_TOLD_FROM[told_from]}")
 
     from embedgrad.evaluation.result import compare_accuracy, compare_loss
     from embedgrad.layouts import special_tokens_report
@@ -110,6 +118,7 @@ def evaluate(
     losses = [compare_loss(found[0], other) for other in found[1:]]
     terminal.result(
         {
+            "task": task_record(task) | {"told_from": told_from},
             "scores": [evaluation.score.model_dump(mode="json") for evaluation in found],
             "comparisons": [c.model_dump(mode="json") if c else None for c in accuracy],
             "loss_comparisons": [c.model_dump(mode="json") for c in losses],
@@ -122,6 +131,23 @@ def evaluate(
         terminal.say(f"loss of {name!r} against the first: {loss_difference_words(comparison)}")
     if job.predictions is not None:
         _write_predictions(job.predictions, names, found, rows, job.group_by)
+
+
+_TOLD_FROM = {
+    "settings": "",
+    "prompt": ", as the prompt was tuned; --task names another",
+    "targets": ", told from the targets",
+}
+
+
+def _own_task(prompts: Sequence[str], terminal: Terminal) -> Task | None:
+    """The task that the first prompt file of `prompts` was tuned with."""
+    records = [record for prompt in prompts if (record := stored_record(prompt)) is not None]
+    tasks = list(dict.fromkeys(task for record in records if (task := own_task(record.settings)) is not None))
+    if len(tasks) > 1:
+        told = " and ".join(map(task_words, tasks))
+        terminal.note(f"The prompts were tuned for different tasks, {told}: all are judged by the first.")
+    return tasks[0] if tasks else None
 
 
 def _rows(job: EvaluateSettings, say: Say) -> list[Example]:

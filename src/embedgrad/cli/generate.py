@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.settings import (
@@ -29,7 +29,9 @@ from embedgrad.data.files import KINDS
 from embedgrad.data.sources import load_lines
 from embedgrad.errors import DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
+from embedgrad.settings import PositiveCount
 from embedgrad.template.layout import Overlong
+from embedgrad.units import counted
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.answering import Answering, Generation
@@ -48,11 +50,11 @@ class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
     lines: Annotated[bool, Parameter(negative=())] = Field(
         False, description="Take each line on stdin as an input by itself, not as JSON."
     )
-    max_new_tokens: PositiveInt = Field(128, description="Longest answer in tokens.")
+    max_new_tokens: PositiveCount = Field(128, description="Longest answer in tokens.")
     stop: Annotated[tuple[str, ...], _STOPS, Parameter(negative=(), show_default=False)] = Field(
         (), description=r"Text before which an answer ends (\n is a newline); repeat the flag for several."
     )
-    batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
+    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
 
@@ -139,13 +141,15 @@ def _prompts(rows: Sequence[Example], job: GenerateSettings) -> list[str]:
     strange = [row for row, name in zip(rows, named, strict=True) if name is not None and not names_a_path(name)]
     if strange:
         raise DataError(
-            f'{len(strange)} of {len(rows)} rows have a "{field}" where there is no file, the first at line '
-            f"{strange[0].line}: {strange[0].columns[field]!r}. Name a prompt file, a run folder or a PEFT folder."
+            f'{len(strange)} of {counted(len(rows), "row")} {"has" if len(strange) == 1 else "have"} a "{field}" where '
+            f"there is no file, the first at line {strange[0].line}: {strange[0].columns[field]!r}. Name a prompt "
+            "file, a run folder or a PEFT folder."
         )
     without = [row for row, name in zip(rows, named, strict=True) if name is None]
     if without and not job.prompt:
         raise DataError(
-            f'{len(without)} of {len(rows)} rows name no prompt in "{field}", the first at line {without[0].line}. '
+            f"{len(without)} of {counted(len(rows), 'row')} {'names' if len(without) == 1 else 'name'} no prompt in "
+            f'"{field}", the first at line {without[0].line}. '
             "Give --prompt for these."
         )
     return [absolute(name) if name is not None else job.prompt or "" for name in named]

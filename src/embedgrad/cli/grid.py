@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedgrad.analysis.records import Grid, GridCell
+from embedgrad.units import per_cent, points
 
 if TYPE_CHECKING:
     from embedgrad.tuning.trials import Cell, Trials
@@ -56,7 +57,7 @@ def _words(cell: GridCell) -> str:
     if cell.accuracy is None or cell.interval is None:
         return f"loss {cell.loss:.3f}"
     low, high = cell.interval
-    return f"{100 * cell.accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f}), loss {cell.loss:.3f}"
+    return f"{per_cent(cell.accuracy)} ({points(low)} to {points(high)}), loss {cell.loss:.3f}"
 
 
 def failures(grid: Grid) -> Sequence[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
+from embedgrad.cli.prompt_files import prompt_path
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptFile
 from embedgrad.prompt.sealed import content_sha256
@@ -16,7 +17,7 @@ from embedgrad.template.template import FixedText
 
 
 def inspect(
-    file: Annotated[Path, Parameter(help="Prompt file (*.safetensors).")],
+    file: Annotated[Path, Parameter(help="Prompt file (*.safetensors), or a run folder.")],
     /,
     *,
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
@@ -24,6 +25,7 @@ def inspect(
 ) -> None:
     """Show what a prompt file holds, after checking it. Needs no model."""
     terminal = Terminal(json, quiet)
+    file = prompt_path(file)
     data = prompt_file.read_bytes(file)
     content = prompt_file.decode(data, str(file))
     facts = _facts(content, len(data), content_sha256(data))
@@ -42,7 +44,7 @@ def _facts(content: PromptFile, size: int, sha256: str) -> dict[str, Any]:
         "text": record.text,
         "tokens": rows.shape[0],
         "width": rows.shape[1],
-        "row_norm_mean": float(np.linalg.norm(rows, axis=1).mean()),
+        "row_norm_mean": float(np.linalg.norm(rows.astype(np.float64), axis=1).mean()),
         "frozen_tokens": [i for i, moves in enumerate(record.trainable or ()) if not moves],
         "template": None
         if record.template is None

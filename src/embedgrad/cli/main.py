@@ -80,6 +80,7 @@ For example:
 
 For example:
     embedgrad inspect tuned.safetensors
+    embedgrad inspect runs/reviews
 """,
 }  # fmt: skip
 
@@ -105,6 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     end = arguments.index("--") if "--" in arguments else len(arguments)  # behind it everything is text
     flags, texts = arguments[:end], arguments[end:]
     debug = "--debug" in flags
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):  # answers hold any script, whatever the locale
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -122,6 +124,17 @@ def main(arguments: Sequence[str]) -> int:
         print(visible(f"embedgrad: {_words(error)}"), file=sys.stderr)
         return 2 if isinstance(error, CycloptsError) else getattr(error, "exit_code", 1)
     return 0
+
+
+def _open_closed_streams() -> None:
+    """Trap: a file that is opened while a standard stream is closed (`>&-`) takes its place, and is printed into."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def run() -> None:

@@ -10,17 +10,25 @@ from embedgrad.cli.data_set_settings import group_names
 from embedgrad.cli.records import predictions_side_by_side, versions
 from embedgrad.cli.settings import shown_path
 from embedgrad.data.splits import Parts
+from embedgrad.evaluation.baselines import baselines
 from embedgrad.evaluation.result import Evaluation, compare_accuracy, compare_loss
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import peak_bytes
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.report.page import write_report
-from embedgrad.report.run_folder import Result, RowCounts
+from embedgrad.report.run_folder import Result, RowCounts, read_run
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import duration_words, loss_difference_words, verdict
+from embedgrad.report.words import (
+    baselines_words,
+    duration_words,
+    loss_difference_words,
+    no_gain_words,
+    verdict,
+)
 from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
+from embedgrad.tasks.task import Task
 from embedgrad.tuning.tune import Run
-from embedgrad.units import bytes_words
+from embedgrad.units import bytes_words, counted
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class Outcome:
     model: FrozenModel
     baseline: SoftPrompt
     parts: Parts
+    task: Task
     recipe: str | None = None
     group_by: str | None = None
 
@@ -67,6 +76,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
         stopped=run.stopped,
         drift=run.drift,
         files={PREDICTIONS: folder.sha256(PREDICTIONS), METRICS: folder.sha256(METRICS), PROMPT: folder.sha256(PROMPT)},
+        baselines=baselines(outcome.task, parts.train, [(p.input, p.target) for p in outcome.after.predictions]),
     )
     folder.write_json(RESULT, result.model_dump(mode="json"))
     write_report(folder.path)
@@ -79,18 +89,24 @@ def show(result: Result, folder: RunFolder, model: str, example: str, terminal: 
     terminal.result(result.model_dump(mode="json", exclude={"files"}) | {"folder": str(folder.path)})
     terminal.table(score_table([result.before, result.after], [comparison] if comparison else ()))
     terminal.say(TABLE_NOTE)
+    if words := baselines_words(result):
+        terminal.say(words)
     if comparison:
         terminal.say(f"loss difference {loss_difference_words(result.loss_comparison)}")
     terminal.say(f"\n{verdict(result)}\n")
     terminal.say(
-        f"{result.steps} steps ({result.stopped}; best after step {result.best_step}), "
+        f"{counted(result.steps, 'step')} ({result.stopped}; best after step {result.best_step}), "
         f"{duration_words(result.seconds)} of tuning, peak memory {bytes_words(result.peak_bytes)}"
     )
     if result.drift is not None:
         terminal.say(f"the prompt's vectors moved by {result.drift:.1f} times their own length (median)")
-    terminal.say(f"prompt  {folder.file(PROMPT)}\nreport  {folder.file(REPORT)}\n\nUse it:")
+    terminal.say(f"prompt  {folder.file(PROMPT)}\nreport  {folder.file(REPORT)}\n")
+    if result.best_step == 0:
+        for sentence in no_gain_words(read_run(folder.path).validations, result.baselines):
+            terminal.say(sentence)
+        return
     command = ["generate", "--model", shown_path(model), "--prompt", str(folder.file(PROMPT)), _short(example)]
-    terminal.say(f"  embedgrad {shlex.join(command)}")
+    terminal.say(f"Use it:\n  embedgrad {shlex.join(command)}")
 
 
 def _short(text: str, limit: int = 80) -> str:

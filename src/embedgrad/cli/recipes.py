@@ -17,7 +17,7 @@ from embedgrad.report.run_folder import RunRecord, read_run
 from embedgrad.settings import checked
 
 AsJson = Annotated[bool, Parameter(help="Print one JSON object.", negative=())]
-Quiet = Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())]
+Quiet = Annotated[bool, Parameter(help="Print no notes: only the result, and errors.", negative=())]
 
 J = TypeVar("J", bound=TuneSettings)
 
@@ -38,7 +38,7 @@ def over_recipe(name: str, given: J) -> J:
 @recipes.default
 def list_recipes(*, json: AsJson = False, quiet: Quiet = False) -> None:
     """List the recipes that ship."""
-    terminal = Terminal(json, quiet)
+    terminal = Terminal(json, quiet, says_result=True)
     found = all_recipes()
     terminal.result({"recipes": [_facts(recipe) for recipe in found]})
     header = ["recipe", "task", "model", "paper: before -> after, %", "memory, GB"]
@@ -53,7 +53,7 @@ def show(name: str, /, *, json: AsJson = False, quiet: Quiet = False) -> None:
     For example:
         embedgrad recipes show table2/medd-qwen2.5-0.5b
     """
-    terminal = Terminal(json, quiet)
+    terminal = Terminal(json, quiet, says_result=True)
     recipe = load_recipe(name)
     terminal.result(_facts(recipe))
     terminal.say(recipe_text(name).rstrip("\n"))
@@ -80,7 +80,7 @@ def report(
         table2_table,
     )
 
-    terminal = Terminal(json, quiet)
+    terminal = Terminal(json, quiet, says_result=True)
     counted: list[RecipeRun] = []
     left_out: list[str] = []
     for record in map(read_run, runs):

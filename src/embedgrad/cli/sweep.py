@@ -28,6 +28,7 @@ from embedgrad.report.found import read_grid
 from embedgrad.runs import CHECKPOINT, PICTURE, SETTINGS, SPLIT, SWEEP, RunFolder
 from embedgrad.settings import read_toml, write_toml
 from embedgrad.tuning.settings import TuningSettings
+from embedgrad.units import counted
 
 if TYPE_CHECKING:
     from embedgrad.tuning.events import Calibrating, Event, Validating
@@ -163,7 +164,7 @@ def _show(grid: Grid, folder: RunFolder, terminal: Terminal) -> None:
     cell = grid.cells[grid.chosen]
     has_metric = cell.accuracy is not None
     what = "Accuracy with its 95 % interval and loss" if has_metric else "Loss"
-    terminal.say(f"{what} on {grid.validation_rows} validation rows")
+    terminal.say(f"{what} on {counted(grid.validation_rows, 'validation row')}")
     terminal.table(grid_table(grid))
     for sentence in failures(grid):
         terminal.say(sentence)

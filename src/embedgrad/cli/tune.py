@@ -20,6 +20,7 @@ from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import CannotResume, SettingsError
+from embedgrad.evaluation.task_record import task_words
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.runs import (
     CALIBRATION,
@@ -39,6 +40,7 @@ from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
 from embedgrad.tuning.settings import TuningSettings
+from embedgrad.units import counted, per_cent
 
 if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to be right
     from embedgrad.model.frozen_model import FrozenModel
@@ -141,6 +143,9 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     rate = AUTO
     if job.learning_rate != AUTO:
         rate = repr(resolve_learning_rate(job.learning_rate, model.parameters, model.table_rms))
+    asked = job.learning_rate if job.learning_rate and job.learning_rate.endswith("rms") else job.learning_rate_asked
+    if asked and rate != repr(resolve_learning_rate(asked, model.parameters, model.table_rms)):
+        asked = None  # of settings whose rate a flag has replaced since
     tuned_rows = len(parts.train)
     if job.overlong == "skip":
         tuned_rows -= lay_out_rows(model, first, parts.train, overlong="skip").count(None)
@@ -151,7 +156,7 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     # Labels that were told from the rows are told from them again: as a setting they would refuse removed duplicates.
     found = {"task": task.kind, "pattern": task.pattern, "decimal_mark": task.decimal_mark, "max_new_tokens": limit}
     found |= {"revision": model.identity.revision, "dtype": model.dtype_name}
-    resolved = job.model_copy(update={**found, "learning_rate": rate})
+    resolved = job.model_copy(update={**found, "learning_rate": rate, "learning_rate_asked": asked})
     return Prepared(resolved, model, first, text, task, tuned_rows)
 
 
@@ -179,7 +184,7 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
                 return
             metrics.append(as_metrics(event))
             if isinstance(event, Validated):
-                accuracy = "" if event.accuracy is None else f"{100 * event.accuracy:.1f} %, "
+                accuracy = "" if event.accuracy is None else f"{per_cent(event.accuracy)}, "
                 validated = f"validation {accuracy}loss {event.loss:.3f} at step {event.step}"
             progress.update(event.step, validated)
 
@@ -217,7 +222,9 @@ def _compare(
     before, after = judged_side_by_side(
         prepared.model, prompts, parts.test, prepared.task, job, terminal, names, job.batch_tokens
     )
-    outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts, job.recipe, job.group_by)
+    outcome = Outcome(
+        run, before, after, prepared.model, prepared.baseline, parts, prepared.task, job.recipe, job.group_by
+    )
     show(write(outcome, folder), folder, job.model or "", parts.test[0].input, terminal)
 
 
@@ -240,14 +247,15 @@ def opening(prepared: Prepared, parts: Parts) -> Iterator[str]:
         split = prepared.job.split or LARGE
         yield f"{found.title}, target {prepared.job.target}, split {split}: {found.split_of(split).words}"
     yield (
-        f"{len(parts.train)} rows to tune on, {len(parts.validation)} for validation, {len(parts.test)} for the test"
-        + (f"; {removed} removed because a later part has their input too" if removed else "")
+        f"{counted(len(parts.train), 'row')} to tune on, {len(parts.validation):,} for validation, "
+        f"{len(parts.test):,} for the test"
+        + (f" ({parts.drawn})" if parts.drawn else "")
+        + (f"; {removed:,} removed because a later part has their input too" if removed else "")
     )
-    labels = f" ({', '.join(task.labels)})" if task.labels else ""
-    yield f"task: {task.kind}{labels}" + ("" if task.has_metric else "; no metric, so the loss alone chooses")
+    yield f"task: {task_words(task)}"
     yield (
         f"{model.identity.name}: {model.parameters:,} parameters, frozen, {model.dtype_name} on {model.device}; "
-        f"prompt of {len(prepared.start)} tokens"
+        f"prompt of {counted(len(prepared.start), 'token')}"
     )
 
 
@@ -255,8 +263,9 @@ def _course(prepared: Prepared) -> Iterator[str]:
     """How long it may take, how fast it goes, and how far."""
     job, table_rms = prepared.job, prepared.model.table_rms
     steps = job.total_steps(prepared.tuned_rows)
-    epochs = steps * job.batch_size / max(prepared.tuned_rows, 1)  # without any row, tune says so
-    length = f"up to {steps} steps of {job.batch_size} rows ({epochs:.3g} epochs)"
+    rows = job.rows_per_step(prepared.tuned_rows)
+    epochs = steps * rows / max(prepared.tuned_rows, 1)  # without any row, tune says so
+    length = f"up to {counted(steps, 'step')} of {counted(rows, 'row')} ({epochs:.3g} epochs)"
     if job.learning_rate == AUTO:
         yield f"{length}, after short runs that choose the learning rate"
     else:

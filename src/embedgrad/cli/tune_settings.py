@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, PositiveInt
+from cyclopts import Parameter
+from pydantic import AfterValidator, Field
 
 from embedgrad import runs
 from embedgrad.cli.data_set_settings import DataSetSettings, check_groups, from_data_set
@@ -26,14 +27,17 @@ from embedgrad.cli.settings import (
 )
 from embedgrad.data.sources import Say
 from embedgrad.data.split_record import SplitRecord, split_record
-from embedgrad.data.splits import Parts, split
+from embedgrad.data.splits import Parts, parse_shares, split
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.prompt.naming import names_a_path, prompt_text
-from embedgrad.settings import Settings, checked, read_toml
+from embedgrad.settings import PositiveCount, Settings, checked, read_toml
 from embedgrad.tasks.catalog import data_set
 from embedgrad.tasks.data_set import LARGE
+from embedgrad.tuning.learning_rate import parse_learning_rate
 from embedgrad.tuning.settings import TuningSettings
+
+_OF_DATA_SETS = ("large", "paper")  # names of --split
 
 
 class JobSettings(Settings):
@@ -41,8 +45,8 @@ class JobSettings(Settings):
         None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder."
     )
     train: RowsFile = Field(None, description="Labeled rows to tune on: JSONL, CSV, Parquet, or - for JSONL on stdin.")
-    validation: str | None = Field(None, description="Rows that choose the best prompt; default 20 % of --train.")
-    test: str | None = Field(None, description="Rows for the final comparison; default split off --train.")
+    validation: str | None = Field(None, description="Rows that choose the best prompt; default as --split says.")
+    test: str | None = Field(None, description="Rows for the final comparison; default as --split says.")
     output: str | None = Field(None, description="Run folder to make; default runs/MODEL-DATE.")
     recipe: str | None = Field(
         None, description="Settings of this recipe (`embedgrad recipes`) under --settings and all other flags."
@@ -53,7 +57,9 @@ class StartSettings(Settings):
     start: Literal["text", "random", "vocabulary"] = Field(
         "text", description="Start from the text's own rows, or as many random or sampled vocabulary rows."
     )
-    tokens: PositiveInt | None = Field(None, description="Length of a random or vocabulary start; default the text's.")
+    tokens: PositiveCount | None = Field(
+        None, description="Length of a random or vocabulary start; default the text's."
+    )
     freeze: str | None = Field(None, description="Token positions that must not move, from 0, like 0-3,7.")
 
     def frozen_positions(self) -> tuple[int, ...]:
@@ -69,6 +75,18 @@ class StartSettings(Settings):
         return tuple(found)
 
 
+def _checked_relative(text: str | None) -> str | None:
+    if text is not None and not parse_learning_rate(text)[1]:
+        raise ValueError('expected a rate relative to the table like "0.5rms"')
+    return text
+
+
+def _checked_split(text: str | None) -> str | None:
+    if text is not None and text not in _OF_DATA_SETS:
+        parse_shares(text)
+    return text
+
+
 # The bases, from last to first, are the order of the flags.
 class TuneSettings(
     TuningSettings,
@@ -82,10 +100,30 @@ class TuneSettings(
 ):
     """Everything that a run depends on."""
 
+    learning_rate_asked: Annotated[str | None, AfterValidator(_checked_relative), Parameter(parse=False)] = Field(
+        None,
+        description="How learning_rate was asked for, where relative to the table (settings file only).",
+    )
+    split: Annotated[str | None, AfterValidator(_checked_split)] = Field(
+        None,
+        description="Per cent of --train for tuning, validation and test, like 70/15/15; default 20 % for the test (50 "
+        "to 1000 rows, at most a third), then 20 % for validation (50 to 500, at most half). With --dataset its test "
+        "rows: large (default), or paper, as its figures tell.",
+    )
+
     def resolved(self) -> Self:
         """With what the data set decides and with paths that will be found from anywhere. Raises SettingsError."""
         own = ("train", "validation", "test", "input_field", "target_field", "rows_at")
-        job = from_data_set(self, excluded=own, needed_for=("data", "split", "target"))
+        job = from_data_set(self, excluded=own, needed_for=("data", "target"))
+        if self.split is not None and (self.split in _OF_DATA_SETS) != (self.dataset is not None):
+            if self.dataset is None:
+                raise SettingsError(
+                    f"--split {self.split} belongs to --dataset, which is not given; rows of your own take shares like "
+                    "--split 70/15/15."
+                )
+            raise SettingsError(
+                f"--split {self.split} parts rows of your own; with --dataset it is {' or '.join(_OF_DATA_SETS)}."
+            )
         if found := job.named_data_set():
             job = job.model_copy(update={"prompt": job.prompt or found.prompt})
         required(job, "model", "prompt", *(() if found else ("train",)))
@@ -140,7 +178,14 @@ class TuneSettings(
             else load_rows(source, self, self.columns(), self.labels, task=self.task, aside=aside, say=say_once)
             for source in (self.train, self.validation, self.test)
         )
-        return split(train or (), validation=validation, test=test, seed=self.seed, columns=self.columns())
+        return split(
+            train or (),
+            validation=validation,
+            test=test,
+            seed=self.seed,
+            columns=self.columns(),
+            shares=parse_shares(self.split) if self.split else None,
+        )
 
     def split_record(self, parts: Parts) -> SplitRecord:
         """What `split.json` says of `parts`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from embedgrad.arguments import checked, path, text, texts
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
 from embedgrad.data.files import name_of, read_file, read_lines
@@ -20,6 +21,7 @@ _ADVICE = "Correct these lines or take them out: a file is used whole or not at 
 _LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
 
 
+@checked(source=path, input_field=text, target_field=text, labels=texts, columns=texts)
 def load_examples(
     source: str | Path,
     *,

@@ -13,6 +13,7 @@ from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
 from embedgrad.shapes import Sha256, Shape
 from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
+from embedgrad.units import counted
 
 
 class PartRecord(Shape):
@@ -72,8 +73,8 @@ def check_split(path: Path, now: SplitRecord) -> None:
     ):
         if was.sha256 != is_now.sha256:
             raise CannotResume(
-                f"The {name} rows are not those that the run began with ({was.rows} rows then, {is_now.rows} now; "
-                f"{path} lists them). Restore the rows and try again, or start a new run."
+                f"The {name} rows are not those that the run began with ({counted(was.rows, 'row')} then, "
+                f"{is_now.rows} now; {path} lists them). Restore the rows and try again, or start a new run."
             )
 
 

@@ -6,26 +6,33 @@ import hashlib
 import itertools
 import json
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from embedgrad.data.draws import groups_of
 from embedgrad.data.example import Example
-from embedgrad.errors import DataError
+from embedgrad.errors import DataError, SettingsError
 from embedgrad.folding import folded
+from embedgrad.units import counted
 
 LEAST_TRAIN = 8
+_LEAST, _MOST_TEST, _MOST_VALIDATION = 50, 1000, 500  # rows of a part that is drawn
+_SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+_EXAMPLES = {2: ("80", "20"), 3: ("70", "15", "15")}
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The three parts in file order, and how many rows were removed because a later part has them too."""
+    """The three parts in file order, and how many rows were removed because a later part has them too. `drawn` says
+    in words how large the parts are that were split off, and why; empty where none was."""
 
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
     removed_train: int
     removed_validation: int
+    drawn: str = ""
 
 
 def split(
@@ -36,6 +43,7 @@ def split(
     seed: int,
     columns: Sequence[str] = (),
     together: str | None = None,
+    shares: Sequence[float] | None = None,
 ) -> Parts:
     """`rows` split by `seed` into whatever part is not given; the same rows and seed give the same parts.
 
@@ -45,6 +53,9 @@ def split(
     that the template shows the model agree after NFKC, casefold and folding of whitespace; the target is not looked
     at, since a contradicting label leaks as much. Test rows are never touched, duplicates within a part stay.
 
+    `shares`, per cent of the rows for tuning and for the parts that are split off, validation first, take the place of
+    the 20 % and their bounds.
+
     With `together`, rows that agree in that column are drawn as one, so a drawn part may be larger by most of a group.
 
     `test=()` means that there is no test part. Raises DataError where another part would be empty or train
@@ -53,8 +64,17 @@ def split(
     if validation is not None and not validation:
         raise DataError("The validation part has no rows. Give it some, or leave it out to have it split off.")
     draws_test, draws_validation = test is None, validation is None
-    test_size, validation_size = _sizes(len(rows), draws_test, draws_validation)
+    if shares is None:
+        test_size, validation_size = _sizes(len(rows), draws_test, draws_validation)
+    else:
+        test_size, validation_size = _shared_out(len(rows), shares, draws_test, draws_validation)
     if len(rows) - test_size - validation_size < LEAST_TRAIN:
+        if shares is not None:
+            left = len(rows) - test_size - validation_size
+            raise DataError(
+                f"Too few rows for this split: of {counted(len(rows), 'row')} {left} are left to train on, at least "
+                f"{LEAST_TRAIN} are needed. Give more rows, or train a larger share."
+            )
         raise DataError(_too_few(len(rows), draws_test, draws_validation))
     groups = groups_of(rows, together)
     random.Random(f"split:{seed}").shuffle(groups)
@@ -68,15 +88,15 @@ def split(
     kept_validation = tuple(row for row in validation if _key(row, columns) not in test_keys)
     if not kept_validation:
         raise DataError(
-            f"All {len(validation)} validation rows have inputs that are in the test rows too. "
+            f"All {counted(len(validation), 'validation row')} have inputs that are in the test rows too. "
             "Give validation other rows, or take the repeated inputs out."
         )
     held_out = test_keys | {_key(row, columns) for row in validation}
     kept_train = tuple(row for row in train if _key(row, columns) not in held_out)
     if len(kept_train) < LEAST_TRAIN:
         raise DataError(
-            f"Of {len(train)} training rows {len(kept_train)} are left without those whose inputs are in the "
-            f"validation or test rows too; at least {LEAST_TRAIN} are needed. Give other validation and test "
+            f"Of {counted(len(train), 'training row')} {len(kept_train)} are left without those whose inputs are in "
+            f"the validation or test rows too; at least {LEAST_TRAIN} are needed. Give other validation and test "
             "rows, or more training rows."
         )
     return Parts(
@@ -85,7 +105,58 @@ def split(
         test,
         removed_train=len(train) - len(kept_train),
         removed_validation=len(validation) - len(kept_validation),
+        drawn=_drawn_words(len(rows), test_size, validation_size) if shares is None else "as --split says",
     )
+
+
+def parse_shares(text: str) -> tuple[float, ...]:
+    """(70.0, 15.0, 15.0) from "70/15/15": per cent for tuning and for each part split off. Raises ValueError."""
+    pieces = text.split("/")
+    if all(_SHARE.fullmatch(piece) for piece in pieces) and len(pieces) in (2, 3):
+        shares = tuple(map(float, pieces))
+        if min(shares) > 0 and abs(sum(shares) - 100) < 1e-9:
+            return shares
+    raise ValueError("expected per cent of tuning, validation and test rows that sum to 100, like 70/15/15")
+
+
+def _shared_out(rows: int, shares: Sequence[float], draws_test: bool, draws_validation: bool) -> tuple[int, int]:
+    """Rows for the test and for validation. Raises SettingsError where there are other parts than shares."""
+    names = ["tuning", *(["validation"] if draws_validation else []), *(["test"] if draws_test else [])]
+    if len(names) == 1:
+        raise SettingsError("--split has nothing to split off: validation and test rows have files of their own.")
+    if len(shares) != len(names):
+        raise SettingsError(
+            f"--split names {len(shares)} shares, but the rows are parted into {len(names)}: {', '.join(names)}. "
+            f"Give {len(names)}, like {'/'.join(_EXAMPLES[len(names)])}."
+        )
+    by_name = dict(zip(names, shares, strict=True))
+    test, validation = (
+        max(1, round(rows * by_name[name] / 100)) if name in by_name else 0 for name in ("test", "validation")
+    )
+    return test, validation
+
+
+def _drawn_words(rows: int, test: int, validation: int) -> str:
+    """`the test: 20 % of 150 would be 30; at least 50 are wanted`, and the same of validation."""
+    left = rows - test
+    drawn = [
+        ("the test", test, rows, _MOST_TEST, "a third"),
+        ("validation", validation, left, _MOST_VALIDATION, "half"),
+    ]
+    words = []
+    for name, size, of, most, part in drawn:
+        if not size:
+            continue
+        if size == of // 5:
+            why = f"20 % of {of:,}"
+        elif size == most:
+            why = f"20 % of {of:,} would be {of // 5:,}; at most {most:,} are taken"
+        elif size < _LEAST:
+            why = f"20 % of {of:,} would be {of // 5:,}; {_LEAST} are wanted, but at most {part}"
+        else:
+            why = f"20 % of {of:,} would be {of // 5:,}; at least {_LEAST} are wanted"
+        words.append(f"{name}: {why}")
+    return "; ".join(words)
 
 
 def data_sha256(rows: Iterable[Example]) -> str:
@@ -98,9 +169,9 @@ def data_sha256(rows: Iterable[Example]) -> str:
 
 
 def _sizes(rows: int, draws_test: bool, draws_validation: bool) -> tuple[int, int]:
-    test = min(max(rows // 5, 50), 1000, rows // 3) if draws_test else 0
+    test = min(max(rows // 5, _LEAST), _MOST_TEST, rows // 3) if draws_test else 0
     left = rows - test
-    return test, min(max(left // 5, 50), 500, left // 2) if draws_validation else 0
+    return test, min(max(left // 5, _LEAST), _MOST_VALIDATION, left // 2) if draws_validation else 0
 
 
 def _too_few(rows: int, draws_test: bool, draws_validation: bool) -> str:

@@ -19,9 +19,10 @@ from embedgrad.engine.plan import BATCH_TOKENS, memory_told
 from embedgrad.engine.read_inputs import Padding, ReadInputs, forward, read_inputs
 from embedgrad.engine.requests import Request
 from embedgrad.engine.whole_rows import WholeRows
-from embedgrad.errors import ModelError
+from embedgrad.errors import ModelError, NonFiniteLoss
 from embedgrad.model.families import has_sliding_window, keeps_a_state, keeps_state_in_modules
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.units import line_words
 
 End = Literal["stop token", "told", "limit"]  # `told` by the request's `ends`
 
@@ -74,7 +75,8 @@ def generate_ids(
              between row and answer and is masked (not with sliding windows, which count it);
              none: only rows of equal length share a batch, as always in models that keep a state
 
-    Raises ModelError where the model takes no such padding, NotEnoughMemory.
+    Raises ModelError where the model takes no such padding, NonFiniteLoss for logits that choose no token,
+    NotEnoughMemory.
     """
     padding = checked_padding(model, padding, max((len(r.layout) for r in requests), default=0) + max_new_tokens)
     for indices in _batches(model, requests, max_new_tokens, padding, batch_tokens):
@@ -162,6 +164,7 @@ def _steps(
         with torch.no_grad(), memory_told(batch_tokens):
             logits = batch.logits.float()  # also for the argmax: on a CPU it takes five times as long in bfloat16
             tokens = logits.argmax(-1)
+            _check_finite(logits.gather(1, tokens[:, None])[:, 0], going, requests, produced)
             entropies = entropy_bits(logits).tolist() if with_entropies else [None] * len(going)
         for place, token in enumerate(tokens.tolist()):
             row = going[place]
@@ -177,6 +180,19 @@ def _steps(
                 going = [going[place] for place in kept]
                 tokens = batch.keep(kept, tokens)
             batch.advance(tokens)
+
+
+def _check_finite(best: Tensor, going: Sequence[int | None], requests: Sequence[Request], produced: int) -> None:
+    """Raises NonFiniteLoss where the highest logit of a row, one of `best` [B], is NaN or infinite: the argmax finds
+    either, and a row of nothing but -inf, so all others need no look."""
+    strange = zip(going, best.isfinite().tolist(), strict=True)
+    rows = sorted(row for row, is_finite in strange if row is not None and not is_finite)
+    if rows:
+        raise NonFiniteLoss(
+            f"The model's logits are NaN or infinite at token {produced} of the answer, "
+            f"at {line_words([requests[row].layout.line for row in rows])}. Look at the prompt's learning rate, or use "
+            "--dtype float32."
+        )
 
 
 def _end(request: Request, token: int, is_limit: bool) -> End | None:

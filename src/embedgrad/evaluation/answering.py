@@ -20,6 +20,7 @@ from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
+from embedgrad.units import counted
 
 Say = Callable[[str], None]
 
@@ -148,8 +149,8 @@ def _one_each(
     given = [prompt] * inputs if isinstance(prompt, str | Path | SoftPrompt) else list(prompt)
     if len(given) != inputs:
         raise UsageError(
-            f"There are {len(given)} prompts and {inputs} inputs. Give one prompt for all of them, or a list with one "
-            "for each."
+            f"There are {counted(len(given), 'prompt')} and {counted(inputs, 'input')}. "
+            "Give one prompt for all of them, or a list with one for each."
         )
     found: dict[object, SoftPrompt] = {}
     for one in given:
@@ -185,5 +186,6 @@ def _lay_out(
     for example, request in zip(examples, requests, strict=True):
         if request is not None and request.layout.cut_tokens:
             cut_tokens = request.layout.cut_tokens
-            say(f"line {example.line}: the last {cut_tokens} tokens of the input are cut to fit the context")
+            cut = counted(cut_tokens, "token")
+            say(f"line {example.line}: {cut} at the end of the input cut to fit the context")
     return requests

@@ -11,9 +11,11 @@ from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Judge, Progress
 from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.task_record import own_task, task_words
 from embedgrad.layouts import special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
+from embedgrad.public import public
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
@@ -21,6 +23,7 @@ from embedgrad.template.template import Template
 Say = Callable[[str], None]
 
 
+@public()
 def evaluate(
     model: FrozenModel,
     prompt: PromptLike,
@@ -39,7 +42,7 @@ def evaluate(
 ) -> Evaluation:
     """How well `prompt` (a text, a file or a SoftPrompt) does on `examples` (rows or their file).
 
-    task            default: told from the targets (tasks.infer_task)
+    task            default: the one the prompt was tuned with, else told from the targets (tasks.infer_task)
     score_by        "generation": greedy answers; "likelihood": the label of highest likelihood; or "both"
     max_new_tokens  longest answer; default the longest target and 16 more. Prompts to be compared need the same.
     special_tokens_in_rows  as `start` takes it
@@ -50,6 +53,8 @@ def evaluate(
     placed = start(model, prompt, template, special_tokens_in_rows=special, allow_mismatch=allow_mismatch, say=say)
     columns = template_of(placed).source.columns[1:]
     rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
+    if task is None and (task := own_task(placed.settings)) is not None:
+        say(f"task: {task_words(task)}, as the prompt was tuned")
     judge = Judge.prepare(
         model,
         placed,

@@ -10,12 +10,14 @@ from embedgrad.errors import UsageError
 from embedgrad.evaluation.answering import Answering, Generation
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike
+from embedgrad.public import prompts, public
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
 
 Say = Callable[[str], None]
 
 
+@public(prompt=prompts)
 def generate(
     model: FrozenModel,
     prompt: PromptLike | Sequence[PromptLike],
@@ -56,6 +58,7 @@ def generate(
     return job.answers(0, len(inputs))
 
 
+@public()
 def stream(
     model: FrozenModel,
     prompt: PromptLike,

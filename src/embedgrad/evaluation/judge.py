@@ -14,10 +14,10 @@ from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose, memory_told
 from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.engine.score import answer_nats
 from embedgrad.engine.whole_rows import whole_rows_words
-from embedgrad.errors import DataError, NonFiniteLoss, UsageError
+from embedgrad.errors import DataError, NonFiniteLoss
 from embedgrad.evaluation.answer_text import decode
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
-from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.settings import ScoreBy, check_score_by
 from embedgrad.layouts import lay_out_rows, stop_ids, target_ids, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
@@ -26,6 +26,7 @@ from embedgrad.tasks.grade import grade
 from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout, Overlong
+from embedgrad.units import counted, line_words
 
 Progress = Callable[[int, int], None]  # done, in all
 ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
@@ -70,10 +71,9 @@ class Judge:
         if not examples or len(wanted) < len(examples):
             raise DataError("Evaluation needs at least one row, and a target in every row.")
         task = settled(task, examples)
+        check_score_by(task, score_by)
         if task.has_metric or not template_of(placed).special_tokens_in_rows:
             check_special_tokens(examples, special_tokens_of(model.tokenizer))
-        if score_by != "generation" and task.kind != "label":
-            raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
         label_ids = tuple(target_ids(model, placed, label) for label in task.labels)
         longest = max([longest_target(model, placed, examples), *map(len, label_ids)])
         limit = max_new_tokens or longest + ROOM_FOR_WORDS
@@ -126,11 +126,11 @@ class Judge:
             progress(done, self.work)
 
         nats = self.engine.row_nats(prompt, self.targets, count).tolist()
-        lines = [str(example.line) for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
+        lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
         if lines:
             raise NonFiniteLoss(
-                f"The loss of {name!r} is NaN or infinite on {len(lines)} of {len(nats)} rows, at lines "
-                f"{', '.join(lines[:10])}. Look at the prompt's learning rate, or use --dtype float32."
+                f"The loss of {name!r} is NaN or infinite on {len(lines)} of {counted(len(nats), 'row')}, "
+                f"at {line_words(lines)}. Look at the prompt's learning rate, or use --dtype float32."
             )
         answers = self._answers(prompt, count)
         likeliest = self._likeliest(prompt, count)
@@ -166,8 +166,15 @@ class Judge:
         """By row number: the label of highest likelihood, where labels are scored."""
         if self.score_by == "generation":
             return {}
-        best = answer_nats(self.engine, prompt, self.rows, self.label_ids, count).argmin(1).tolist()
-        return {number: self.task.labels[index] for number, index in enumerate(best)}
+        nats = answer_nats(self.engine, prompt, self.rows, self.label_ids, count)
+        best = nats.argmin(1)
+        lowest = zip(self.examples, nats.gather(1, best[:, None])[:, 0].tolist(), strict=True)
+        if lines := [example.line for example, least in lowest if not math.isfinite(least)]:
+            raise NonFiniteLoss(
+                f"No label has a finite likelihood on {len(lines)} of {counted(len(nats), 'row')}, at "
+                f"{line_words(lines)}. Look at the prompt's learning rate, or use --dtype float32."
+            )
+        return {number: self.task.labels[index] for number, index in enumerate(best.tolist())}
 
     def _prediction(
         self, number: int, nats: float, answer: tuple[str, bool] | None, likeliest: str | None

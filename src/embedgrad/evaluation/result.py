@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from embedgrad.arguments import checked, is_a
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.statistics import macro_f1_interval, paired_accuracy, paired_loss, proportion
 from embedgrad.shapes import Comparison, Proportion, Score
-from embedgrad.tasks.math_worker import PAIR_SECONDS
 from embedgrad.tasks.task import Task
+from embedgrad.tasks.worker import ANSWER_SECONDS
+from embedgrad.units import counted
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,17 @@ class Evaluation:
     skipped: int = 0
 
 
+_evaluation = is_a(Evaluation, "an Evaluation", "eg.evaluate gives one.")
+
+
 def undecided_words(evaluations: Sequence[Evaluation]) -> str | None:
     """A sentence on the answers that could not be compared with their targets; None where there are none."""
     count = sum(p.undecided for evaluation in evaluations for p in evaluation.predictions)
     if not count:
         return None
     if count == 1:
-        return f"1 answer could not be compared with its target within {PAIR_SECONDS:g} s and counts as wrong."
-    return f"{count} answers could not be compared with their targets within {PAIR_SECONDS:g} s and count as wrong."
+        return f"1 answer could not be compared with its target within {ANSWER_SECONDS:g} s and counts as wrong."
+    return f"{count} answers could not be compared with their targets within {ANSWER_SECONDS:g} s and count as wrong."
 
 
 def score_of(name: str, task: Task, predictions: Sequence[Prediction]) -> Score:
@@ -87,6 +92,7 @@ def score_of(name: str, task: Task, predictions: Sequence[Prediction]) -> Score:
     )
 
 
+@checked(first=_evaluation, second=_evaluation)
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
     """`second` minus `first` on the same rows: in accuracy, or in loss where the task has no metric.
 
@@ -119,7 +125,7 @@ def _check_same_rows(first: Evaluation, second: Evaluation) -> None:
     if rows[0] != rows[1]:
         raise UsageError(
             "Two prompts can only be compared on the same rows; these were evaluated on different ones "
-            f"({len(rows[0])} and {len(rows[1])} rows)."
+            f"({len(rows[0])} and {counted(len(rows[1]), 'row')})."
         )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from embedgrad.data.example import Example
 from embedgrad.data.target_form import target_form
-from embedgrad.settings import Settings
+from embedgrad.errors import UsageError
+from embedgrad.settings import PositiveCount, Settings
 from embedgrad.tasks.decimal_mark import DecimalMark
 from embedgrad.tasks.targets import check_labels_differ, settled
 from embedgrad.tasks.task import Task, infer_task
@@ -39,21 +40,31 @@ class EvaluationSettings(Settings):
     score_by: ScoreBy = Field(
         "generation", description="Generate answers, or choose the label of highest likelihood, or both."
     )
-    max_new_tokens: PositiveInt | None = Field(
+    max_new_tokens: PositiveCount | None = Field(
         None, description="Longest answer in tokens, before and after; default the longest target + 16."
     )
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
-    def resolved_task(self, targets: Sequence[str]) -> Task:
-        """The task these settings name, told from `targets` where they leave it open."""
-        task = replace(self._plain_task(targets), accepted=self.accepted or {}, by_number=self.by_number)
-        return replace(task, decimal_mark=self.decimal_mark) if self.decimal_mark else task
+    @property
+    def names_a_task(self) -> bool:
+        """Whether the task is settled here, and needs no look at the targets."""
+        return self.task != "auto" or bool(self.labels) or self.pattern is not None
 
-    def task_for(self, examples: Sequence[Example]) -> Task:
+    def resolved_task(self, targets: Sequence[str], own: Task | None = None) -> Task:
+        """The task these settings name; where they leave it open the prompt's `own`, else told from `targets`."""
+        task = own if own is not None and not self.names_a_task else self._plain_task(targets)
+        return replace(
+            task,
+            accepted=self.accepted or task.accepted,
+            by_number=self.by_number or task.by_number,
+            decimal_mark=self.decimal_mark or task.decimal_mark,
+        )
+
+    def task_for(self, examples: Sequence[Example], own: Task | None = None) -> Task:
         """The same for rows that all have a target, and how their numbers are written. Raises DataError, with lines,
         for what `tasks.targets.settled` refuses."""
-        task = self.resolved_task([example.target or "" for example in examples])
-        if task.kind == "label" and not self.labels:
+        task = self.resolved_task([example.target or "" for example in examples], own)
+        if task.kind == "label" and not self.labels and task is not own:
             check_labels_differ(examples)
         return settled(task, examples)
 
@@ -65,3 +76,9 @@ class EvaluationSettings(Settings):
         if self.task == "label" and not self.labels:
             return Task("label", labels=tuple(sorted(set(map(target_form, targets)))))
         return Task(self.task, labels=self.labels or (), pattern=self.pattern)
+
+
+def check_score_by(task: Task, score_by: ScoreBy) -> None:
+    """Raises UsageError where answers of this task cannot be scored so."""
+    if score_by != "generation" and task.kind != "label":
+        raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")

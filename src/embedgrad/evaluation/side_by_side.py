@@ -57,8 +57,10 @@ def judges_side_by_side(
         if not rows:
             raise DataError("Every row is longer than the model's context behind one of the prompts.")
         skipped = len(examples) - len(rows)
-        say(f"{skipped} rows are longer than the model's context and left out for every prompt")
+        longer = "row is" if skipped == 1 else "rows are"
+        say(f"{skipped:,} {longer} longer than the model's context and left out for every prompt")
         judges = [replace(judge, skipped=skipped) for judge in prepared(rows)]
     if shortened := max(judge.shortened for judge in judges):
-        say(f"{shortened} inputs are cut at their end to fit the model's context")
+        inputs = "input is" if shortened == 1 else "inputs are"
+        say(f"{shortened:,} {inputs} cut at their end to fit the model's context")
     return judges

@@ -11,11 +11,14 @@ import torch
 from pydantic import JsonValue
 from torch import Tensor
 
+from embedgrad.arguments import is_a
+from embedgrad.arguments import path as check_path
 from embedgrad.errors import PromptError, WrongBase
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptFile, PromptRecord
 from embedgrad.shapes import BaseIdentity
 from embedgrad.template.layout import RenderedTemplate
+from embedgrad.units import counted
 
 _PARTS = {"weights": "weights", "config": "architecture (config)", "tokenizer": "tokenizer"}
 
@@ -45,15 +48,18 @@ class SoftPrompt:
 
     def __post_init__(self) -> None:
         rows = self.embeddings
+        is_a(Tensor, "a tensor [P, D]")("embeddings", rows)
         if rows.ndim != 2 or 0 in rows.shape or rows.dtype != torch.float32 or rows.device.type != "cpu":
             raise PromptError(
                 "A soft prompt's embeddings are a float32 [P, D] tensor on the CPU, neither side 0; got "
                 f"{str(rows.dtype).removeprefix('torch.')} {list(rows.shape)} on {rows.device}."
             )
         if self.initial_ids is not None and len(self.initial_ids) != len(self):
-            raise PromptError(f"There are {len(self.initial_ids)} initial ids for {len(self)} tokens.")
+            raise PromptError(
+                f"There are {counted(len(self.initial_ids), 'initial id')} for {counted(len(self), 'token')}."
+            )
         if self.trainable is not None and len(self.trainable) != len(self):
-            raise PromptError(f"The mask names {len(self.trainable)} tokens, the prompt has {len(self)}.")
+            raise PromptError(f"The mask names {counted(len(self.trainable), 'token')}, the prompt has {len(self)}.")
         if self.trainable is not None and not any(self.trainable):
             raise PromptError("The mask freezes every token of the prompt; leave at least one to tune.")
 
@@ -69,13 +75,13 @@ class SoftPrompt:
     @property
     def name(self) -> str:
         """How tables call it: its text, shortened, or its length."""
-        words = " ".join((self.text or f"{len(self)} tokens without a text").split())
+        words = " ".join((self.text or f"{counted(len(self), 'token')} without a text").split())
         words = words if len(words) <= 60 else words[:57] + "..."
         return f"{words} (tuned)" if self.metrics else words
 
     def __repr__(self) -> str:
         base = f", base {self.base.name}" if self.base else ""
-        return f"SoftPrompt({self.name!r}, {len(self)} tokens x {self.width}{base})"
+        return f"SoftPrompt({self.name!r}, {counted(len(self), 'token')} x {self.width}{base})"
 
     def moved(
         self,
@@ -103,11 +109,13 @@ class SoftPrompt:
 
     def save(self, path: str | Path) -> str:
         """Write the prompt file, atomically; returns its content SHA-256. Raises OutputError."""
+        check_path("path", path)
         return prompt_file.write(Path(path), self.content())
 
     @classmethod
     def load(cls, path: str | Path) -> SoftPrompt:
         """Read a prompt file. Raises FileMissing, BadPromptFile, UnknownVersion."""
+        check_path("path", path)
         return cls.from_content(prompt_file.read(Path(path)))
 
     @classmethod

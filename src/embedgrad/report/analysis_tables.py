@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embedgrad.analysis.records import Diagnosis, Entropy, EntropySide, Hint
-from embedgrad.report.words import cut, number, per_cent_interval, token_words
+from embedgrad.report.words import cut, per_cent_interval, token_words
 from embedgrad.shapes import Proportion
+from embedgrad.units import number
 
 _MOST_HINTS = 15
 _NONE = "-"

@@ -16,16 +16,9 @@ from embedgrad.report.gather import Gathered
 from embedgrad.report.parts import FigureIds
 from embedgrad.report.run_folder import RunRecord
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
-from embedgrad.report.words import (
-    cut,
-    duration_words,
-    number,
-    p_words,
-    per_cent,
-    per_cent_interval,
-    token_words,
-)
+from embedgrad.report.words import cut, duration_words, p_words, per_cent_interval, token_words
 from embedgrad.shapes import Comparison, Score
+from embedgrad.units import number, per_cent, points
 
 COMPARISON_NOTE = (
     "Strict accuracy, difference in points; in brackets 95 % intervals. Drift in the vectors' own lengths (median)."
@@ -142,7 +135,7 @@ def _loss(run: RunRecord) -> str:
 def _difference(comparison: Comparison | None) -> str:
     if comparison is None:
         return _NONE
-    change = number(100 * comparison.difference, sign=True)
+    change = points(comparison.difference, sign=True)
     return f"{change} ({per_cent_interval(comparison.interval)})"
 
 

@@ -22,16 +22,9 @@ from embedgrad.analysis.records import (
     Reading,
     Readings,
 )
-from embedgrad.report.words import (
-    cut,
-    loss_difference_words,
-    number,
-    per_cent,
-    per_cent_interval,
-    rows_words,
-    token_words,
-)
+from embedgrad.report.words import cut, loss_difference_words, per_cent_interval, token_words
 from embedgrad.shapes import Interval, Score, Shape
+from embedgrad.units import counted, number, per_cent
 
 CLAIMED = 0.95  # the probability that the paper reports of original tokens (section 5.1)
 _SHOWN = 3
@@ -88,7 +81,7 @@ def entropy_finding(found: Entropy) -> list[str]:
     return [
         f"The mean entropy of an answer's steps is {number(before.mean_bits, digits=3)} bits before and "
         f"{number(after.mean_bits, digits=3)} after ({loss_difference_words(found.difference)}); "
-        f"{rows_words(found.rows)}.",
+        f"{counted(found.rows, 'row')}.",
         f"Answers that end in a loop: {before.looping.correct:,} of {before.looping.total:,} before, "
         f"{after.looping.correct:,} after.{without}",
     ]
@@ -113,7 +106,7 @@ def reading_finding(found: Reading) -> list[str]:
         f"{pairs.total:,}: {per_cent(_share(best))}, 95 % interval {per_cent_interval(pairs.interval)}{picked})"
         f"{control}.",
         f"There the tuned prompt moves the activation by {_move(best, ' standard deviations')}{most}; 95 % intervals "
-        f"over {rows_words(found.rows)} alone.",
+        f"over {counted(found.rows, 'row')} alone.",
     ]
     random = [layer.is_beyond_random for layer in found.layers if layer.random]
     if random:
@@ -144,7 +137,7 @@ def position_finding(found: PositionSensitivity) -> list[str]:
         f"At {raising:,} of {len(found.positions):,} positions the 95 % interval, of that position alone, lies above "
         "zero.",
         f"With all as at the start the loss is {number(found.text_loss, digits=3)}, tuned "
-        f"{number(found.tuned_loss, digits=3)}; {rows_words(found.rows)}.",
+        f"{number(found.tuned_loss, digits=3)}; {counted(found.rows, 'row')}.",
     ]
 
 
@@ -171,7 +164,7 @@ def blend_finding(found: Blend) -> list[str]:
         for point in points
     )
     return [
-        f"From {cut(found.first, 60)} to {cut(found.second, 60)} on {rows_words(found.rows)}, {best}.",
+        f"From {cut(found.first, 60)} to {cut(found.second, 60)} on {counted(found.rows, 'row')}, {best}.",
         valley,
         f"By weight: {'; '.join(each)}.",
     ]
@@ -182,7 +175,8 @@ def read_back_finding(found: ReadBack) -> list[str]:
     text, tuned, back = (_score(score) for score in (found.before, found.after, found.read_back))
     moved = "; ".join(f"{_token(hint.token)} towards {_listed(hint.towards)}" for hint in found.hints[:_SHOWN])
     return [
-        f"On {rows_words(found.rows)}: prompt text {text}; tuned prompt {tuned}; its nearest tokens as a text {back}.",
+        f"On {counted(found.rows, 'row')}: prompt text {text}; tuned prompt {tuned}; "
+        f"its nearest tokens as a text {back}.",
         f"The nearest tokens read: {cut(' '.join(found.text.split()), 300)}",
         *([f"Moved most: {moved}."] if moved else []),
     ]

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embedgrad.report.run_folder import PredictedRow, RunRecord
-from embedgrad.report.words import rows_words, token_words
+from embedgrad.report.words import token_words
+from embedgrad.units import counted
 
 MOST_LABELS = 12
 OTHER, UNREADABLE = "(other)", "(unreadable)"
@@ -64,7 +65,7 @@ def confusion_finding(before: Confusion, after: Confusion) -> str:
         return sentence
     count, line, column = max(wrong)
     target, answer = (token_words(name) for name in (after.targets[-line], after.answers[-column]))
-    return f"{sentence} The most frequent wrong answer after: {answer!r} for {target!r}, {rows_words(count)}."
+    return f"{sentence} The most frequent wrong answer after: {answer!r} for {target!r}, {counted(count, 'row')}."
 
 
 def _known(rows: Sequence[PredictedRow], named: Sequence[str]) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embedgrad.analysis.records import AnchoredToken, Anchoring
-from embedgrad.report.words import cut, number, token_words
+from embedgrad.report.words import cut, token_words
+from embedgrad.units import number
 
 CLASSES = 5  # of drift, from hardly to most
 _MOST_TEXT = 20_000  # tokens shown as text

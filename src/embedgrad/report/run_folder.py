@@ -18,7 +18,7 @@ from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
 from embedgrad.report.files import broken, numbered_lines, parsed, parsed_file
 from embedgrad.report.found import Found, read_found
 from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, RESULT
-from embedgrad.shapes import Comparison, Score, Sha256, Shape
+from embedgrad.shapes import Baselines, Comparison, Score, Sha256, Shape
 from embedgrad.strict_json import shown
 
 
@@ -101,6 +101,7 @@ class Result(Shape):
     prompt_text: str | None
     best_step: int
     stopped: str
+    baselines: Baselines | None = None  # where the task is labels
     drift: float | None = None  # median over the prompt's tokens of the distance moved / the row's norm at the start
     files: dict[str, Sha256] | None = None  # SHA-256 of those that this result was made from
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from embedgrad.evaluation.statistics import paired_accuracy, proportion, wilson
 from embedgrad.recipes.catalog import Accuracy, Recipe
 from embedgrad.report.run_folder import RunRecord
-from embedgrad.report.words import number, p_words, per_cent_interval
+from embedgrad.report.words import p_words, per_cent_interval
 from embedgrad.shapes import Comparison, Proportion, Shape
+from embedgrad.units import points
 
 TABLE2_NOTE = (
     "Accuracy in per cent. paper: arXiv 2508.03533, Table 2, which gives no intervals and no test sizes; its rows are "
@@ -165,7 +166,7 @@ def _cells(row: Table2Row, marks: dict[str, int]) -> list[str]:
     if ours is None:
         return [*start, *[_NONE] * 6]
     mark = f" [{marks[ours.folder]}]" if ours.folder in marks else ""
-    difference = f"{number(100 * ours.comparison.difference, sign=True)} "
+    difference = f"{points(ours.comparison.difference, sign=True)} "
     difference += f"({per_cent_interval(ours.comparison.interval)}), {p_words(ours.comparison.p_value)}"
     meant = [_share(side) for side in (ours.before_by_meaning, ours.after_by_meaning)]
     return [
@@ -180,7 +181,7 @@ def _cells(row: Table2Row, marks: dict[str, int]) -> list[str]:
 
 
 def _share(found: Proportion | None) -> str:
-    return _NONE if found is None or not found.total else number(100 * found.correct / found.total)
+    return _NONE if found is None or not found.total else points(found.correct / found.total)
 
 
 def _with_interval(found: Proportion) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from embedgrad.report.words import cut, number, p_words, per_cent, per_cent_interval
+from embedgrad.report.words import cut, p_words, per_cent_interval
 from embedgrad.shapes import Comparison, Proportion, Score, TrialResult
+from embedgrad.units import number, per_cent, points
 
 TABLE_NOTE = "In brackets: 95 % intervals. Loss in nats per target token; truncated: answers cut at the token limit."
 
@@ -47,7 +48,7 @@ def trial_table(results: Sequence[TrialResult]) -> list[list[str]]:
     written = "best written" if chosen else "prompt"
     columns: list[tuple[str, Callable[[TrialResult], str]]] = [
         ("task", lambda r: r.name),
-        ("majority, words", lambda r: f"{number(100 * r.majority)}, {number(100 * r.bag_of_words)}"),
+        ("majority, words", lambda r: f"{points(r.majority)}, {points(r.bag_of_words)}"),
         *([("first prompt", lambda r: _bare(r.before.strictly))] if chosen else []),
         (written, lambda r: _bare(r.best_written.strictly)),
         ("tuned", lambda r: _bare(r.after.strictly)),
@@ -62,14 +63,14 @@ def _pair(text: Proportion | None, tuned: Proportion | None) -> str:
     """`45.5, 92.0`."""
     if text is None or tuned is None:
         return _NONE
-    return ", ".join(number(100 * found.correct / found.total) for found in (text, tuned))
+    return ", ".join(points(found.correct / found.total) for found in (text, tuned))
 
 
 def _bare(proportion: Proportion | None) -> str:
     """`61.2 (56.4 to 65.9)`."""
     if proportion is None:
         return _NONE
-    return f"{number(100 * proportion.correct / proportion.total)} ({per_cent_interval(proportion.interval)})"
+    return f"{points(proportion.correct / proportion.total)} ({per_cent_interval(proportion.interval)})"
 
 
 def _name(score: Score) -> str:
@@ -100,7 +101,7 @@ def _macro_f1(score: Score) -> str:
 def _difference(comparison: Comparison | None) -> str:
     if comparison is None:
         return _NONE
-    change = number(100 * comparison.difference, sign=True)
+    change = points(comparison.difference, sign=True)
     return f"{change} ({per_cent_interval(comparison.interval)}), {p_words(comparison.p_value)}"
 
 

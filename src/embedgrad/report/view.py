@@ -10,8 +10,8 @@ from embedgrad.report.moved import MovedPrompt, moved_prompt
 from embedgrad.report.parts import FigureIds, Part, analysis_parts, quality_parts
 from embedgrad.report.run_folder import PredictedRow, Result, RunRecord
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import duration_words, number, outcome, verdict
-from embedgrad.units import bytes_words
+from embedgrad.report.words import baselines_words, duration_words, outcome, verdict
+from embedgrad.units import bytes_words, number
 
 _ROWS_SHOWN = 10
 
@@ -35,6 +35,7 @@ class RunView:
     outcome: str
     table: list[list[str]]
     table_note: str
+    baselines: str
     quality: list[Part]
     prompt: MovedPrompt | None
     prompt_finding: str
@@ -54,6 +55,7 @@ def view(record: RunRecord, ids: FigureIds) -> RunView:
         outcome=outcome(result),
         table=score_table([result.before, result.after], [result.comparison]),
         table_note=TABLE_NOTE,
+        baselines=baselines_words(result),
         quality=quality_parts(record, ids),
         prompt=moved_prompt(found.anchoring, result.prompt_text) if found.anchoring else None,
         prompt_finding=" ".join(sentences(found.anchoring)) if found.anchoring else "",

@@ -5,14 +5,17 @@ Fractions come in, per cent and points come out; nothing here knows of colours, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from embedgrad.report.run_folder import Result, RunRecord
-from embedgrad.shapes import Comparison, Interval
+from embedgrad.report.run_folder import Result, RunRecord, ValidationMetrics
+from embedgrad.shapes import Baselines, Comparison, Interval, Proportion
+from embedgrad.units import counted, number, per_cent, points
 
 Outcome = Literal["better", "worse", "unclear"]
 
 _THRESHOLD = 0.05
+_NEAR = 0.05  # of two accuracies that are about the same
 
 
 def verdict(result: Result) -> str:
@@ -27,7 +30,7 @@ def verdict(result: Result) -> str:
     else:
         change = f"{per_cent(result.before.accuracy)} -> {per_cent(result.after.accuracy)}"
         difference = difference_words(result.comparison)
-    sentence = f"{change} on {rows:,} unseen {'row' if rows == 1 else 'rows'}, {difference}"
+    sentence = f"{change} on {counted(rows, 'unseen row')}, {difference}"
     if outcome(result) == "unclear":
         these = "this 1 row" if rows == 1 else f"these {rows:,} rows"
         return f"no difference that {these} can show: {sentence}"
@@ -46,6 +49,51 @@ def curve_finding(record: RunRecord) -> str:
     return f"{losses}; validation accuracy {per_cent(first.accuracy)} and {per_cent(best.accuracy)}."
 
 
+def baselines_words(result: Result) -> str:
+    """What needs no language model, in one sentence; empty where it was not asked."""
+    found = result.baselines
+    if found is None:
+        return ""
+    sentence = f"Without a language model: always {found.majority_label!r} is right on {_share(found.majority)}"
+    if found.bag_of_words is None:
+        return f"{sentence}."
+    return f"{sentence}, a bag of words trained on the tuning rows on {_share(found.bag_of_words)}."
+
+
+def no_gain_words(validations: Sequence[ValidationMetrics], baselines: Baselines | None) -> list[str]:
+    """After a run whose start was the best: that nothing beat it, what the validations show, and what to try."""
+    sentences = ["No step beat the start on the validation rows: the prompt file holds the start itself, unchanged."]
+    if len(validations) < 2:
+        return sentences
+    first, later = validations[0], validations[1:]
+    lowest = min(later, key=lambda at: at.loss)
+    falls = lowest.loss < first.loss
+    moved = f"{first.loss:.3f} at the start, {lowest.loss:.3f} at step {lowest.step:,}"
+    sentences.append(f"The validation loss {'fell' if falls else 'did not fall'}: {moved}.")
+    if first.accuracy is not None:
+        best = max(at.accuracy or 0.0 for at in later)
+        sentences.append(
+            f"Validation accuracy: {per_cent(first.accuracy)} at the start, {per_cent(best)} at best later."
+        )
+        if baselines is not None and abs(best - baselines.majority.correct / baselines.majority.total) < _NEAR:
+            sentences.append(
+                f"That is about what always answering {baselines.majority_label!r} would give: the answers do not yet "
+                "follow the input."
+            )
+    if falls:
+        sentences.append("To try: more steps (--epochs, --min-steps, --patience), --learning-rate auto, or more rows.")
+    else:
+        sentences.append(
+            "To try: a smaller --learning-rate or auto, another prompt text, or `embedgrad analyze --diagnose`, which "
+            "judges a start."
+        )
+    return sentences
+
+
+def _share(found: Proportion) -> str:
+    return f"{per_cent(found.correct / found.total)} ({per_cent_interval(found.interval)})"
+
+
 def outcome(result: Result) -> Outcome:
     """Better or worse only where the interval leaves out 0 and p is below 0.05: the two need not agree."""
     comparison = result.comparison or result.loss_comparison
@@ -58,8 +106,8 @@ def outcome(result: Result) -> Outcome:
 
 def difference_words(comparison: Comparison) -> str:
     """A difference of two fractions: `+29.2 points, 95 % interval 26.4 to 32.0, p < 0.001`."""
-    low, high = (number(100 * bound) for bound in comparison.interval)
-    change = number(100 * comparison.difference, sign=True)
+    low, high = map(points, comparison.interval)
+    change = points(comparison.difference, sign=True)
     return f"{change} points, 95 % interval {low} to {high}, {p_words(comparison.p_value)}"
 
 
@@ -77,28 +125,10 @@ def p_words(p: float) -> str:
     return f"p = {p:.3f}" if p < 0.0995 else f"p = {p:.2f}"
 
 
-def per_cent(fraction: float) -> str:
-    """A fraction as `71.3 %`."""
-    return f"{number(100 * fraction)} %"
-
-
 def per_cent_interval(interval: Interval) -> str:
     """An interval of fractions, without the sign: `68.7 to 73.8`."""
     low, high = interval
-    return f"{number(100 * low)} to {number(100 * high)}"
-
-
-def number(value: float, *, digits: int = 1, sign: bool = False) -> str:
-    """`value` rounded, thousands separated, never `-0.0`; with `sign`, a plus before what is above zero."""
-    rounded = round(value, digits)
-    if rounded == 0:
-        return f"{0:.{digits}f}"
-    return f"{rounded:+,.{digits}f}" if sign else f"{rounded:,.{digits}f}"
-
-
-def rows_words(count: int) -> str:
-    """`1 row`, `1,240 rows`."""
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
+    return f"{points(low)} to {points(high)}"
 
 
 def duration_words(seconds: float) -> str:
@@ -121,7 +151,7 @@ def cut(text: str, limit: int) -> str:
     """
     shown = text[:limit].translate(_PICTURES)
     left = len(text) - limit
-    return f"{shown} … [{left:,} more {'character' if left == 1 else 'characters'}]" if left > 0 else shown
+    return f"{shown} … [{counted(left, 'more character')}]" if left > 0 else shown
 
 
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from embedgrad.data.target_form import canonical
 from embedgrad.tasks.boxed import closed_box
 from embedgrad.tasks.json_answer import json_value, last_json
 from embedgrad.tasks.label_answer import concluded_label
 from embedgrad.tasks.math_answer import written_answer
 from embedgrad.tasks.numbers import last_quantity
+from embedgrad.tasks.regex_answer import last_capture
 from embedgrad.tasks.said import after_thinking, outside_thoughts
 from embedgrad.tasks.short_answer import said_answer
 from embedgrad.tasks.task import Task
-
-_MOST_REGEX_CHARACTERS = 20_000
 
 
 def read_strict(task: Task, output: str) -> str | None:
@@ -22,8 +19,8 @@ def read_strict(task: Task, output: str) -> str | None:
 
     label: the output is the label, case included, whitespace around it aside. number: see `last_quantity`.
     exact, short: the output without whitespace around it. regex: group 1 (all of it in a pattern without groups) of
-    the last match in the last 20,000 characters. math: what the last `\\boxed{}` holds, if it is closed. json: the
-    whole output, where it is one JSON value. text: always None.
+    the last match in the last 20,000 characters, if found within 2 s (`regex_answer`). math: what the last `\\boxed{}`
+    holds, if it is closed. json: the whole output, where it is one JSON value. text: always None.
 
     Characters that nobody sees do not count, nor how an accented letter is composed (`canonical`).
     Where an answer is looked for within the output, thoughts are no place for it: number and math read what follows
@@ -39,7 +36,7 @@ def read_strict(task: Task, output: str) -> str | None:
         case "exact" | "short":
             return stripped or None
         case "regex":
-            return _last_capture(task.pattern or "", output)
+            return last_capture(task.pattern or "", output)
         case "math":
             return (closed_box(outside_thoughts(output)) or "").strip() or None
         case "json":
@@ -69,13 +66,3 @@ def read_by_meaning(task: Task, output: str) -> str | None:
             return said_answer(output)
         case _:
             return None
-
-
-def _last_capture(pattern: str, output: str) -> str | None:
-    last = None
-    for match in re.finditer(pattern, output[-_MOST_REGEX_CHARACTERS:]):
-        last = match
-    if last is None:
-        return None
-    captured: str | None = last[1] if last.re.groups else last[0]
-    return captured.strip() if captured is not None else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from embedgrad.data.target_form import target_form
+from embedgrad.data.target_form import canonical, target_form
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.math_answer import compare_math, same_math, wanted_answer
 from embedgrad.tasks.numbers import last_quantity, same_quantity
+from embedgrad.tasks.regex_answer import took_too_long
 from embedgrad.tasks.short_answer import normalised
 from embedgrad.tasks.task import Task
 
@@ -40,7 +41,7 @@ def grade(task: Task, output: str, target: str) -> Grade:
         meant_correct = is_meant(task, meant, target)
         if correct and not meant_correct:
             meant, meant_correct = read, True
-    undecided = any(is_undecided(task, found, target) for found in (read, meant))
+    undecided = any(is_undecided(task, found, target, canonical(output)) for found in (read, meant))
     return Grade(read, correct, meant, meant_correct, undecided)
 
 
@@ -82,8 +83,11 @@ def is_meant(task: Task, meant: str | None, target: str) -> bool:
     return is_correct(task, meant, target)
 
 
-def is_undecided(task: Task, prediction: str | None, target: str) -> bool:
-    """Whether `prediction` counts as wrong only because it could not be compared as mathematics in time."""
+def is_undecided(task: Task, prediction: str | None, target: str, output: str | None = None) -> bool:
+    """Whether `prediction`, read from `output`, counts as wrong only because it could not be compared as mathematics in
+    time, or because the pattern was not found in time in the output or the target."""
+    if task.kind == "regex":
+        return any(took_too_long(task.pattern or "", text) for text in (output, target) if text is not None)
     return task.kind == "math" and prediction is not None and compare_math(prediction, wanted_answer(target)) is None
 
 

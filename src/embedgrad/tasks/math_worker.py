@@ -1,11 +1,7 @@
 """The process in which math-verify compares answers: `python -m embedgrad.tasks.math_worker [SECONDS]`.
 
-It speaks JSON over its standard input and output, each message behind its length in four bytes. First it says
-`{"outcome": "ready"}`; then it answers every `{"answer", "target"}` with an outcome: equal, different, timed out, died.
-
-It imports math-verify once and forks. The fork does the work, under a timer that the operating system ends it by, under
-a limit of memory, and with all that could run code or leave the process refused. When it ends, the next fork takes its
-place within milliseconds.
+It serves as `worker` says: a request is `{"answer", "target"}`, its outcome "equal" or "different". math-verify is
+imported once, before the forks; in them all that could run code or leave the process is refused.
 
 math-verify 0.9.0 reads LaTeX with a grammar and builds SymPy objects, but two ways lead from it to `eval`, both by
 SymPy's `parse_expr`: its reading of plain expressions, which is not used here, and `sympy.Number(text)`, which takes
@@ -15,17 +11,13 @@ and nothing else. Whatever still came to evaluate text would be refused by `refu
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
-import struct
 import sys
-from typing import Literal, cast
+from typing import cast
 
-Outcome = Literal["ready", "equal", "different", "timed out", "died"]
-PAIR_SECONDS = 2.0
-PAIR_BYTES = 4 * 2**30
+from embedgrad.tasks.worker import ANSWER_SECONDS, Message, serve
+
 # They bring in what is imported late, and fill the parser's tables: the first pair of a kind takes ten times as long.
 WARM_UP = (
     (r"\frac{1}{3}", "0.333"),
@@ -43,36 +35,10 @@ WARM_UP = (
     (r"15\mbox{ cm}^2", r"\text{even}"),
     (r"\binom{5}{2}", r"\lfloor 2.5 \rfloor + e^{i\pi} + f(x) + \overline{AB} + 2516_8"),
 )
-_LENGTH = struct.Struct(">I")
 _NUMBER = re.compile(r"[0-9]+|[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]{1,3})?|[0-9]+[eE][-+]?[0-9]{1,3}")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _REFUSED = ("os.", "subprocess.", "socket.", "shutil.", "ctypes.", "pty.", "winreg.", "urllib.", "ftplib.", "http.")
 _HARMLESS = ("os.listdir", "os.scandir", "os.walk")  # an import looks for files
-
-
-def send(pipe: int, message: dict[str, str]) -> None:
-    """Write one message. Raises BrokenPipeError where nobody reads."""
-    data = json.dumps(message).encode()
-    data = _LENGTH.pack(len(data)) + data
-    while data:
-        data = data[os.write(pipe, data) :]
-
-
-def receive(pipe: int) -> dict[str, str] | None:
-    """The next message; None where the other end is gone."""
-    header = _exactly(pipe, _LENGTH.size)
-    data = _exactly(pipe, _LENGTH.unpack(header)[0]) if header else None
-    return None if data is None else cast("dict[str, str]", json.loads(data))
-
-
-def _exactly(pipe: int, count: int) -> bytes | None:
-    data = b""
-    while len(data) < count:
-        piece = os.read(pipe, count - len(data))
-        if not piece:
-            return None
-        data += piece
-    return data
 
 
 def refuse_code() -> None:
@@ -128,77 +94,28 @@ def are_equal(answer: str, target: str) -> bool:
     return bool(wanted and given and verify(wanted, given, timeout_seconds=None))
 
 
-def _limit_memory() -> None:
-    try:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (PAIR_BYTES, PAIR_BYTES))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ImportError, ValueError, OSError):  # where the system has no such limit, the time limits it alone
-        return
-
-
-def _answer(requests: int, replies: int, seconds: float) -> None:
-    """Answer requests, each within `seconds`, or die by SIGALRM: its default action ends even a loop in C."""
-    refuse_code()
-    while (request := receive(requests)) is not None:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        is_equal = are_equal(request["answer"], request["target"])
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        send(replies, {"outcome": "equal" if is_equal else "different"})
-
-
-class _Fork:
-    """A copy of this process that answers requests until it dies."""
-
-    def __init__(self, seconds: float) -> None:
-        read_requests, self.requests = os.pipe()
-        self.replies, write_replies = os.pipe()
-        self.id = os.fork()
-        if self.id == 0:
-            os.close(self.requests)
-            os.close(self.replies)
-            try:
-                _answer(read_requests, write_replies, seconds)
-            finally:
-                os._exit(0)
-        os.close(read_requests)
-        os.close(write_replies)
-
-    def outcome(self, request: dict[str, str]) -> Outcome:
-        """What it finds; after "timed out" and "died" it is no more."""
-        try:
-            send(self.requests, request)
-            reply = receive(self.replies)
-        except BrokenPipeError:
-            reply = None
-        if reply is not None:
-            return cast(Outcome, reply["outcome"])
-        os.close(self.requests)
-        os.close(self.replies)
-        _, status = os.waitpid(self.id, 0)
-        return "timed out" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM else "died"
-
-
 def main(seconds: float) -> None:
     """Serve until the other end closes standard input."""
-    answers, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)  # so that nothing printed by a library gets between the messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    _limit_memory()
+    serve(_answer, seconds, _warm_up)
+
+
+def _warm_up() -> None:
     # Trap: before the two doors close, since modules of SymPy read names and compile classes as they are imported.
     for pair in WARM_UP:
         are_equal(*pair)
     read_numbers_only()
-    os.dup2(nowhere, 2)
-    send(answers, {"outcome": "ready"})
-    fork = _Fork(seconds)
-    while (request := receive(0)) is not None:
-        outcome = fork.outcome(request)
-        if outcome in ("timed out", "died"):
-            fork = _Fork(seconds)
-        send(answers, {"outcome": outcome})
+
+
+_refuses = False
+
+
+def _answer(request: Message) -> Message:
+    global _refuses
+    if not _refuses:  # in the fork, whose first question this is
+        refuse_code()
+        _refuses = True
+    return {"outcome": "equal" if are_equal(request["answer"], request["target"]) else "different"}
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else PAIR_SECONDS)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else ANSWER_SECONDS)

@@ -13,6 +13,7 @@ from embedgrad.tasks.json_answer import json_value
 from embedgrad.tasks.label_answer import label_key
 from embedgrad.tasks.numbers import answer_part, last_quantity
 from embedgrad.tasks.task import Task, infer_task
+from embedgrad.units import counted
 
 _MOST_LINES = 10
 
@@ -112,7 +113,7 @@ def _refuse(examples: Sequence[Example], is_right: Callable[[str], bool], proble
     if strange:
         line = f" at line {strange[0].line}" if strange[0].line else ""
         raise DataError(
-            f"{len(strange)} of {len(examples)} rows have a target that {problem}; the first is "
+            f"{len(strange)} of {counted(len(examples), 'row')} {_have(strange)} a target that {problem}; the first is "
             f"{strange[0].target!r}{line}. {advice}"
         )
 

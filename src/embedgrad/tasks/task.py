@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
+from embedgrad.arguments import mapping, one_of, text, texts
 from embedgrad.data.target_form import canonical, target_form
 from embedgrad.errors import SettingsError
 from embedgrad.folding import folded
@@ -51,6 +52,7 @@ class Task:
     decimal_mark: DecimalMark | None = None
 
     def __post_init__(self) -> None:
+        _check_kinds(self.kind, self.labels, self.pattern, self.accepted)
         given: object = self.labels
         if isinstance(given, str):
             raise SettingsError(f"Labels are a sequence of texts; got the single text {self.labels!r}.")
@@ -95,6 +97,18 @@ class Task:
     def has_meaning(self) -> bool:
         """Whether outputs can also be read by meaning (`read_by_meaning`)."""
         return self.kind in ("label", "math", "json", "short") or self.by_number
+
+
+def _check_kinds(kind: object, labels: object, pattern: object, accepted: object) -> None:
+    one_of(*get_args(Kind))("kind", kind)
+    if not isinstance(labels, str):
+        texts("labels", labels)
+    if pattern is not None:
+        text("pattern", pattern)
+    mapping("accepted", accepted)
+    if isinstance(accepted, Mapping):
+        for label, forms in accepted.items():
+            texts(f"accepted[{label!a}]", forms)
 
 
 def _check_written(accepted: Mapping[str, Sequence[str]]) -> None:

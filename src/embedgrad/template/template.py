@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
+from embedgrad.arguments import text as is_text
 from embedgrad.errors import TemplateError
 from embedgrad.shapes import FirstError, Shape
 
@@ -72,6 +73,7 @@ class Template(Shape):
         template_arguments: Mapping[str, JsonValue] | None = None,
     ) -> Template:
         """One user message."""
+        is_text("content", content)
         messages = [{"role": "user", "content": content}]
         return cls.messages(messages, chat_template=chat_template, template_arguments=template_arguments)
 
@@ -86,10 +88,10 @@ class Template(Shape):
         """Several chat messages; the last one must be the user's, the target is the assistant's answer."""
         try:
             turns = tuple(Message.model_validate(dict(message)) for message in messages)
-        except (ValidationError, TypeError) as error:
+        except (ValueError, TypeError) as error:  # pydantic's error is a ValueError
             raise TemplateError(
                 "A template message needs exactly a role (system, user or assistant) and a content, "
-                f"both texts; got {list(messages)!r}."
+                f"both texts; got {messages!r}."
             ) from error
         if not turns or turns[-1].role != "user":
             raise TemplateError("The last message of a chat template must be the user's: the answer follows it.")
@@ -98,6 +100,7 @@ class Template(Shape):
     @classmethod
     def text(cls, text: str) -> Template:
         """Plain text for models without a chat template."""
+        is_text("text", text)
         return cls(plain=text)._checked()
 
     @property

@@ -13,6 +13,7 @@ from embedgrad.tuning.prepare import Say, Setup
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State
 from embedgrad.tuning.trials import Cell, Trials, choose_cell, try_rate
+from embedgrad.units import counted, per_cent
 
 FACTORS = (0.25, 0.5, 1.0, 2.0)
 """Rates that are tried, in units of the default for the model's size."""
@@ -41,14 +42,14 @@ class Calibration:
         """What was chosen and what it cost, for people."""
         trials, cell = self.trials, self.trials.best
         assert cell.kept is not None
-        accuracy = "" if cell.kept.accuracy is None else f"accuracy {100 * cell.kept.accuracy:.1f} %, "
-        length = f"up to {self.steps} steps"
+        accuracy = "" if cell.kept.accuracy is None else f"accuracy {per_cent(cell.kept.accuracy)}, "
+        length = f"up to {counted(self.steps, 'step')}"
         if self.steps < self.asked_steps:
             length += f" instead of {self.asked_steps}, since the loss no longer fell"
         return (
             f"calibration: learning rate {self.learning_rate / trials.table_rms:.2g}rms and {length} "
-            f"({accuracy}loss {cell.kept.loss:.3f} on {trials.validation_rows} validation rows after "
-            f"{cell.steps} steps), chosen in {len(FACTORS)} short runs that took {trials.seconds:.0f} s"
+            f"({accuracy}loss {cell.kept.loss:.3f} on {counted(trials.validation_rows, 'validation row')} after "
+            f"{counted(cell.steps, 'step')}), chosen in {len(FACTORS)} short runs that took {trials.seconds:.0f} s"
         )
 
 
@@ -74,7 +75,7 @@ def calibrate(
     rows = len(setup.layouts)
     asked = options.total_steps(rows)
     half = max(asked // SHARE // 2, 1)
-    lengths = [steps * options.batch_size / rows for steps in (half, 2 * half)]
+    lengths = [steps * options.rows_per_step(rows) / rows for steps in (half, 2 * half)]
     short = options.model_copy(update={"learning_rate": None, "min_steps": 0, "evaluate_every": half, "patience": 3})
     default = resolve_learning_rate(None, setup.model.parameters, setup.model.table_rms)
     ends: list[State] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 AUTO = "auto"  # chosen in short runs: `calibrate`
+MOST = 1e30  # what a float32 holds, and a step by it
 _SMALL, _LARGE = 3e9, 7e9
 _SMALL_RATE, _LARGE_RATE = 0.5, 0.05
 
@@ -21,8 +22,11 @@ def parse_learning_rate(text: str) -> tuple[float, bool]:
         rate = float(number)
     except ValueError:
         rate = math.nan
-    if not (0 < rate < math.inf):
-        raise ValueError('expected a positive number like "0.01", or one relative to the table like "0.5rms"')
+    if not 0 < rate < MOST:
+        raise ValueError(
+            f'expected a positive number below {MOST:g} like "0.01", one relative to the table like "0.5rms", or '
+            f'"{AUTO}", which chooses it in short runs'
+        )
     return rate, relative
 
 

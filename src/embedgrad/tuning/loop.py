@@ -21,6 +21,7 @@ from embedgrad.template.layout import Layout
 from embedgrad.tuning.events import Event, StepDone, Validated
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, Validation
+from embedgrad.units import line_words
 
 Validate = Callable[[Tensor, int], Validation]
 Save = Callable[[State], None]
@@ -95,7 +96,7 @@ def _step(
     listen: Callable[[Event], None],
 ) -> State:
     started = time.monotonic()
-    numbers = batch_rows(len(layouts), settings.batch_size, settings.seed, state.step)
+    numbers = batch_rows(len(layouts), settings.rows_per_step(len(layouts)), settings.seed, state.step)
     rows = [layouts[number] for number in numbers]
     found = engine.loss_and_gradient(state.embeddings, rows)
     _check_finite(found.row_nats, found.gradient, rows, state.step + 1)
@@ -164,7 +165,11 @@ def _check_finite(row_nats: Tensor, gradient: Tensor, rows: Sequence[Layout], st
     if bool(row_nats.isfinite().all()) and bool(gradient.isfinite().all()):
         return
     lines = [row.line for row, nats in zip(rows, row_nats.tolist(), strict=True) if not math.isfinite(nats)]
-    where = f"rows at lines {', '.join(map(str, lines))}" if lines else "the gradient, not in any single row's loss"
+    where = (
+        f"{'rows' if len(lines) > 1 else 'the row'} at {line_words(lines)}"
+        if lines
+        else "the gradient, not in any single row's loss"
+    )
     raise NonFiniteLoss(
         f"The loss became NaN or infinite at step {step}, in {where}. Nothing of that step was kept. "
         "Try a smaller --learning-rate or --dtype float32, and look at these rows."

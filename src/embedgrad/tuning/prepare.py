@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,6 +39,7 @@ from embedgrad.tuning.events import Listener, Validating
 from embedgrad.tuning.loop import Snapshot, tune_prompt
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, Validation, load_state, save_state
+from embedgrad.units import counted
 
 Say = Callable[[str], None]
 Rows = Sequence[Example] | str | Path
@@ -104,6 +106,7 @@ class Setup:
             seam_report(model, placed, parts.train),
             *_fitting_words(laid, judge),
             whole_rows_words(model) if judge.generates else None,
+            _batch_words(options.batch_size, len(layouts)),
         )
         for sentence in told:
             if sentence:
@@ -163,7 +166,7 @@ class Setup:
     def _inputs_sha256(self, options: TuningSettings, learning_rate: float, also_at: Collection[int]) -> str:
         """Digest of all that a checkpoint depends on; how often it is saved is not part of it."""
         task = self.task
-        parts = [
+        parts: list[Any] = [
             [layout.ids for layout in self.layouts],
             [layout.ids for layout in self.judge.targets],
             self.model.identity.model_dump(mode="json", exclude={"name", "revision"}),
@@ -174,6 +177,8 @@ class Setup:
             sorted(also_at),
             self.depends_on,
         ]
+        if options.batch_size > len(self.layouts):  # earlier versions repeated rows within a step
+            parts.append(["rows per step", options.rows_per_step(len(self.layouts))])
         digest = hashlib.sha256(json.dumps(parts).encode())
         digest.update(self.start.embeddings.numpy().tobytes())
         return digest.hexdigest()
@@ -208,11 +213,12 @@ def _engine(
     model: FrozenModel, embeddings: Tensor, layouts: Sequence[Layout], options: TuningSettings, say: Say
 ) -> Engine:
     """The engine of the whole run, which says how it goes about it and what that takes."""
-    run_flops = options.total_steps(len(layouts)) * naive_flops(model, layouts, options.batch_size)
+    batch = options.rows_per_step(len(layouts))
+    run_flops = options.total_steps(len(layouts)) * naive_flops(model, layouts, batch)
     compiled = is_worth_it(options.compile, run_flops, model)
     engine = choose(model, embeddings, layouts, options.batch_tokens, say, compiled=compiled)
     limit = options.memory_limit_bytes
-    engine, expected = fitted(engine, embeddings, layouts, options.batch_size, limit, say)
+    engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
     say(f"{engine.reason}; {expected.arithmetic()}")
     say(expected.memory())
     return engine
@@ -228,7 +234,16 @@ def _rows(examples: Rows, validation: Rows | None, seed: int, columns: Sequence[
 
 def _removed_words(parts: Parts) -> str | None:
     removed = parts.removed_train
-    return f"{removed} tuning rows are left out because validation has their input too." if removed else None
+    if not removed:
+        return None
+    rows, their = ("row is", "its") if removed == 1 else ("rows are", "their")
+    return f"{removed:,} tuning {rows} left out because validation has {their} input too."
+
+
+def _batch_words(batch_size: int, rows: int) -> str | None:
+    if batch_size <= rows:
+        return None
+    return f"A batch of {batch_size:,} rows is more than there are: every step takes all {counted(rows, 'tuning row')}."
 
 
 def _fitting_words(laid: Sequence[Layout | None], judge: Judge) -> Iterator[str]:
@@ -236,12 +251,12 @@ def _fitting_words(laid: Sequence[Layout | None], judge: Judge) -> Iterator[str]
     skipped = sum(layout is None for layout in laid)
     if skipped or judge.skipped:
         yield (
-            f"Left out because they are longer than the model's context: {skipped} tuning rows, "
-            f"{judge.skipped} validation rows."
+            f"Left out because they are longer than the model's context: {counted(skipped, 'tuning row')}, "
+            f"{counted(judge.skipped, 'validation row')}."
         )
     shortened = sum(layout is not None and layout.cut_tokens > 0 for layout in laid)
     if shortened or judge.shortened:
         yield (
-            f"Inputs whose end was cut to fit the model's context: {shortened} tuning rows, "
-            f"{judge.shortened} validation rows."
+            f"Inputs whose end was cut to fit the model's context: {counted(shortened, 'tuning row')}, "
+            f"{counted(judge.shortened, 'validation row')}."
         )

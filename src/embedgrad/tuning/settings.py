@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from embedgrad.settings import Settings
+from embedgrad.settings import MOST, Count, PositiveCount, Seed, Settings
 from embedgrad.tuning.learning_rate import AUTO, parse_learning_rate
+from embedgrad.tuning.learning_rate import MOST as MOST_FLOAT
 
 
 def _checked_rate(text: str | None) -> str | None:
@@ -18,13 +19,16 @@ def _checked_rate(text: str | None) -> str | None:
 
 
 def _as_text(value: object) -> object:
-    return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return repr(value) if abs(value) < 1e300 else "inf"  # Python writes no number of more than 4300 digits
 
 
 Compile = Literal["auto", "on", "off"]
 LearningRate = Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_rate)]
 
 
+_MOST_BYTES = 1e18
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -32,10 +36,10 @@ def parse_bytes(text: str) -> int:
     """8_000_000_000 from "8GB". Raises ValueError."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]?B|)", text.strip(), re.IGNORECASE)
     unit = _UNITS.get(match[2].upper() if match else "?", 1)
-    size = int(float(match[1]) * unit) if match else 0
-    if size < 1:
+    size = float(match[1]) * unit if match else 0.0
+    if not 1 <= size < _MOST_BYTES:
         raise ValueError('expected a size like "8GB" or "500MB"')
-    return size
+    return int(size)
 
 
 def _checked_bytes(text: str | None) -> str | None:
@@ -52,40 +56,50 @@ class TuningSettings(Settings):
         description='Step size: "0.5rms" (times the embedding table\'s RMS), a number, or auto, which chooses it and '
         "the epochs in short runs; default by model size.",
     )
-    epochs: float = Field(10.0, gt=0, description="Passes over the tuning rows.")
-    min_steps: int = Field(200, ge=0, description="At least this many steps, however few rows there are.")
-    batch_size: PositiveInt = Field(16, description="Rows per step.")
-    batch_tokens: PositiveInt = Field(8192, description="Most tokens in one forward pass; changes memory, not results.")
+    epochs: float = Field(10.0, gt=0, le=1e6, description="Passes over the tuning rows.")
+    min_steps: Count = Field(200, description="At least this many steps, however few rows there are.")
+    batch_size: PositiveCount = Field(16, description="Rows per step; at most all tuning rows.")
+    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
     memory_limit: Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_bytes)] = Field(
         None, description='Most memory to use, like "8GB"; default what is free. Changes time, not results.'
     )
     compile: Compile = Field(
         "auto", description="Compile norms and MLPs: on, off, or auto, on a CPU for runs of hours."
     )
-    clip_norm: float = Field(1.0, gt=0, description="Largest norm of the prompt's gradient.")
-    evaluate_every: PositiveInt | None = Field(
+    clip_norm: float = Field(1.0, gt=0, le=MOST_FLOAT, description="Largest norm of the prompt's gradient.")
+    evaluate_every: PositiveCount | None = Field(
         None, description="Steps between validations; default an epoch, but at least 20."
     )
-    patience: PositiveInt = Field(5, description="Stop after this many validations without a better prompt.")
+    patience: PositiveCount = Field(5, description="Stop after this many validations without a better prompt.")
     radius: float | None = Field(
-        None, gt=0, description="No vector moves further from its start than this times its length there."
+        None,
+        gt=0,
+        le=MOST_FLOAT,
+        description="No vector moves further from its start than this times its length there.",
     )
     distance_penalty: float = Field(
-        0.0, ge=0, description="Weight in the loss of the mean squared distance from the start, in squared lengths."
+        0.0,
+        ge=0,
+        le=MOST_FLOAT,
+        description="Weight in the loss of the mean squared distance from the start, in squared lengths.",
     )
     keep_nearest: bool = Field(
         False, description="Hold every vector where its original token is the nearest (L2) of the vocabulary."
     )
-    seed: int = Field(0, ge=0, description="Seed of splits, batch order and random starts.")
-    checkpoint_seconds: float = Field(5.0, ge=0, description="Seconds between checkpoints.")
+    seed: Seed = Field(0, description="Seed of splits, batch order and random starts.")
+    checkpoint_seconds: float = Field(5.0, ge=0, le=MOST, description="Seconds between checkpoints.")
 
     @property
     def memory_limit_bytes(self) -> int | None:
         return None if self.memory_limit is None else parse_bytes(self.memory_limit)
 
+    def rows_per_step(self, rows: int) -> int:
+        """`batch_size`, but at most all `rows` tuning rows: more would only repeat some of them within a step."""
+        return min(self.batch_size, max(rows, 1))
+
     def total_steps(self, rows: int) -> int:
         """Optimizer steps for `rows` tuning rows."""
-        return max(round(self.epochs * rows / self.batch_size), self.min_steps, 1)
+        return max(round(self.epochs * rows / self.rows_per_step(rows)), self.min_steps, 1)
 
     def steps_between_validations(self, rows: int) -> int:
-        return self.evaluate_every or max(-(-rows // self.batch_size), 20)
+        return self.evaluate_every or max(-(-rows // self.rows_per_step(rows)), 20)

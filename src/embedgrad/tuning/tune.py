@@ -13,12 +13,14 @@ from torch import Tensor
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS, choose
 from embedgrad.engine.rows import LossAndGradient
-from embedgrad.errors import DataError, TuningError
+from embedgrad.errors import DataError, TuningError, UsageError
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.task_record import task_record
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.public import public, soft_prompt
 from embedgrad.settings import checked
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
@@ -61,6 +63,7 @@ class Run:
         return float((moved / length)[length > 0].median()) if bool((length > 0).any()) else 0.0
 
 
+@public()
 def tune(
     model: FrozenModel,
     prompt: PromptLike,
@@ -124,7 +127,7 @@ def tune(
             events.append(event)
         listen(event)
 
-    story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, "task": setup.task.kind}
+    story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, **task_record(setup.task)}
 
     def best_prompt(best: Best) -> SoftPrompt:
         metrics: dict[str, JsonValue] = {
@@ -156,6 +159,7 @@ def tune(
     )
 
 
+@public(prompt=soft_prompt)
 def forward(
     model: FrozenModel,
     prompt: SoftPrompt,
@@ -172,4 +176,9 @@ def forward(
         raise DataError("forward needs at least one row, and a target in every row.")
     layouts = [layout for layout in lay_out_rows(model, prompt, examples) if layout is not None]
     at = (prompt.embeddings if embeddings is None else embeddings).to(model.device)
+    if at.shape != prompt.embeddings.shape or not at.is_floating_point():
+        raise UsageError(
+            f"embeddings is a {str(at.dtype).removeprefix('torch.')} tensor {list(at.shape)}; expected floating-point "
+            f"numbers {list(prompt.embeddings.shape)} like the prompt's own."
+        )
     return choose(model, at, layouts, batch_tokens).loss_and_gradient(at, layouts)

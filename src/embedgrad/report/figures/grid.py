@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from embedgrad.analysis.records import Grid, GridCell
 from embedgrad.report.figures.drawing import BLUE, FAINT, INK, drawn
 from embedgrad.report.findings import grid_finding
-from embedgrad.report.words import number
+from embedgrad.units import number, points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,4 +65,4 @@ def _strengths(grid: Grid, has_metric: bool) -> list[float]:
 def _value(cell: GridCell, has_metric: bool) -> str:
     if cell.failed is not None or cell.loss is None:
         return "failed"
-    return number(100 * (cell.accuracy or 0.0)) if has_metric else number(cell.loss, digits=3)
+    return points(cell.accuracy or 0.0) if has_metric else number(cell.loss, digits=3)

@@ -1,0 +1,24 @@
+"""What a prompt's own file says, read without a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from embedgrad import runs
+from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt.file import PromptRecord
+from embedgrad.prompt.naming import ENDING, names_a_path
+
+
+def prompt_path(path: Path) -> Path:
+    """The prompt file that `path` names: itself, or the one in a run folder."""
+    return path / runs.PROMPT if (path / runs.PROMPT).is_file() else path
+
+
+def stored_record(prompt: str) -> PromptRecord | None:
+    """The record of the prompt file or run folder that `prompt` names; None for a text, a PEFT folder and what is not
+    there. Raises BadPromptFile, UnknownVersion."""
+    if not names_a_path(prompt):
+        return None
+    file = prompt_path(Path(prompt))
+    return prompt_file.read(file).record if file.suffix == ENDING and file.exists() else None
