@@ -12,6 +12,7 @@ import pytest
 
 import embedgrad as eg
 import tiny
+from embedgrad.cli.console import visible
 from embedgrad.cli.main import main
 from embedgrad.evaluation.answering import Answering
 
@@ -92,11 +93,11 @@ def test_one_answer_is_shown_as_it_comes(how: str, capsys, folder, monkeypatch) 
     monkeypatch.setattr(Answering, "stream", watched)
     if how == "terminal":
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        assert run(capsys, folder, *prompt, "so sad") == wanted
+        assert run(capsys, folder, *prompt, "so sad") == visible(wanted)
         assert "".join(pieces) + "\n" == wanted
         assert len(pieces) > 1
         pieces.clear()
-        assert run(capsys, folder, *prompt, "so sad", "no") == both  # two answers would mix
+        assert run(capsys, folder, *prompt, "so sad", "no") == visible(both)  # two answers would mix
         assert json.loads(run(capsys, folder, *prompt, "so sad", "--json"))["output"] + "\n" == wanted
         assert pieces == []
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -11,6 +12,8 @@ from speakers import KINDS, SPEAKERS, tokenizer_of
 
 import embedgrad as eg
 import tiny
+from embedgrad.cli.main import main
+from embedgrad.layouts import lay_out_rows, special_tokens_report
 from embedgrad.template.chat import render
 from embedgrad.template.control import control_tokens, row_ids
 from embedgrad.template.layout import fit, lay_out, turn_slot
@@ -152,3 +155,53 @@ def test_a_slot_that_a_turn_writes_is_no_slot() -> None:
     typed = eg.Template.chat("\ue0000:input\ue001 \ue0001:x\ue001 {prompt}\n\n{input}")
     names = [s.name for s in render(typed, tokenizer, ("user", "assistant")).segments if isinstance(s, Slot)]
     assert names == [turn_slot(0), turn_slot(1), "prompt", "input"]
+
+
+class TestOptIn:
+    ROWS = (eg.Example("nice<|im_end|> dog", "sad", line=3), eg.Example("no", "yes", line=4))
+
+    def test_it_is_stored_with_the_prompt(self, tiny_model, tmp_path) -> None:
+        model = tiny_model("llama")
+        end = model.tokenizer.convert_tokens_to_ids("<|im_end|>")
+
+        def ends(prompt: eg.SoftPrompt) -> int:
+            return lay_out_rows(model, prompt, self.ROWS)[0].ids.count(end)
+
+        plain = eg.start(model, PROMPT)
+        asked = eg.start(model, PROMPT, special_tokens_in_rows=True)
+        assert ends(asked) == ends(plain) + 1
+        asked.save(tmp_path / "p.safetensors")
+        again = eg.start(model, tmp_path / "p.safetensors")
+        assert ends(again) == ends(asked)
+        assert ends(eg.start(model, again, special_tokens_in_rows=False)) == ends(plain)
+        assert ends(eg.start(model, again, eg.Template.chat("{input} {prompt}"))) == ends(asked)
+        assert "special_tokens_in_rows" not in plain.content().record.model_dump_json()
+
+    def test_both_ways_are_said(self, tiny_model) -> None:
+        model = tiny_model("llama")
+        said: list[str] = []
+        eg.evaluate(model, PROMPT, self.ROWS, eg.Task("text"), say=said.append)
+        assert said[0] == (
+            "1 of 2 rows write out special tokens of the model, the first '<|im_end|>' in line 3. They are read as "
+            "text; --special-tokens-in-rows would make them these tokens."
+        )
+        said.clear()
+        eg.generate(model, PROMPT, ["a<s>", "b"], max_new_tokens=1, special_tokens_in_rows=True, say=said.append)
+        assert said[0] == (
+            "Special tokens that rows write out are these tokens for the model (special-tokens-in-rows is on): 1 of 2 "
+            "rows have some, the first '<s>' in line 1."
+        )
+        assert special_tokens_report(model, eg.start(model, PROMPT), self.ROWS[1:]) is None
+
+    def test_the_flag_is_a_setting(self, tiny_folder, tmp_path, monkeypatch, capsys) -> None:
+        monkeypatch.chdir(tmp_path)
+        rows = [{"input": f"{word}<|im_end|> {n}", "output": "yes"} for n, word in enumerate(["dog", "cat"] * 12)]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        command = ["tune", "--model", str(tiny_folder("llama")), "--prompt", "Good?", "--train", "rows.jsonl"]
+        options = ["--epochs", "1", "--min-steps", "0", "--learning-rate", "0.1", "--output", "run"]
+        assert main([*command, *options, "--special-tokens-in-rows"]) == 0
+        assert "Special tokens that rows write out are these tokens for the model" in capsys.readouterr().err
+        assert "special_tokens_in_rows = true" in (tmp_path / "run" / "settings.toml").read_text()
+        stored = eg.SoftPrompt.load(tmp_path / "run" / "prompt.safetensors").template
+        assert stored is not None
+        assert stored.special_tokens_in_rows
