@@ -31,6 +31,11 @@ place = next(i for i, segment in enumerate(template) if segment.kind == "slot" a
 ids = []
 for segment in template[place + 1 :]:
     ids += segment.ids if segment.kind == "fixed" else tokenizer(REVIEW, add_special_tokens=False)["input_ids"]
-answer = with_prompt.generate(input_ids=torch.tensor([ids]), max_new_tokens=8, do_sample=False)
+# Greedily by PEFT's forward: its generate (0.21.2) answers otherwise, in silence, from transformers 5.24 on.
+answer = torch.tensor([ids])
+for _ in range(8):
+    if answer[0, -1].item() in model.stop_ids and answer.shape[1] > len(ids):
+        break
+    answer = torch.cat([answer, with_prompt(input_ids=answer, use_cache=False).logits[:, -1:].argmax(-1)], dim=1)
 print("embedgrad:", repr(ours.text))
 print("PEFT:     ", repr(tokenizer.decode(answer[0][len(ids) :], skip_special_tokens=True)))

@@ -95,6 +95,16 @@ def test_the_text_start_is_pefts(family: str, tiny_folder, tiny_model) -> None:
     assert torch.equal(wrapped.prompt_encoder["default"].embedding.weight, prompt.embeddings)
 
 
+def greedy_by_forward(wrapped: PeftModel, query: torch.Tensor, tokens: int) -> list[int]:
+    """Trap: PEFT 0.21.2 on transformers 5.24 generates wrong text in silence. Its generate looks for the cache under
+    `past_key_values`, finds none, and puts the virtual tokens before every new token again; its forward is right."""
+    with torch.no_grad():
+        for _ in range(tokens):
+            logits = wrapped(input_ids=query, attention_mask=torch.ones_like(query), use_cache=False).logits
+            query = torch.cat([query, logits[:, -1:].argmax(-1)], dim=1)
+    return query[0, -tokens:].tolist()  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize("family", FOLDERS)
 @pytest.mark.parametrize(("chat", "bos"), [(False, False), (False, True), (True, True), (True, False)])
 def test_peft_reads_our_folder(family: str, chat: bool, bos: bool, tiny_model, tmp_path: Path) -> None:
@@ -119,16 +129,9 @@ def test_peft_reads_our_folder(family: str, chat: bool, bos: bool, tiny_model, t
             eos_token_id=None,
             pad_token_id=0,
         )
-        real = wrapped.generate(
-            input_ids=query,
-            attention_mask=torch.ones_like(query),
-            max_new_tokens=6,
-            do_sample=False,
-            eos_token_id=None,
-            pad_token_id=0,
-        )
+        real = greedy_by_forward(wrapped, query, 6)
         ours = eg.generate(model, prompt, [row], max_new_tokens=6)[0]
-        assert real[0, query.shape[1] :].tolist() == wanted[0].tolist()
+        assert real == wanted[0].tolist()
         assert ours.tokens == tuple(wanted[0].tolist())[: len(ours.tokens)]
         assert len(ours.tokens) == 6 or wanted[0, len(ours.tokens)].item() in (2, 4)
 
