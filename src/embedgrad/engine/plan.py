@@ -22,6 +22,7 @@ from embedgrad.engine.self_check import Kind, Measured, Path, SelfCheck
 from embedgrad.errors import NotEnoughMemory
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
+from embedgrad.shapes import EngineUsed
 from embedgrad.template.layout import Layout
 
 BATCH_TOKENS = 8192
@@ -54,6 +55,11 @@ class Engine:
     inputs: InputCache = field(default_factory=lambda: InputCache(0))
     refused: Path | None = None
     heads: dict[tuple[int, ...], KeysValues] = field(default_factory=dict)
+
+    @property
+    def used(self) -> EngineUsed:
+        """Path, means and reason, as `result.json` has them."""
+        return EngineUsed(path=self.path, means=self.means.in_words, reason=self.reason)
 
     @property
     def shares(self) -> bool:

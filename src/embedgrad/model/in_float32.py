@@ -86,5 +86,5 @@ def _restored(kept: Tensor | Callable[[], Tensor]) -> Tensor:
 
 def extra_bytes(model: FrozenModel) -> int:
     """What `InFloat32` takes at most beside the model: the table, and the largest weight twice."""
-    largest = max(weight.numel() for weight in model.lm.parameters())
+    largest = max(int(weight.numel()) for weight in model.lm.parameters())
     return 4 * (int(model.lm.get_input_embeddings().weight.numel()) + 2 * largest)

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
 from embedgrad.report.files import broken, numbered_lines, parsed
 from embedgrad.report.found import Found, read_found
-from embedgrad.shapes import Comparison, Score, Shape
+from embedgrad.shapes import Comparison, EngineUsed, Score, Shape
 
 
 class StepMetrics(Shape):
@@ -91,6 +91,7 @@ class Result(Shape):
     steps: int
     seconds: float
     peak_bytes: int
+    engine: EngineUsed | None = None  # how rows went through the model; older runs do not say
     versions: dict[str, str]
     rows: RowCounts
     model: str
