@@ -64,7 +64,8 @@ class OurArm:
         if not options.keys() <= inspect.signature(choose).parameters.keys():
             raise SystemExit("--compile: this version of the engine cannot compile yet.")
         self._engine = choose(self._model, self._state.embeddings, rows, BATCH_TOKENS, **options)
-        self.path = self._engine.reason
+        used = self._engine.used
+        self.path = "; ".join([used.reason, *used.means])
 
     def loss_and_gradient(self, batch: int) -> tuple[float, Tensor]:
         found = self._engine.loss_and_gradient(self._state.embeddings, self._batches[batch])

@@ -98,6 +98,14 @@ class Comparison(Shape):
         return f"{self.difference:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, {p}"
 
 
+class EngineUsed(Shape):
+    """How rows went through the model: `path`, its further `means` in words, and in one line why."""
+
+    path: str
+    means: list[str]
+    reason: str
+
+
 class TrialComparisons(Shape):
     """The tuned prompt minus the first written one, and minus the best written one, in strict accuracy."""
 

@@ -62,6 +62,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
         steps=run.steps,
         seconds=run.seconds,
         peak_bytes=peak_bytes(outcome.model.device),
+        engine=run.engine,
         versions=versions(),
         rows=RowCounts(
             train=len(parts.train) - run.skipped,

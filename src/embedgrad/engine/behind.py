@@ -36,6 +36,16 @@ class Means:
     trims: bool = False
     checkpoints: bool = False
 
+    @property
+    def in_words(self) -> list[str]:
+        """What is chosen, for people."""
+        words = {
+            "own attention": self.own_attention,
+            "last layer only at targets": self.trims,
+            "layers computed again in the backward": self.checkpoints,
+        }
+        return [name for name, is_on in words.items() if is_on]
+
 
 PLAIN_MEANS = Means()
 

@@ -18,6 +18,8 @@ from embedgrad.model.memory import free_bytes
 from embedgrad.template.layout import Layout
 from embedgrad.units import bytes_words, flops_words
 
+_DEAR = 1.25
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -64,7 +66,7 @@ class Forecast:
 def forecast(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch_size: int) -> Forecast:
     """Of steps of `batch_size` of `layouts`. What a step keeps is measured on two of them."""
     model = engine.model
-    step, naive = _step_flops(engine, prompt, layouts, batch_size), naive_flops(model, layouts, batch_size)
+    step, naive = step_flops(engine, prompt, layouts, batch_size), naive_flops(model, layouts, batch_size)
     weights = sum(tensor.nbytes for tensor in (*model.lm.parameters(), *model.lm.buffers()))
     kept = _pass_bytes(engine, prompt, layouts, batch_size)
     return Forecast(step, naive, weights, kept, engine.inputs_bytes(prompt, layouts))
@@ -112,7 +114,22 @@ def naive_flops(model: FrozenModel, layouts: Sequence[Layout], rows: int) -> flo
     return 4 * (model.body_parameters + model.head_rows * model.width) * rows * tokens
 
 
-def _step_flops(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], rows: int) -> float:
+def dear_fallback(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], rows: int) -> str | None:
+    """A warning where the faster path does not fit the model, and a step takes more than a quarter more without it."""
+    if engine.refused is None:
+        return None
+    refused = replace(engine, path=engine.refused)
+    more = step_flops(engine, prompt, layouts, rows) / step_flops(refused, prompt, layouts, rows)
+    if more <= _DEAR:
+        return None
+    return (
+        f"Warning: a step takes {more:.2g} times the arithmetic of the {engine.refused}. If transformers runs this "
+        "model right, please report it, with the model's name and this line."
+    )
+
+
+def step_flops(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], rows: int) -> float:
+    """Multiplications and additions of a step of `rows` of `layouts`, attention's own products left out."""
     tokens = sum(map(len, layouts)) / len(layouts)
     before = sum(layout.prompt.start for layout in layouts) / len(layouts)
     targets = sum(len(layout.target) for layout in layouts) / len(layouts)

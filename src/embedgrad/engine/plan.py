@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,20 +18,18 @@ from embedgrad.engine.cached_input import InputCache
 from embedgrad.engine.compiled import compile_parts, uncompile
 from embedgrad.engine.past import CannotShare, KeysValues
 from embedgrad.engine.rows import LossAndGradient
+from embedgrad.engine.self_check import Kind, Measured, Path, SelfCheck
 from embedgrad.errors import NotEnoughMemory
 from embedgrad.model import hooks
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.model.turns import in_turn
+from embedgrad.shapes import EngineUsed
 from embedgrad.template.layout import Layout
 
 BATCH_TOKENS = 8192
 
 Cut = Callable[[Sequence[int], int], list[list[int]]]
-Path = Literal["shared prefix", "cached input", "plain"]
-
-# Largest relative difference of gradient and loss at which two orders of the same sums count as the same.
-_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
 
 _WHY = {
     "shared prefix": "the prompt goes through the model once a step",
@@ -49,6 +46,7 @@ class Engine:
     batch_tokens  upper bound of rows x longest row in one forward pass
     means         how the fast paths run the model
     inputs        what the cached-input path keeps
+    refused       the faster path that these rows allow and that does not fit the model, if any
     """
 
     model: FrozenModel
@@ -57,7 +55,13 @@ class Engine:
     batch_tokens: int = BATCH_TOKENS
     means: Means = PLAIN_MEANS
     inputs: InputCache = field(default_factory=lambda: InputCache(0))
+    refused: Path | None = None
     heads: dict[tuple[int, ...], KeysValues] = field(default_factory=dict)
+
+    @property
+    def used(self) -> EngineUsed:
+        """Path, means and reason, as `result.json` has them."""
+        return EngineUsed(path=self.path, means=self.means.in_words, reason=self.reason)
 
     @property
     def shares(self) -> bool:
@@ -167,27 +171,24 @@ def choose(
     try:
         path = _path(layouts)
         with memory_told(batch_tokens):
-            rows = _shortest_and_longest([row for row in layouts if len(row) <= model.switch_tokens] or layouts)
-            slow = _measured(Engine(model, "plain"), prompt, rows, with_gradient)
+            check = _self_check(model, prompt, layouts, batch_tokens, with_gradient)
             for means in _means(model):
                 engine = Engine(model, path, f"{path}: {_WHY[path]}", batch_tokens, means, _input_cache(model))
                 try:
-                    difference = _difference(_measured(engine, prompt, rows, with_gradient), slow)
+                    problem = check.problem(path, means) or ""
                 except CannotAttend:
                     continue
                 except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
                     # Whatever a model does that is not made for this: the plain path stays right.
                     problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
                     continue
-                if difference <= _TOLERANCE[model.dtype]:
-                    engine.inputs.forget()
+                if not problem:
                     return engine
-                problem = f"loss or gradient differ by {difference:.1e} relative"
     except CannotShare as error:
         return Engine(model, "plain", f"plain path: {error}", batch_tokens)
     reason = f"plain path: the {path} does not fit this model ({problem})"
     say(reason)
-    return Engine(model, "plain", reason, batch_tokens)
+    return Engine(model, "plain", reason, batch_tokens, refused=path)
 
 
 @in_turn
@@ -248,18 +249,23 @@ def _shortest_and_longest(layouts: Sequence[Layout]) -> list[Layout]:
     return [row if row.target else row.with_target((0,)) for row in (ordered[0], ordered[-1])]
 
 
-def _measured(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], with_gradient: bool) -> tuple[Tensor, Tensor]:
-    """Each row's loss [rows], and the gradient (of length 0 without)."""
-    if not with_gradient:
-        return engine.row_nats(prompt, layouts), torch.zeros(0)
-    found = engine.loss_and_gradient(prompt, layouts)
-    return found.row_nats, found.gradient
+def _self_check(
+    model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout], batch_tokens: int, with_gradient: bool
+) -> SelfCheck:
+    """On the shortest and the longest of `layouts` that share a batch, at `prompt` [P, D]."""
+    rows = _shortest_and_longest([row for row in layouts if len(row) <= model.switch_tokens] or layouts)
+    noise = torch.randn(prompt.shape, generator=torch.Generator().manual_seed(0)).to(prompt)
 
+    def measure(at: FrozenModel, path: Path, means: Means, nudge: float) -> Measured:
+        engine = Engine(at, path, batch_tokens=batch_tokens, means=means)
+        start = prompt * (1 + nudge * noise) if nudge else prompt
+        if not with_gradient:
+            return Measured(engine.row_nats(start, rows), torch.zeros(0))
+        found = engine.loss_and_gradient(start, rows)
+        return Measured(found.row_nats, found.gradient)
 
-def _difference(fast: tuple[Tensor, Tensor], slow: tuple[Tensor, Tensor]) -> float:
-    """Largest relative difference of the rows' losses and of the gradient."""
-    nats = float(((fast[0] - slow[0]).abs() / slow[0].abs().clamp_min(1e-12)).max())
-    return max(nats, float((fast[1] - slow[1]).norm() / slow[1].norm().clamp_min(1e-12)))
+    lengths = {(row.prompt.start, len(row)) for row in rows}
+    return SelfCheck(model, Kind(max(map(len, rows)), len(lengths) > 1, with_gradient), measure)
 
 
 @contextmanager

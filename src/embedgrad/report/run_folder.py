@@ -18,7 +18,7 @@ from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
 from embedgrad.report.files import broken, numbered_lines, parsed, parsed_file
 from embedgrad.report.found import Found, read_found
 from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, RESULT
-from embedgrad.shapes import Baselines, Comparison, Score, Sha256, Shape
+from embedgrad.shapes import Baselines, Comparison, EngineUsed, Score, Sha256, Shape
 from embedgrad.strict_json import shown
 
 
@@ -94,6 +94,7 @@ class Result(Shape):
     steps: int
     seconds: float
     peak_bytes: int
+    engine: EngineUsed | None = None  # how rows went through the model; older runs do not say
     versions: dict[str, str]
     rows: RowCounts
     model: str

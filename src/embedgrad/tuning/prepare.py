@@ -19,7 +19,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
 from embedgrad.data.splits import Parts, split
 from embedgrad.engine.compiled import is_worth_it
-from embedgrad.engine.forecast import fitted, naive_flops
+from embedgrad.engine.forecast import dear_fallback, fitted, naive_flops
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import CannotResume, DataError, PromptError
@@ -219,7 +219,10 @@ def _engine(
     engine = choose(model, embeddings, layouts, options.batch_tokens, say, compiled=compiled)
     limit = options.memory_limit_bytes
     engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
-    say(f"{engine.reason}; {expected.arithmetic()}")
+    means = f" ({', '.join(engine.means.in_words)})" if engine.means.in_words else ""
+    say(f"{engine.reason}{means}; {expected.arithmetic()}")
+    if warning := dear_fallback(engine, embeddings, layouts, batch):
+        say(warning)
     say(expected.memory())
     return engine
 

@@ -22,6 +22,7 @@ from embedgrad.placement import PromptLike
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.public import public, soft_prompt
 from embedgrad.settings import checked
+from embedgrad.shapes import EngineUsed
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
@@ -43,6 +44,7 @@ class Run:
     events     what happened in this session, in order
     seconds    of tuning and validation, over all sessions
     calibration   how `learning_rate="auto"` chose; its seconds are not in `seconds`
+    engine     how rows went through the model, and why
     """
 
     prompt: SoftPrompt
@@ -54,6 +56,7 @@ class Run:
     seconds: float
     skipped: int
     calibration: Calibration | None = None
+    engine: EngineUsed | None = None
 
     @property
     def drift(self) -> float:
@@ -156,6 +159,7 @@ def tune(
         seconds=end.seconds,
         skipped=setup.skipped,
         calibration=calibration,
+        engine=setup.engine.used,
     )
 
 

@@ -1,0 +1,152 @@
+"""Whether a fast path gives the plain path's loss and gradient, tried on two rows: a wrong path is told from rounding.
+
+In half precision two orders of the same sums differ: by 0.05 to 0.2 of the gradient in a model of 30 layers, where in
+float32 they differ by 1e-5 (docs/performance.md). A tolerance for the one lets a wrong path through, one for the other
+refuses a right one. So path and means are compared in float32, whatever the model's dtype, where the same sums agree
+and a wrong path does not; and in the model's own dtype no more is asked than that they differ by what rounding does:
+how far the plain path itself is from float32. Only where float32 does not fit or fails, that is told from how far the
+plain path moves when the prompt does by its last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from embedgrad.engine.behind import PLAIN_MEANS, Means
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.in_float32 import InFloat32, extra_bytes
+from embedgrad.model.memory import free_bytes
+
+Path = Literal["shared prefix", "cached input", "plain"]
+Nudge = float  # the prompt is moved by so much, relative, before it is measured
+
+SAME = 1e-3
+"""Largest relative difference in float32. A right path is at 1e-7 (2 layers) to 1e-5 (30 layers)."""
+
+ROUNDING = {torch.bfloat16: 0.1, torch.float16: 0.05}
+"""What rounding may come to in a dtype where the plain path on the two rows happens to show less."""
+
+_TWO_ROUNDINGS = 3.0  # the fast path's and the plain one's: sqrt(2) if both are alike and independent, and a little
+_LAST_BIT = {torch.bfloat16: 2.0**-9, torch.float16: 2.0**-12}
+_MOST = 0.5  # beyond which nothing can be said without float32
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of two rows: `nats` [2] each one's loss, `gradient` [P, D], or of length 0 without."""
+
+    nats: Tensor
+    gradient: Tensor
+
+    def apart(self, other: Measured, least_nats: float) -> float:
+        """Largest relative difference of the rows' losses and of the gradient; losses under `least_nats` as if they
+        were that much."""
+        nats = float(((self.nats - other.nats).abs() / other.nats.abs().clamp_min(least_nats)).max())
+        gradient = float((self.gradient - other.gradient).norm() / other.gradient.norm().clamp_min(1e-12))
+        return max(nats, gradient) if nats == nats else nats  # max would lose a NaN that comes second
+
+
+Measure = Callable[[FrozenModel, Path, Means, Nudge], Measured]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What rows have to have in common for the same code to run: `longest` tokens at most, padded or not."""
+
+    longest: int
+    is_padded: bool
+    with_gradient: bool
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """That a path was right in float32, and by how much the plain one was rounded there."""
+
+    path: Path
+    means: Means
+    kind: Kind
+    rounding: float
+
+    def covers(self, path: Path, means: Means, kind: Kind) -> bool:
+        same = (self.path, self.means, self.kind.is_padded) == (path, means, kind.is_padded)
+        return same and self.kind.with_gradient >= kind.with_gradient and self.kind.longest >= kind.longest
+
+
+_PROOFS: WeakKeyDictionary[FrozenModel, list[_Proof]] = WeakKeyDictionary()  # once a model, not at every generation
+
+
+@dataclass
+class SelfCheck:
+    """Of one model on two rows of `kind`, which `measure` knows."""
+
+    model: FrozenModel
+    kind: Kind
+    measure: Measure
+
+    def problem(self, path: Path, means: Means) -> str | None:
+        """What is wrong with this path by these means, in words; None if nothing is. Raises what they raise."""
+        if self.model.dtype not in ROUNDING:
+            apart = self._measured(path, means).apart(self._plain, _LEAST_NATS)
+            return None if apart <= SAME else f"loss or gradient differ by {apart:.1e} relative"
+        proofs = _PROOFS.setdefault(self.model, [])
+        proof = next((proof for proof in proofs if proof.covers(path, means, self.kind)), None)
+        if proof is not None:
+            return self._beyond(path, means, _TWO_ROUNDINGS * proof.rounding)
+        if self._exact_plain is None:
+            return self._beyond(path, means, min(_MOST, _TWO_ROUNDINGS * self._nudged))
+        apart = self._exact(path, means).apart(self._exact_plain, _LEAST_NATS)
+        if not apart <= SAME:
+            return f"in float32 loss or gradient differ by {apart:.1e} relative"
+        rounding = self._plain.apart(self._exact_plain, 1.0)
+        problem = self._beyond(path, means, _TWO_ROUNDINGS * rounding)
+        if problem is None:
+            proofs.append(_Proof(path, means, self.kind, rounding))
+        return problem
+
+    def _beyond(self, path: Path, means: Means, rounding: float) -> str | None:
+        """What is more than `rounding` in the model's dtype. Of rows that are all but right, rounding is most of the
+        loss; so losses under a nat are not looked at more closely than one of a nat."""
+        apart, limit = self._measured(path, means).apart(self._plain, 1.0), max(ROUNDING[self.model.dtype], rounding)
+        return None if apart <= limit else f"loss or gradient differ by {apart:.1e} relative, rounding by {limit:.1e}"
+
+    @cached_property
+    def _plain(self) -> Measured:
+        return self._measured("plain", PLAIN_MEANS)
+
+    @cached_property
+    def _nudged(self) -> float:
+        """How far the plain path moves when the prompt does by its last bit."""
+        return self.measure(self.model, "plain", PLAIN_MEANS, _LAST_BIT[self.model.dtype]).apart(self._plain, 1.0)
+
+    def _measured(self, path: Path, means: Means) -> Measured:
+        return self.measure(self.model, path, means, 0.0)
+
+    @cached_property
+    def _wide(self) -> InFloat32:
+        return InFloat32(self.model)
+
+    def _exact(self, path: Path, means: Means) -> Measured:
+        keeps: AbstractContextManager[None] = self._wide.differentiable() if self.kind.with_gradient else nullcontext()
+        with keeps:
+            return self.measure(self._wide.model, path, means, 0.0)
+
+    @cached_property
+    def _exact_plain(self) -> Measured | None:
+        """The plain path in float32; None where the model cannot be computed so."""
+        if extra_bytes(self.model) > free_bytes(self.model.device) // 2:
+            return None
+        try:
+            return self._exact("plain", PLAIN_MEANS)
+        except (RuntimeError, TypeError, ValueError, AttributeError, LookupError):  # quantised, or kernels of one dtype
+            return None
+
+
+_LEAST_NATS = 0.01  # of a row that is all but right, float32 keeps too few digits

@@ -1,0 +1,181 @@
+"""Wrong fast paths, each a mistake that code like this could have; `install` makes it in the running code.
+
+`acts_on` says of which engines what they compute is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from embedgrad.engine import attention, behind, last_layer, shared_prefix
+from embedgrad.engine.last_layer import Places
+from embedgrad.engine.past import Past
+from embedgrad.engine.plan import Engine
+
+Install = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mistake."""
+
+    name: str
+    install: Install
+    acts_on: Callable[[Engine], bool]
+
+
+def _is_fast(engine: Engine) -> bool:
+    return engine.path != "plain"
+
+
+def _shares(engine: Engine) -> bool:
+    return engine.path == "shared prefix"
+
+
+def _caches(engine: Engine) -> bool:
+    return engine.path == "cached input"
+
+
+def _attends(engine: Engine) -> bool:
+    return engine.path != "plain" and engine.means.own_attention
+
+
+def _trims(engine: Engine) -> bool:
+    return engine.path != "plain" and engine.means.trims
+
+
+def _prefix(change: Callable[[list], list]) -> Install:
+    """Keys and values [1, G, P, E] of every layer, changed."""
+
+    def install(patch: pytest.MonkeyPatch) -> None:
+        right = shared_prefix.prefill
+        patch.setattr(shared_prefix, "prefill", lambda *given: change(list(right(*given))))
+
+    return install
+
+
+def _past(change: Callable[[list], list]) -> Install:
+    """Keys and values that rows attend to, of either path, changed."""
+
+    def install(patch: pytest.MonkeyPatch) -> None:
+        right = behind.row_nats_behind
+
+        def wrong(model, past, *given):
+            return right(model, change(list(past)), *given)
+
+        for module in ("shared_prefix", "cached_input"):
+            patch.setattr(f"embedgrad.engine.{module}.row_nats_behind", wrong)
+
+    return install
+
+
+def _in_the_middle(change: Callable[[torch.Tensor, torch.Tensor], tuple]) -> Callable[[list], list]:
+    def changed(layers: list) -> list:
+        middle = len(layers) // 2
+        return [change(*pair) if number == middle else pair for number, pair in enumerate(layers)]
+
+    return changed
+
+
+def _attention(**changed: Callable) -> Install:
+    """Own attention with an argument changed by a function of its query and itself."""
+
+    def install(patch: pytest.MonkeyPatch) -> None:
+        for name in (attention.NAME, attention.MASKED):
+            right = ALL_ATTENTION_FUNCTIONS[name]
+
+            def wrong(module, query, key, value, mask, scaling=None, right=right, **options):
+                given = {"query": query, "key": key, "value": value, "attention_mask": mask, "scaling": scaling}
+                given |= {what: change(given) for what, change in changed.items()}
+                return right(module, **given, **options)
+
+            patch.setitem(ALL_ATTENTION_FUNCTIONS, name, wrong)
+
+    return install
+
+
+def _without_last_head(given: dict) -> torch.Tensor:
+    query = given["query"]
+    return torch.cat([query[:, :-1], query[:, :1]], dim=1)
+
+
+def _sees_all(given: dict) -> torch.Tensor:
+    query, key = given["query"], given["key"]
+    return torch.ones(query.shape[0], 1, query.shape[2], key.shape[2], dtype=torch.bool)
+
+
+def _earlier_positions(patch: pytest.MonkeyPatch) -> None:
+    right = Past.get_seq_length
+    patch.setattr(Past, "get_seq_length", lambda self, layer_idx=0: right(self, layer_idx) - 1)
+    patch.setattr(attention, "takes_masks", lambda model: False)
+
+
+def _no_head(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Engine, "_head", lambda self, head_ids: [])
+
+
+def _column_before(patch: pytest.MonkeyPatch) -> None:
+    right = Places.gather
+    patch.setattr(
+        Places, "gather", lambda self, states: right(replace(self, columns=(self.columns - 1).clamp_min(0)), states)
+    )
+
+
+def _first_target_only(patch: pytest.MonkeyPatch) -> None:
+    right = Places.of.__func__
+
+    def of(cls, wanted):
+        places = right(cls, wanted)
+        return replace(places, is_real=places.is_real & (torch.arange(places.columns.shape[1]) < 1))
+
+    patch.setattr(Places, "of", classmethod(of))
+
+
+def _last_layer_sees_all(patch: pytest.MonkeyPatch) -> None:
+    right = last_layer.last_layer_at
+    patch.setattr(
+        behind,
+        "last_layer_at",
+        lambda model, places, past, mask: right(model, places, past, torch.ones_like(mask)),
+    )
+
+
+def _padding_is_seen(patch: pytest.MonkeyPatch) -> None:
+    right = behind.row_nats_behind
+    patch.setattr(
+        "embedgrad.engine.cached_input.row_nats_behind",
+        lambda model, past, embeds, rows, means, lengths: right(model, past, embeds, rows, means),
+    )
+
+
+def _frozen_too_far(patch: pytest.MonkeyPatch) -> None:
+    right = attention.mark_frozen
+    patch.setattr(attention, "mark_frozen", lambda states, tokens: right(states, tokens + 1))
+
+
+def _attends_and_caches(engine: Engine) -> bool:
+    return _attends(engine) and _caches(engine)
+
+
+MUTANTS = [
+    Mutant("a prompt token is dropped", _prefix(lambda kv: [(k[..., 1:, :], v[..., 1:, :]) for k, v in kv]), _shares),
+    Mutant("no gradient in one layer", _prefix(_in_the_middle(lambda k, v: (k.detach(), v.detach()))), _shares),
+    Mutant("the text before the prompt is dropped", _no_head, _shares),
+    Mutant("one layer's keys are 1.1 times", _past(_in_the_middle(lambda k, v: (1.1 * k, v))), _is_fast),
+    Mutant("one layer's keys are a position late", _past(_in_the_middle(lambda k, v: (k.roll(1, -2), v))), _is_fast),
+    Mutant("one layer's values are of another head", _past(_in_the_middle(lambda k, v: (k, v.flip(1)))), _is_fast),
+    Mutant("positions start one early", _earlier_positions, _is_fast),
+    Mutant("attention has no scale", _attention(scaling=lambda given: 1.0), _attends),
+    Mutant("attention sees what comes later", _attention(attention_mask=_sees_all), _attends),
+    Mutant("a query head is another's", _attention(query=_without_last_head), _attends),
+    Mutant("one token too many has no gradient", _frozen_too_far, _attends_and_caches),
+    Mutant("the last layer one column early", _column_before, _trims),
+    Mutant("the last layer at the first target only", _first_target_only, _trims),
+    Mutant("the last layer sees what comes later", _last_layer_sees_all, _trims),
+    Mutant("padding before a row is seen", _padding_is_seen, _caches),
+]
