@@ -53,7 +53,8 @@ _UNIT = re.compile(
 )
 _CLAUSE_END = re.compile(r"\s*(?:[.,;:!?)\]}\"'*|]|\Z)")
 _GLUED = re.compile(
-    r"[ ]and[ ]a[ ](?:half|third|quarter)|[^\W\d_\u3005-\uffef]|\^|\*\*[0-9({]|\+(?![ ]?[0-9])|-(?![a-z]{2})[^\W\d_\u3005-\uffef]"
+    r"[ ]and[ ]a[ ](?:half|third|quarter)"
+    r"|[^\W\d_\u3005-\uffef]|\^|\*\*[0-9({]|\+(?![ ]?[0-9])|-(?![a-z]{2})[^\W\d_\u3005-\uffef]"
 )
 
 
