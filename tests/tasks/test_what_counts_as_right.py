@@ -71,6 +71,17 @@ WRONG = {
         ["72", "5"],
         "It is 71.|71 or 72|between 70 and 72|70 to 72|72 million|x > 72|the 72nd|70, 72|70 apples or 72|72%-80%|1 72",
     ),
+    "plain numbers, said otherwise": (
+        ["7", "8"],
+        "7 or 8|5...7|7e2|0x7|7th grade|1,007|7 hundred|(7, 7)|minus 7|not 7|7 and a half|about 6 to about 7|less than 7"
+        "|from 5 apples to 7 apples|version 7.7.7|7b|between 5 & 7|at least 7|7 % 8",
+    ),
+    "weights": (["10 kg", "12 kg"], "10 lb|10 g|10 ounces|10k kg"),
+    "cents": (["5 €", "7 €"], "5 ct|5 cents|$5"),
+    "millions": (["$1.5M", "$2.3M"], "$1.5|$1.5B|$1.5k|€1.5M"),
+    "quarters": (["Q3 2024", "Q1 2023"], "Q1 2024|2024|Q3"),
+    "paragraphs": (["§ 433", "§ 812"], "433|§ 434"),
+    "DOIs": (["10.1000/182", "10.1038/171"], "182|10.1000/183|10.100"),
     "solutions": (
         ["48/2 = 24 and 48+24 = 72.\n#### 72", "#### 5"],
         "#### 71|#### 71-72|#### 7.2|#### 72k|72 is it\n#### 71|#### 1,72|#### 70 to 72",
@@ -149,7 +160,7 @@ LETTERS = Task("label", labels=("A", "B", "C", "D"))
         ("A is right", "A"), ("So it must be A.", "A"), ("Ｂ", "B"),
         ("It is a dog.", None), ("A dog.", None), ("The answer is a dog", None), ("b", None), ("Hepatitis B", None),
         ("B-52", None), ("J. B. Smith", None), ("C'est un chien", None), ("Vitamin C is good", None), ("A or B", None),
-        ("U.S.A.", None), ("C++", None), ("A/B", None), ("A and D", None), ("37 C", None), ("Big Dog", None),
+        ("U.S.A.", None), ("C++", None), ("A/B", None), ("A and D", None), ("37 C", None), ("Big Dog", None), ("Mr. B", None), ("None of A, B", None),
     ],
 )  # fmt: skip
 def test_a_label_of_one_letter(output, label):
@@ -185,7 +196,7 @@ def test_other_letters(labels, output, label):
         ("9/5", None), ("14", None), ("4.5", None), ("4,5", None),
         ("-4", None), ("4+", None), ("4 1/2", None), ("4½", None),
         ("3-5", None), ("1/5/2024", None), ("4,000", None), ("40", None), ("4:5", None),
-        ("3/5 or 4/5", None), ("3.4", None), ("0.4", None), ("4th", None), ("≤4", None),
+        ("3/5 or 4/5", None), ("3.4", None), ("0.4", None), ("4th", None), ("≤4", None), ("4%", None), ("$4", None), ("+4", "4"),
     ],
 )  # fmt: skip
 def test_a_rating(output, label):

@@ -14,8 +14,15 @@ _WORDS += " yuan cny yen jpy fr chf francs chf pct percent"
 _MEANINGS: dict[str, str | None] = {code: code for code in _CODES.split()}
 for _words in (_SIGNS.split(), _WORDS.split()):
     _MEANINGS |= dict(zip(_words[::2], _words[1::2], strict=True))
-_MEANINGS |= {"per cent": "percent", "percentage points": "percentage point", "dollar": "usd", "euro": "eur"}
-_MEANINGS |= {"¥": None, "°": None, "pound": None, "pounds": None, "degree": None}  # of two meanings
+_MEANINGS |= {
+    "per cent": "percent",
+    "ct": "cent",
+    "cts": "cent",
+    "percentage points": "percentage point",
+    "dollar": "usd",
+    "euro": "eur",
+}
+_MEANINGS |= {"¥": None, "°": None, "pound": None, "pounds": None}  # of two meanings
 
 CURRENCY = (
     r"(?:[$€£¥₹₩₽₺₪₫฿]"
@@ -45,7 +52,10 @@ _UNIT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(r"\s*(?:[.,;:!?)\]}\"'*|]|\Z)")
-_GLUED = re.compile(r"[^\W\d_\u3005-\uffef]|\^|\*\*[0-9({]|\+(?![ ]?[0-9])|-(?![a-z]{2})[^\W\d_\u3005-\uffef]")
+_GLUED = re.compile(
+    r"[ ]and[ ]a[ ](?:half|third|quarter)"
+    r"|[^\W\d_\u3005-\uffef]|\^|\*\*[0-9({]|\+(?![ ]?[0-9])|-(?![a-z]{2})[^\W\d_\u3005-\uffef]"
+)
 
 
 @dataclass(frozen=True)
@@ -99,4 +109,4 @@ def _is_unit(words: str, gap: str, text: str, stop: int) -> bool:
 def _unit(words: str) -> str | None:
     name = words.lower()
     found = _MEANINGS[name] if name in _MEANINGS else one_spelling(words)
-    return _MEANINGS.get(found, found) if found else None
+    return {"dollar": "usd", "euro": "eur", "degree": None}.get(found or "", found)

@@ -24,8 +24,8 @@ _GOES_ON = re.compile(rf"[\"'*_)\]]{{0,4}}\s?{_LETTER}")
 _NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot|rather than|instead of)\b|n['’]t\b|不|没|沒|非")
 
 # Not the 4 of 3.4, 1:4, 1 4, -4, ≤4, `3 out of 4`; nor that of 4.5, 4/6, 4 1/2, `4 of 6`, 4+.
-_NOT_IN_NUMBER_BEFORE = r"(?<![0-9][.,/:'’⁄])(?<![0-9] )(?<![-+≤≥±/])(?<!/ )(?<!out of )(?<![0-9] of )"
-_NOT_IN_NUMBER_AFTER = r"(?![.,/:'’⁄][0-9]| [0-9]| ?/ ?[0-9]| (?:out )?of [0-9]|\+(?![0-9 ]))"
+_NOT_IN_NUMBER_BEFORE = r"(?<![0-9][.,/:'’⁄])(?<![0-9] )(?<![-≤≥±/$€£])(?<!/ )(?<!out of )(?<![0-9] of )"
+_NOT_IN_NUMBER_AFTER = r"(?![.,/:'’⁄][0-9]| [0-9]| ?/ ?[0-9]| (?:out )?of [0-9]|\+(?![0-9 ])| ?%)"
 
 
 def concluded_label(forms: Forms, output: str) -> str | None:

@@ -11,14 +11,14 @@ _UNSPACED = "\u0e00-\u0eff\u3001-\u3002\u3005-\ufaff\uff00-\uffef"  # written wi
 
 _NOT_BEFORE = rf"(?<![^\W{_UNSPACED}])(?<!['’\-/&+#.])"
 _NOT_AFTER = rf"(?![^\W{_UNSPACED}]|['’+#&/]|-\w|\.\w)"
-_INITIAL = re.compile(r"\b[A-Z]\. ?\Z")  # of a name: J. B. Smith
+_INITIAL = re.compile(r"\b(?:[A-Z]|Mrs?|Ms|Dr|St)\. ?\Z")  # of a name: J. B. Smith
 _SENTENCE_START = re.compile(rf"(?:\A|[\n.!?;:,)>*#=→|…\-]|[{_UNSPACED}]|\b(?:a|an|the))[ \t\"'“‘«(\[{{*_`$]*\Z", re.I)
 _OPENED = re.compile(r"[(\[{\"'“‘«*_`$<][ \t]?\Z")
 _NAMED = re.compile(
     r"""\b(?:is|be|are|was|it['’]s|that['’]s|equals|answer|option|choice|letter|label|class|category|type|group|grade
         |level|statement|response|assistant|model|system|candidate|sentence|text|summary|version|output|item|image
         |choose|chose|chosen|select|selected|pick|picked|say|guess|think|believe|prefer|with|for|to|as|correct
-        |or|and|not|nor|neither|either|both|than|vs\.?|over)[ \t\"'“‘«(\[{*_`$:]+\Z""",
+        |of|or|and|not|nor|neither|either|both|than|vs\.?|over)[ \t\"'“‘«(\[{*_`$:]+\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
 _CLOSED = re.compile(rf"[ \t]*(?:\Z|[\n.,;:!?)\]}}\"'”’»*_`$<>=…|–—-]|[{_UNSPACED}])")

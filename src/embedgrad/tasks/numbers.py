@@ -45,12 +45,14 @@ _PATTERNS: dict[DecimalMark, re.Pattern[str]] = {
 # What stands between two numbers that are no two answers: a range, a list, a date, a sum not done.
 _JOINT = re.compile(
     r"""[ \t]*(?:[-–—~+*×÷·/:;,&|x±]|\*\*|\.\.+|…
-          |up\ to|to|through|until|and|bis|und|à|et|y|至|到|和|与
-          |(?:[A-Za-z]{1,20}[ ])?(?:or|oder)|或)?[ \t]*|[.'’_@\#^]""",
+          |up\ to|through|until|and|bis|und|à|et|y|至|到|和|与
+          |(?:[A-Za-z]{1,20}[ ])?(?:or|oder|to)(?:[ ]about)?|或)?[ \t]*|[.'’_@\#^]""",
     re.VERBOSE,
 )
 _LONGEST_JOINT = 40
-_BOUND = re.compile(r"(?:[<≤≥±]|(?<=[^\s>])[ ]>)[ ]?\Z")  # x > 5 gives no 5, but a line quoted as `> 5` does
+_BOUND = re.compile(
+    r"(?:[<≤≥±]|(?<=[^\s>])[ ]>)[ ]?\Z|\b(?:minus|negative|not|than|at least|at most|under|up to)[ ]\Z", re.I
+)  # x > 5 gives no 5, but a line quoted as `> 5` does
 _PART_OF_WORD = re.compile(r"[^\W\d_\u3005-\uffef][-_]?\Z|[\^_]\Z")  # scripts without spaces part words otherwise
 
 
@@ -184,7 +186,7 @@ def _found(text: str, match: re.Match[str]) -> _Found:
     if stop == match.end() and _TRAILING_MINUS.match(text, stop):  # 500- of account books
         sign, stop = "-", stop + 1
     value = None
-    if not after.is_glued and not _BOUND.search(text[max(match.start() - 4, 0) : match.start()]):
+    if not after.is_glued and not _BOUND.search(text[max(match.start() - 12, 0) : match.start()]):
         value = _value(match, sign, after.scale)
     whole = match["whole"] or "0"
     unit = meaning_of(match["currency"]) or after.unit
