@@ -50,7 +50,7 @@ def test_the_table_says_what_the_sentence_says():
         (0.0005, {"digits": 3}, "0.001"),
         (2.0, {"sign": True}, "+2.0"),
         (float("nan"), {}, "nan"),
-        (1e300, {"digits": 0}, f"{10**300:,}"),
+        (1e18, {"digits": 0}, "1,000,000,000,000,000,000"),
     ],
 )
 def test_numbers(value, options, words):

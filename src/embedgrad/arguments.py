@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
@@ -109,6 +110,10 @@ def path(name: str, value: object) -> None:
         raise expected(name, value, "a path")
     if "\0" in str(value):
         raise expected(name, str(value), "a path, which has no NUL character")
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        raise expected(name, str(value), "a path that the file system can hold") from None
 
 
 def is_encodable(value: str) -> bool:

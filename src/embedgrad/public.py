@@ -71,6 +71,13 @@ def _rows(name: str, value: object) -> None:
             _row(f"{name}[{place}]", row)
 
 
+def listed(name: str, value: object) -> None:
+    """Rows that are there already, where no file will do."""
+    if isinstance(value, str | Path):
+        raise expected(name, value, "a list of Examples", "Read a file: eg.load_examples(path).")
+    _rows(name, value)
+
+
 def _inputs(name: str, value: object) -> None:
     if isinstance(value, str):
         return  # generate says what to do with one text

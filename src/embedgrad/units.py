@@ -12,9 +12,9 @@ def number(value: float, *, digits: int = 1, sign: bool = False) -> str:
     Halves go away from zero, as one rounds by hand: 50.75 is 50.8. Trap: 12 digits are looked at, since 100 * 0.5075
     is 50.74999999999999 in binary.
     """
+    if not abs(value) < 1e15:  # no float has digits behind the point there; NaN
+        return f"{value:,.{digits}f}"
     exact = Decimal(f"{value:.12g}")
-    if not exact.is_finite():
-        return str(value)
     rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
     if rounded == 0:
         return f"{0:.{digits}f}"

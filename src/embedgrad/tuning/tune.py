@@ -20,7 +20,7 @@ from embedgrad.layouts import lay_out_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.public import public, soft_prompt
+from embedgrad.public import listed, public, soft_prompt
 from embedgrad.settings import checked
 from embedgrad.shapes import EngineUsed
 from embedgrad.tasks.task import Task
@@ -163,7 +163,7 @@ def tune(
     )
 
 
-@public(prompt=soft_prompt)
+@public(prompt=soft_prompt, examples=listed)
 def forward(
     model: FrozenModel,
     prompt: SoftPrompt,
