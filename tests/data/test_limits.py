@@ -145,7 +145,9 @@ def test_files_that_are_too_large_for_what_they_are(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["rows.csv.gz", "rows.jsonl.gz"])
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"text,label\n" * 90)[:-9]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b"text,label\n" * 90)[:-9]], ids=["empty", "text", "cut"]
+)
 def test_packed_files_that_are_damaged(tmp_path, monkeypatch, name, content):
     monkeypatch.chdir(tmp_path)
     Path(name).write_bytes(content)
