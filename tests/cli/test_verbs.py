@@ -55,6 +55,11 @@ def test_run_folder(work):
     assert after.loss < before.loss
     assert result["prompt_file"] == "prompt.safetensors"
     assert {"steps", "seconds", "peak_bytes", "versions"} <= result.keys()
+    assert result["engine"] == {
+        "path": "shared prefix",
+        "means": ["own attention", "the last layer only at targets"],
+        "reason": "shared prefix: the prompt goes through the model once a step",
+    }
     predictions = [json.loads(line) for line in (work / "run" / "predictions.jsonl").read_text().splitlines()]
     assert [p["target"] for p in predictions] == [row["label"] for row in rows.sentiment(40, first=500)]
     correct = sum(p["after"]["correct"] for p in predictions)

@@ -158,6 +158,10 @@ def _frozen_too_far(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attention, "mark_frozen", lambda states, tokens: right(states, tokens + 1))
 
 
+def _trims_and_shares(engine: Engine) -> bool:
+    return _trims(engine) and _shares(engine)
+
+
 def _attends_and_caches(engine: Engine) -> bool:
     return _attends(engine) and _caches(engine)
 
@@ -169,13 +173,13 @@ MUTANTS = [
     Mutant("one layer's keys are 1.1 times", _past(_in_the_middle(lambda k, v: (1.1 * k, v))), _is_fast),
     Mutant("one layer's keys are a position late", _past(_in_the_middle(lambda k, v: (k.roll(1, -2), v))), _is_fast),
     Mutant("one layer's values are of another head", _past(_in_the_middle(lambda k, v: (k, v.flip(1)))), _is_fast),
-    Mutant("positions start one early", _earlier_positions, _is_fast),
+    Mutant("positions start one early", _earlier_positions, _shares),
     Mutant("attention has no scale", _attention(scaling=lambda given: 1.0), _attends),
     Mutant("attention sees what comes later", _attention(attention_mask=_sees_all), _attends),
     Mutant("a query head is another's", _attention(query=_without_last_head), _attends),
     Mutant("one token too many has no gradient", _frozen_too_far, _attends_and_caches),
     Mutant("the last layer one column early", _column_before, _trims),
     Mutant("the last layer at the first target only", _first_target_only, _trims),
-    Mutant("the last layer sees what comes later", _last_layer_sees_all, _trims),
+    Mutant("the last layer sees what comes later", _last_layer_sees_all, _trims_and_shares),
     Mutant("padding before a row is seen", _padding_is_seen, _caches),
 ]

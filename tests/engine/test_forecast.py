@@ -9,7 +9,8 @@ import torch
 
 import embedgrad as eg
 from embedgrad.engine import forecast as forecasts
-from embedgrad.engine.forecast import fitted, forecast, kept_bytes, naive_flops
+from embedgrad.engine import shared_prefix
+from embedgrad.engine.forecast import dear_fallback, fitted, forecast, kept_bytes, naive_flops, step_flops
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.layouts import lay_out_rows
 from embedgrad.tuning.settings import TuningSettings, parse_bytes
@@ -142,7 +143,48 @@ def test_a_run_says_its_path_and_cost(tiny_model) -> None:
     path = next(line for line in said if line.startswith("shared prefix: "))
     assert path.startswith("shared prefix: the prompt goes through the model once a step; ")
     assert " times less arithmetic than with prompt and head for every row (" in path
+    assert path.endswith(" a step); with own attention and the last layer only at targets")
+    assert not any(line.startswith("Warning: ") for line in said)
     assert any(line.startswith("memory: ") and "predicted at most" in line for line in said)
+
+
+def test_a_dear_fallback_is_a_warning(tiny_model, monkeypatch) -> None:
+    """Where a step takes more than a quarter more for it; where it does not, it is only said."""
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("no cache of this kind")
+
+    monkeypatch.setattr(shared_prefix, "prefill", fails)
+    engine, prompt, layouts = chosen(tiny_model("llama"), "shared prefix")
+    assert (engine.path, engine.refused) == ("plain", "shared prefix")
+    shared = replace(engine, path="shared prefix")
+    more = step_flops(engine, prompt, layouts, 16) / step_flops(shared, prompt, layouts, 16)
+    assert more > 1.25
+    assert dear_fallback(engine, prompt, layouts, 16) == (
+        f"Warning: a step takes {more:.2g} times the arithmetic of the shared prefix. If transformers runs this model "
+        "right, please report it, with the model's name and this line."
+    )
+    assert dear_fallback(engine, prompt, layouts, 1) is None
+    assert dear_fallback(replace(engine, refused=None), prompt, layouts, 16) is None
+    said: list[str] = []
+    eg.tune(
+        tiny_model("llama"), PROMPT, ROWS * 4, validation=[eg.Example("a cat", "happy")], task=eg.Task("text"),
+        min_steps=1, epochs=0.1, say=said.append,
+    )  # fmt: skip
+    assert [line for line in said if line.startswith("Warning: a step takes ")] != []
+
+
+def test_a_run_keeps_how_it_was_computed(tiny_model) -> None:
+    run = eg.tune(
+        tiny_model("llama"), PROMPT, ROWS, validation=[eg.Example("a cat", "happy")], task=eg.Task("text"),
+        min_steps=1, epochs=0.1,
+    )  # fmt: skip
+    assert run.engine is not None
+    assert run.engine.model_dump() == {
+        "path": "shared prefix",
+        "means": ["own attention", "the last layer only at targets"],
+        "reason": "shared prefix: the prompt goes through the model once a step",
+    }
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Means:
         """What is chosen, for people."""
         words = {
             "own attention": self.own_attention,
-            "last layer only at targets": self.trims,
+            "the last layer only at targets": self.trims,
             "layers computed again in the backward": self.checkpoints,
         }
         return [name for name, is_on in words.items() if is_on]

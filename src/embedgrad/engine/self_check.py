@@ -10,11 +10,12 @@ plain path moves when the prompt does by its last bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -28,15 +29,34 @@ from embedgrad.model.memory import free_bytes
 Path = Literal["shared prefix", "cached input", "plain"]
 Nudge = float  # the prompt is moved by so much, relative, before it is measured
 
-SAME = 1e-3
-"""Largest relative difference in float32. A right path is at 1e-7 (2 layers) to 1e-5 (30 layers)."""
+SAME_LOSSES, SAME_GRADIENT = 1e-4, 1e-3
+"""Largest relative differences in float32. A right path is at 1e-7 (2 layers) to 3e-6 (30 layers) in the losses, and at
+1e-6 to 1e-5 in the gradient."""
 
 ROUNDING = {torch.bfloat16: 0.1, torch.float16: 0.05}
 """What rounding may come to in a dtype where the plain path on the two rows happens to show less."""
 
+_LEAST_NATS = 0.1  # of a row that is all but right, float32 keeps few digits
 _TWO_ROUNDINGS = 3.0  # the fast path's and the plain one's: sqrt(2) if both are alike and independent, and a little
 _LAST_BIT = {torch.bfloat16: 2.0**-9, torch.float16: 2.0**-12}
 _MOST = 0.5  # beyond which nothing can be said without float32
+
+
+class Apart(NamedTuple):
+    """Relative differences: the larger of two rows' losses, and the gradient's."""
+
+    losses: float
+    gradient: float
+
+    @property
+    def most(self) -> float:
+        """The larger one; NaN where either is."""
+        return math.nan if math.isnan(self.losses + self.gradient) else max(self)
+
+    @property
+    def is_same(self) -> bool:
+        """As two orders of the same sums in float32 are."""
+        return self.losses <= SAME_LOSSES and self.gradient <= SAME_GRADIENT
 
 
 @dataclass(frozen=True)
@@ -46,12 +66,11 @@ class Measured:
     nats: Tensor
     gradient: Tensor
 
-    def apart(self, other: Measured, least_nats: float) -> float:
-        """Largest relative difference of the rows' losses and of the gradient; losses under `least_nats` as if they
-        were that much."""
-        nats = float(((self.nats - other.nats).abs() / other.nats.abs().clamp_min(least_nats)).max())
+    def apart(self, other: Measured, least_nats: float) -> Apart:
+        """From `other`; losses under `least_nats` count as if they were that much."""
+        losses = float(((self.nats - other.nats).abs() / other.nats.abs().clamp_min(least_nats)).max())
         gradient = float((self.gradient - other.gradient).norm() / other.gradient.norm().clamp_min(1e-12))
-        return max(nats, gradient) if nats == nats else nats  # max would lose a NaN that comes second
+        return Apart(losses, gradient)
 
 
 Measure = Callable[[FrozenModel, Path, Means, Nudge], Measured]
@@ -95,7 +114,7 @@ class SelfCheck:
         """What is wrong with this path by these means, in words; None if nothing is. Raises what they raise."""
         if self.model.dtype not in ROUNDING:
             apart = self._measured(path, means).apart(self._plain, _LEAST_NATS)
-            return None if apart <= SAME else f"loss or gradient differ by {apart:.1e} relative"
+            return None if apart.is_same else f"loss or gradient differ by {apart.most:.1e} relative"
         proofs = _PROOFS.setdefault(self.model, [])
         proof = next((proof for proof in proofs if proof.covers(path, means, self.kind)), None)
         if proof is not None:
@@ -103,9 +122,9 @@ class SelfCheck:
         if self._exact_plain is None:
             return self._beyond(path, means, min(_MOST, _TWO_ROUNDINGS * self._nudged))
         apart = self._exact(path, means).apart(self._exact_plain, _LEAST_NATS)
-        if not apart <= SAME:
-            return f"in float32 loss or gradient differ by {apart:.1e} relative"
-        rounding = self._plain.apart(self._exact_plain, 1.0)
+        if not apart.is_same:
+            return f"in float32 loss or gradient differ by {apart.most:.1e} relative"
+        rounding = self._plain.apart(self._exact_plain, 1.0).most
         problem = self._beyond(path, means, _TWO_ROUNDINGS * rounding)
         if problem is None:
             proofs.append(_Proof(path, means, self.kind, rounding))
@@ -114,7 +133,8 @@ class SelfCheck:
     def _beyond(self, path: Path, means: Means, rounding: float) -> str | None:
         """What is more than `rounding` in the model's dtype. Of rows that are all but right, rounding is most of the
         loss; so losses under a nat are not looked at more closely than one of a nat."""
-        apart, limit = self._measured(path, means).apart(self._plain, 1.0), max(ROUNDING[self.model.dtype], rounding)
+        apart = self._measured(path, means).apart(self._plain, 1.0).most
+        limit = max(ROUNDING[self.model.dtype], rounding)
         return None if apart <= limit else f"loss or gradient differ by {apart:.1e} relative, rounding by {limit:.1e}"
 
     @cached_property
@@ -124,7 +144,7 @@ class SelfCheck:
     @cached_property
     def _nudged(self) -> float:
         """How far the plain path moves when the prompt does by its last bit."""
-        return self.measure(self.model, "plain", PLAIN_MEANS, _LAST_BIT[self.model.dtype]).apart(self._plain, 1.0)
+        return self.measure(self.model, "plain", PLAIN_MEANS, _LAST_BIT[self.model.dtype]).apart(self._plain, 1.0).most
 
     def _measured(self, path: Path, means: Means) -> Measured:
         return self.measure(self.model, path, means, 0.0)
@@ -147,6 +167,3 @@ class SelfCheck:
             return self._exact("plain", PLAIN_MEANS)
         except (RuntimeError, TypeError, ValueError, AttributeError, LookupError):  # quantised, or kernels of one dtype
             return None
-
-
-_LEAST_NATS = 0.01  # of a row that is all but right, float32 keeps too few digits

@@ -219,8 +219,8 @@ def _engine(
     engine = choose(model, embeddings, layouts, options.batch_tokens, say, compiled=compiled)
     limit = options.memory_limit_bytes
     engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
-    means = f" ({', '.join(engine.means.in_words)})" if engine.means.in_words else ""
-    say(f"{engine.reason}{means}; {expected.arithmetic()}")
+    means = engine.means.in_words
+    say("; ".join([engine.reason, expected.arithmetic()] + ([f"with {' and '.join(means)}"] if means else [])))
     if warning := dear_fallback(engine, embeddings, layouts, batch):
         say(warning)
     say(expected.memory())
