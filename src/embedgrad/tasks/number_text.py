@@ -8,6 +8,7 @@ import unicodedata
 from embedgrad.tasks.said import half_width
 
 _FRACTION = re.compile(r"\\[dt]?frac\{([0-9]{1,99})\}\{([0-9]{1,99})\}")
+_MIXED = re.compile(r"(?<=[0-9])(?=\\[dt]?frac\{)")
 _COMMAND = re.compile(r"\\(?:([,:; !])|([A-Za-z]+))")
 _VULGAR = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 _RAISED = re.compile("[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207a\u207b]+")
@@ -23,7 +24,7 @@ def plain_numbers(text: str) -> str:
     An em or en dash stays what it is; every other space within a line becomes the common one.
     """
     if "\\" in text or "{,}" in text:
-        text = _FRACTION.sub(r" \1/\2", text.replace("{,}", ",").replace("\\!", "").replace("\\$", "$"))
+        text = _FRACTION.sub(r"\1/\2", _MIXED.sub(" ", text.replace("{,}", ",").replace("\\!", "").replace("\\$", "$")))
         text = _COMMAND.sub(_command, text.replace("\\%", "%"))
     if not text.isascii():
         text = _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), half_width(text))
