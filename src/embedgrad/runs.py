@@ -34,7 +34,8 @@ from typing import Any
 
 from embedgrad.durable import PART, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, OutputError
-from embedgrad.held import LOCK, Held, check_not_held
+from embedgrad.held import LOCK as LOCK  # a file of the folder, too
+from embedgrad.held import Held, check_not_held
 from embedgrad.strict_json import sealed_json
 
 SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
@@ -56,7 +57,6 @@ _EXISTS = {
     ),
     "demo": "The folder {0} exists already. Choose another --output.",
 }
-__all__ = ["LOCK"]  # named here, since it is a file of the folder
 _FILES = (SETTINGS, METRICS, PROMPT, ROWS, PREDICTIONS, RESULT, REPORT, SPLIT, SWEEP, PICTURE, CALIBRATION, DEMO)
 
 
