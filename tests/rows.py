@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from embedgrad.strict_json import unsealed_json
+
 _GOOD = ("I loved it", "a joy to watch", "what a happy day", "great fun", "it worked so well", "we laughed a lot")
 _BAD = ("I hated it", "a pain to watch", "what a sad day", "no fun", "it broke again", "we cried a lot")
 
@@ -22,3 +24,10 @@ def sentiment(count: int, first: int = 0) -> list[dict[str, str]]:
 def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def said(path: Path) -> bytes:
+    """What a JSON file of a run folder says, its `content_sha256` checked and left out."""
+    content, is_sealed = unsealed_json(path.read_bytes())
+    assert is_sealed
+    return content

@@ -54,7 +54,9 @@ def check_not_held(folder: Path) -> None:
         _lock(descriptor)
     except BlockingIOError:
         note = os.pread(descriptor, _LONGEST_NOTE, 0).decode(errors="replace") if hasattr(os, "pread") else ""
-        raise FolderInUse(_in_use(folder, note if note and note.isprintable() else "another process")) from None
+        raise FolderInUse(
+            _in_use(folder, note if note.isprintable() and note.startswith("process ") else "another process")
+        ) from None
     except OSError:
         return
     finally:

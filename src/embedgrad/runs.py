@@ -34,6 +34,7 @@ from typing import Any
 
 from embedgrad.durable import PART, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, OutputError
+from embedgrad.held import LOCK as LOCK  # a file of the folder, too
 from embedgrad.held import Held, check_not_held
 from embedgrad.strict_json import sealed_json
 

@@ -65,7 +65,7 @@ def test_everything_of_a_run(capsys, run, work):
     assert found["left_out"] == {}
     assert list(found["analyses"]) == list(KINDS)
     for name, kind in KINDS.items():
-        written = (run / "analysis" / f"{name}.json").read_text(encoding="utf-8")
+        written = rows.said(run / "analysis" / f"{name}.json")
         assert json.loads(written) == found["analyses"][name]
         kind.model_validate_json(written)
     assert found["analyses"]["blend"]["rows"] == found["analyses"]["entropy"]["rows"] == 20

@@ -32,7 +32,7 @@ GRID = ("--rates", "0.02rms,0.5rms", "--epochs-grid", "4,1,2.5")
 
 
 def read_grid(path: Path) -> Grid:
-    return Grid.model_validate_json(path.read_bytes())
+    return Grid.model_validate_json(rows.said(path))
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,8 @@ def test_flags_go_over_the_settings_file(work, model, tmp_path):
 def test_tune_prints_one_json_object(capsys, work, model, tmp_path):
     arguments = ["tune", "--settings", str(work / "run" / "settings.toml"), "--min-steps", "1", "--epochs", "0.01"]
     printed = json.loads(output_of(capsys, *arguments, "--output", str(tmp_path / "r"), "--json", "--quiet"))
-    on_disk = json.loads((tmp_path / "r" / "result.json").read_text())
+    on_disk = json.loads(rows.said(tmp_path / "r" / "result.json"))
+    assert set(on_disk.pop("files")) == {"predictions.jsonl", "metrics.jsonl", "prompt.safetensors"}
     assert {key: printed[key] for key in on_disk} == on_disk
 
 

@@ -14,6 +14,7 @@ from embedgrad.model.load import load_model
 from embedgrad.pocket import trial as trials
 from embedgrad.pocket.tasks import load_task
 from embedgrad.shapes import TrialResult
+from rows import said
 
 FEW_STEPS = {"epochs": 1, "min_steps": 1, "evaluate_every": 10, "checkpoint_seconds": 60.0}
 
@@ -48,7 +49,7 @@ def test_json_has_both_blocks_in_the_promised_shape(demo):
         assert result.after.by_meaning is not None
         assert result.after.by_likelihood is not None
         assert result.after.by_likelihood.total == 400
-    assert json.loads((folder / "demo.json").read_text()) == found
+    assert json.loads(said(folder / "demo.json")) == found
 
 
 def test_the_best_written_prompt_is_chosen_on_validation_rows_and_its_score_is_its_own(demo):

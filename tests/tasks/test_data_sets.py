@@ -27,6 +27,7 @@ from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.medd import MEANING
 from embedgrad.template.template import CHAT_DEFAULT
+from rows import said
 from tiny import SHARED
 
 REAL = SHARED / "data"
@@ -399,7 +400,7 @@ def test_split_json_is_kept_and_checked(folder, tmp_path, message):
     parts = found.parts(folder, split_name="large", seed=0)
     record = split_record(parts, 0, "medd", "large")
     keep_split(path, record)
-    assert SplitRecord.model_validate_json(path.read_bytes()) == record
+    assert SplitRecord.model_validate_json(said(path)) == record
     assert record.test.lines == tuple(row.line for row in parts.test)
     assert sorted((*record.train.lines, *record.validation.lines, *record.test.lines)) == list(range(2, ROWS + 2))
     keep_split(path, record)
@@ -424,7 +425,7 @@ def test_a_run_on_a_data_set(capsys, folder, tiny_folder, tmp_path):
     settings = tomllib.loads((run / "settings.toml").read_text())
     assert (settings["dataset"], settings["split"], settings["target"]) == ("causal_judgement", "paper", "label")
     assert settings["labels"] == ["Yes", "No"]
-    split = SplitRecord.model_validate_json((run / "split.json").read_bytes())
+    split = SplitRecord.model_validate_json(said(run / "split.json"))
     predictions = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
     assert [row["line"] for row in predictions] == list(split.test.lines)
     numbers = {
