@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing, SettingsError, did_you_mean
@@ -29,6 +29,13 @@ class Settings(BaseModel):
     """Base of all settings: unknown keys are refused, values are checked."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        if isinstance(value, str | Path) and "\0" in str(value):
+            raise ValueError("a NUL character is in no path and in no text")
+        return value
 
 
 S = TypeVar("S", bound=Settings)
