@@ -68,9 +68,10 @@ NO_SHARES = {
     "70/20/20": f"split is '70/20/20': {SUM}",
     "100/0/0": f"split is '100/0/0': {SUM}",
     "a third": f"split is 'a third': {SUM}",
-    "large": "--split large belongs to --dataset, which is not given; rows of your own take shares like --split 70/15/15.",
-    "1/49/50": "Too few rows for this split: of 150 rows 1 are left to train on, at least 8 are needed. Give more rows, "
-    "or train a larger share.",
+    "large": "--split large belongs to --dataset, which is not given; rows of your own take shares like --split "
+    "70/15/15.",
+    "1/49/50": "Too few rows for this split: of 150 rows 1 are left to train on, at least 8 are needed. Give more "
+    "rows, or train a larger share.",
 }
 
 
@@ -177,8 +178,8 @@ def test_evaluate_checks_the_rows_before_it_looks_for_the_model(capsys, work, tm
     ]
     _, err = heard(capsys, *command, code=1)
     assert err.strip() == (
-        "embedgrad: 1 of 1 row has a target that is none of the labels negative, positive; the first is 'maybe' at line "
-        "1. Name all labels with --labels, or correct the rows."
+        "embedgrad: 1 of 1 row has a target that is none of the labels negative, positive; the first is 'maybe' at "
+        "line 1. Name all labels with --labels, or correct the rows."
     )
     command = ["evaluate", "--model", "not-there", "--data", str(work / "test.jsonl"), "--prompt", "Good?"]
     _, err = heard(capsys, *command, "--task", "exact", "--score-by", "likelihood", code=2)
