@@ -87,7 +87,7 @@ def write_toml(path: Path, settings: Settings) -> None:
     try:
         data = tomli_w.dumps(values, multiline_strings=False).encode()
     except UnicodeEncodeError as error:
-        raise SettingsError(
-            f"A setting is not valid UTF-8 ({error.object!a}), so it cannot be kept. Rename it."
-        ) from error
+        before, after = error.object[: error.start], error.object[error.start :]
+        line = before.rpartition("\n")[2] + after.partition("\n")[0]
+        raise SettingsError(f"A setting is not valid UTF-8 ({line!a}), so it cannot be kept. Rename it.") from error
     write_file(path, data)
