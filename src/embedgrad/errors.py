@@ -21,7 +21,7 @@ EmbedgradError                something went wrong; the message says what, where
 │   ├── BadRows               rows that cannot be read: all counted, the first ten shown
 │   └── OverlongRows          rows longer than the model's context
 ├── TuningError               tuning had to stop
-│   ├── NonFiniteLoss         the loss became NaN or infinite
+│   ├── NonFiniteLoss         the loss, or all logits of a token, became NaN or infinite
 │   ├── CannotResume          the run folder does not fit what is asked
 │   └── Interrupted           Ctrl-C: the state is saved
 └── OutputError               nothing could be written there: read-only, disk full

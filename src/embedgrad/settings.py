@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing, SettingsError, did_you_mean
@@ -32,6 +32,13 @@ class Settings(BaseModel):
     """Base of all settings: unknown keys are refused, values are checked."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        if isinstance(value, str | Path) and "\0" in str(value):
+            raise ValueError("a NUL character is in no path and in no text")
+        return value
 
 
 S = TypeVar("S", bound=Settings)
@@ -83,7 +90,7 @@ def write_toml(path: Path, settings: Settings) -> None:
     try:
         data = tomli_w.dumps(values, multiline_strings=False).encode()
     except UnicodeEncodeError as error:
-        raise SettingsError(
-            f"A setting is not valid UTF-8 ({error.object!a}), so it cannot be kept. Rename it."
-        ) from error
+        before, after = error.object[: error.start], error.object[error.start :]
+        line = before.rpartition("\n")[2] + after.partition("\n")[0]
+        raise SettingsError(f"A setting is not valid UTF-8 ({line!a}), so it cannot be kept. Rename it.") from error
     write_file(path, data)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples
-from embedgrad.errors import BadRows, DataError, EmbedgradError, FileMissing
+from embedgrad.errors import BadRows, DataError, EmbedgradError, FileMissing, UsageError
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_other_files(load, tmp_path):
             load(content, name)
     with pytest.raises(FileMissing, match="is a folder"):
         load_examples(tmp_path)
-    with pytest.raises(DataError, match="cannot be read: embedded null"):
+    with pytest.raises(UsageError, match="expected a path, which has no NUL character"):
         load_examples("a\0.csv")
 
 

@@ -13,8 +13,8 @@ from embedgrad.cli.main import main
 from embedgrad.errors import NonFiniteLoss
 
 MESSAGE = (
-    "The model's logits are NaN or infinite at token 1 of the answer, at line {}. Look at the prompt's learning rate, or "
-    "use --dtype float32."
+    "The model's logits are NaN or infinite at token 1 of the answer, at line {}. Look at the prompt's learning rate, "
+    "or use --dtype float32."
 )
 
 

@@ -36,7 +36,8 @@ CALLS = {
     "one of several prompts": (lambda m: eg.generate(m, [TEXT, 5], ["x", "y"]), f"prompt[1] is 5; {PROMPT}"),
     "half a pair": (
         lambda m: eg.start(m, "\ud800 x"),
-        r"prompt is the text '\ud800 x'; expected a text that UTF-8 can hold: half of a surrogate pair is no character.",
+        r"prompt is the text '\ud800 x'; expected a text that UTF-8 can hold: half of a surrogate pair is no "
+        "character.",
     ),
     "no rows": (
         lambda m: eg.tune(m, TEXT, None),
@@ -137,8 +138,8 @@ CALLS = {
     ),
     "a kind that is none": (
         lambda m: eg.Task("lable"),
-        "kind is the text 'lable'; expected one of 'label', 'number', 'math', 'json', 'short', 'exact', 'regex', 'text'. "
-        'Did you mean "label"?',
+        "kind is the text 'lable'; expected one of 'label', 'number', 'math', 'json', 'short', 'exact', 'regex', "
+        "'text'. Did you mean \"label\"?",
     ),
     "numbers as labels": (
         lambda m: eg.Task("label", labels=[1, 2]),

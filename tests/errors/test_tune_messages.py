@@ -93,8 +93,8 @@ def test_row_longer_than_the_context(capsys, models, here):
     rows.write_jsonl(here / "train.jsonl", rows.sentiment(20, first=200))
     message = failure(capsys, models, *arguments, code=1)
     assert message == (
-        "Among the tuning rows, 1 of 100 rows do not fit the 512 tokens that tiny takes, with the 11 tokens of the "
-        "prompt: lines 17. Shorten them, or pass --overlong skip or --overlong truncate-input."
+        "Among the tuning rows, 1 of 100 rows does not fit the 512 tokens that tiny takes, with the 11 tokens of the "
+        "prompt: line 17. Shorten them, or pass --overlong skip or --overlong truncate-input."
     )
     assert left(here) == ["long.jsonl", "test.jsonl", "train.jsonl"]
 

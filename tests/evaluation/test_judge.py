@@ -165,7 +165,7 @@ def test_what_cannot_be_judged(model, prompt):
         "Name all labels with --labels, or correct the rows."
     )
     long = [*EXAMPLES, eg.Example("word " * 600, "positive", line=25)]
-    with pytest.raises(OverlongRows, match="1 of 25 rows do not fit the 512 tokens"):
+    with pytest.raises(OverlongRows, match="1 of 25 rows does not fit the 512 tokens"):
         eg.evaluate(model, prompt, long, LABELS)
     skipped = eg.evaluate(model, prompt, long, LABELS, overlong="skip", max_new_tokens=2)
     assert (skipped.skipped, skipped.score.total) == (1, 24)
@@ -210,8 +210,8 @@ def test_the_error_says_whose_room_the_rows_lack(model, prompt, target_words, ro
     with pytest.raises(OverlongRows) as error:
         eg.evaluate(model, prompt, examples, eg.Task("exact"), max_new_tokens=limit)
     assert str(error.value) == (
-        f"1 of 1 rows do not fit the 512 tokens that {model.identity.name} takes, with the {len(prompt)} tokens of the "
-        f"prompt and {room.format(longest=longest)}: lines 7. Shorten them, or pass --overlong skip or --overlong "
+        f"1 of 1 row does not fit the 512 tokens that {model.identity.name} takes, with the {len(prompt)} tokens of "
+        f"the prompt and {room.format(longest=longest)}: line 7. Shorten them, or pass --overlong skip or --overlong "
         "truncate-input."
     )
 

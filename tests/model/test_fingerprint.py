@@ -181,8 +181,12 @@ class TestWrongBase:
         with pytest.raises(PromptError) as told:
             eg.start(model, prompt)
         assert str(told.value) == (
-            f"This prompt has 48 numbers per token, {model.identity.name} takes 32: it was tuned on another model."
+            f"This prompt has 48 numbers per token, {model.identity.name} takes 32: it was tuned on another "
+            "model, which it does not name."
         )
+        named = eg.SoftPrompt(torch.zeros(3, 48), base=tiny_model("qwen2").identity)
+        with pytest.raises(PromptError, match=rf"it was tuned on {tiny_model('qwen2').identity.name}\.$"):
+            eg.start(model, named)
 
     def test_every_verb_checks(self, tiny_model, tmp_path: Path) -> None:
         eg.start(tiny_model("llama"), PROMPT).save(tmp_path / "p.safetensors")
