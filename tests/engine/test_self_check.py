@@ -16,6 +16,7 @@ from embedgrad.engine import self_check
 from embedgrad.engine.behind import PLAIN_MEANS, Means
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.self_check import Measured
+from embedgrad.model.in_float32 import InFloat32
 from embedgrad.template.layout import Layout, Span
 
 DEPTHS = (2, 12, 30)
