@@ -261,3 +261,14 @@ def test_no_bytes_raise_anything_but_our_errors(tmp_path_factory, suffix, data):
         return
     assert rows
     assert all(row.input.strip() and row.line >= 1 for row in rows)
+
+
+def test_white_space_before_targets_is_told(tmp_path):
+    """A completion's leading space, or the indent of code: the target has one form, and what is left out is said."""
+    path, said = tmp_path / "rows.jsonl", []
+    path.write_text('{"prompt": "a", "completion": "no\\n"}\n{"prompt": "b", "completion": " yes"}\n')
+    assert [row.target for row in load_examples(path, say=said.append)] == ["no", "yes"]
+    assert said == [
+        "The white space before 1 of 2 targets is left out (the first in line 2): what stands before an answer is the "
+        "template's to say."
+    ]

@@ -12,7 +12,7 @@ from embedgrad.data.files import name_of, read_file, read_lines
 from embedgrad.data.records import LIMITS, Limits, Records, Row
 from embedgrad.data.rows import RowError, RowReader
 from embedgrad.data.target_form import target_form
-from embedgrad.data.unused import unused_words
+from embedgrad.data.unused import space_words, unused_words
 from embedgrad.errors import BadRows, DataError, RowProblem, did_you_mean
 
 Say = Callable[[str], None]
@@ -75,8 +75,9 @@ def load_examples(
         json_targets=json_targets,
     )
     examples = make_examples(name, records, reader)
-    for sentence in unused_words(records, fields, reader.columns, aside):
-        say(sentence)
+    for sentence in (*unused_words(records, fields, reader.columns, aside), space_words(examples, fields)):
+        if sentence:
+            say(sentence)
     return examples
 
 

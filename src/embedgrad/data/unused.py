@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields
 from embedgrad.data.records import Number, Records
+from embedgrad.units import counted
 
 _SAMPLE_ROWS = 200
 _WORDS_OF_A_TEXT = 3  # on average; names, dates and categories have fewer
@@ -26,6 +28,17 @@ def unused_words(records: Records, fields: Fields, columns: Sequence[str], aside
         slots = [name for name in unused if name.isidentifier()]
         shown = f" To show them to the model: {_template(slots)}" if slots else ""
         yield f"The texts in {names} are not used.{shown}"
+
+
+def space_words(examples: Sequence[Example], fields: Fields) -> str | None:
+    """A sentence for white space before targets, which their one form (`target_form`) leaves out; None without any."""
+    spaced = [row for row in examples if isinstance(raw := row.row.get(fields.target or ""), str) and raw[:1].isspace()]
+    if not spaced:
+        return None
+    return (
+        f"The white space before {len(spaced)} of {counted(len(examples), 'target')} is left out (the first in line "
+        f"{spaced[0].line}): what stands before an answer is the template's to say."
+    )
 
 
 def _is_text(records: Records, name: str) -> bool:
