@@ -14,6 +14,7 @@ import pytest
 import rows
 import tiny
 from embedgrad.cli.main import main
+from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt import sealed
 from embedgrad.shapes import Comparison, Score
 
