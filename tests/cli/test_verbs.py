@@ -15,6 +15,7 @@ import rows
 import tiny
 from embedgrad.cli.main import main
 from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt import sealed
 from embedgrad.shapes import Comparison, Score
 
 
@@ -204,7 +205,7 @@ def test_inspect(capsys, work):
     facts = json.loads(output_of(capsys, "inspect", str(path), "--json"))
     assert facts["text"] == "Is it good?"
     assert (facts["tokens"], facts["width"]) == prompt_file.read(path).embeddings.shape
-    assert facts["content_sha256"] == prompt_file.content_sha256(path.read_bytes())
+    assert facts["content_sha256"] == sealed.content_sha256(path.read_bytes())
     words = output_of(capsys, "inspect", str(path))
     assert "Is it good?" in words
     damaged = path.with_name("damaged.safetensors")
