@@ -145,12 +145,12 @@ def test_prompts_that_rows_cannot_name(capsys, folder, monkeypatch) -> None:
     stdin(monkeypatch, good, none)
     assert refused(capsys, folder, "--prompt-field", "by") == (
         1,
-        'embedgrad: 1 of 2 rows name no prompt in "by", the first at line 2. Give --prompt for these.\n',
+        'embedgrad: 1 of 2 rows names no prompt in "by", the first at line 2. Give --prompt for these.\n',
     )
     stdin(monkeypatch, good, text)
     assert refused(capsys, folder, "--prompt-field", "by") == (
         1,
-        "embedgrad: 1 of 2 rows have a \"by\" where there is no file, the first at line 2: '@a.txt'. Name a prompt "
+        "embedgrad: 1 of 2 rows has a \"by\" where there is no file, the first at line 2: '@a.txt'. Name a prompt "
         "file, a run folder or a PEFT folder.\n",
     )
     stdin(monkeypatch, {"input": "no", "prompt_file": "a.safetensors"})

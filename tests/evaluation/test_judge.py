@@ -161,7 +161,7 @@ def test_what_cannot_be_judged(model, prompt):
     with pytest.raises(DataError) as error:
         eg.evaluate(model, prompt, [*EXAMPLES, eg.Example("x", "neutral", line=25)], LABELS)
     assert str(error.value) == (
-        "1 of 25 rows have a target that is none of the labels negative, positive; the first is 'neutral' at line 25. "
+        "1 of 25 rows has a target that is none of the labels negative, positive; the first is 'neutral' at line 25. "
         "Name all labels with --labels, or correct the rows."
     )
     long = [*EXAMPLES, eg.Example("word " * 600, "positive", line=25)]
@@ -201,7 +201,7 @@ def test_room_is_kept_for_the_longest_label_not_only_for_the_targets(tiny_model)
 
 
 @pytest.mark.parametrize(
-    ("target_words", "room"), [(600, "{longest} tokens of the longest target"), (1, "500 tokens of answer")]
+    ("target_words", "room"), [(600, "{longest:,} tokens of the longest target"), (1, "500 tokens of answer")]
 )
 def test_the_error_says_whose_room_the_rows_lack(model, prompt, target_words, room):
     examples = [eg.Example("word " * 20, "good " * target_words, line=7)]
@@ -224,7 +224,7 @@ def test_shortened_inputs_are_counted(model):
         max_new_tokens=2, task=LABELS, say=told.append,
     )  # fmt: skip
     assert told[0] == "8 tuning rows are left out because validation has their input too."
-    assert "Inputs whose end was cut to fit the model's context: 1 tuning rows, 0 validation rows." in told
+    assert "Inputs whose end was cut to fit the model's context: 1 tuning row, 0 validation rows." in told
 
 
 def test_columns_of_the_template_tell_rows_apart(model):

@@ -37,6 +37,6 @@ def test_targets_that_are_no_json(tiny_model):
     with pytest.raises(DataError) as error:
         Judge.prepare(tiny_model("qwen2"), eg.start(tiny_model("qwen2"), "Answer."), rows, task)
     assert str(error.value) == (
-        "1 of 2 rows have a target that is no JSON value; the first is '{a}' at line 2. "
+        "1 of 2 rows has a target that is no JSON value; the first is '{a}' at line 2. "
         "Correct the rows, or use another --task."
     )

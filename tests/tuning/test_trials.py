@@ -18,6 +18,7 @@ from embedgrad.tuning.learning_rate import relative_rate
 from embedgrad.tuning.state import Validation
 from embedgrad.tuning.sweep import sweep
 from embedgrad.tuning.trials import Cell, choose_cell
+from embedgrad.units import counted
 
 PROMPT = "Is it positive or negative?"
 EXAMPLES = [eg.Example(row["text"], row["label"]) for row in rows.sentiment(20)]
@@ -71,7 +72,7 @@ def test_a_rate_that_breaks_the_loss_fails_where_it_does(tiny_model, breaks_far_
     reached, broken, *others = grid.cells
     assert (reached.steps, reached.failed) == (2, None)
     assert (broken.kept, 2 < broken.steps < 10) == (None, True)
-    assert broken.failed.startswith(f"The loss became NaN or infinite at step {broken.steps + 1}, in rows at lines ")
+    assert broken.failed.startswith(f"The loss became NaN or infinite at step {broken.steps + 1}, in the row at line ")
     assert not any(cell.failed for cell in others)
     assert grid.chosen != 1
 
@@ -79,8 +80,8 @@ def test_a_rate_that_breaks_the_loss_fails_where_it_does(tiny_model, breaks_far_
 def test_a_sweep_whose_rates_all_fail_says_so(tiny_model, breaks_far_out):
     with pytest.raises(NonFiniteLoss) as error:
         sweep(tiny_model("qwen2"), PROMPT, EXAMPLES, ("9000", "8000"), (2,), **COMMON)
-    assert re.sub(r"lines [\d, ]+", "lines N", str(error.value)) == (
-        "Every learning rate failed; the first with: The loss became NaN or infinite at step 2, in rows at lines N. "
+    assert re.sub(r"line \d+", "line N", str(error.value)) == (
+        "Every learning rate failed; the first with: The loss became NaN or infinite at step 2, in the row at line N. "
         "Nothing of that step was kept. Try a smaller --learning-rate or --dtype float32, and look at these rows."
     )
 
@@ -192,7 +193,7 @@ def test_steps_that_bring_nothing_are_left_out(tiny_model, rising_loss, epochs, 
     assert {name: chosen[name] for name in shortened} == pytest.approx(shortened)
     assert {name: run.prompt.settings[name] for name in shortened} == {name: chosen[name] for name in shortened}
     why = " instead of 48, since the loss no longer fell" if steps == 12 else ""
-    assert f"rms and up to {steps} steps{why} (" in said[-1]
+    assert f"rms and up to {counted(steps, 'step')}{why} (" in said[-1]
     again = eg.tune(model, PROMPT, EXAMPLES, **(options | chosen))
     assert again.steps == run.steps
     assert torch.equal(again.prompt.embeddings, run.prompt.embeddings)
