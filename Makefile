@@ -9,8 +9,8 @@ STAMP := .venv/ready-$(shell echo "$(CURDIR) $(PYTHON)" | cksum | cut -d ' ' -f 
 export PYTHON
 unexport PYTHONPATH PYTHONHOME
 RUN_TESTS := -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
-# What rests on other people's releases: the model and its paths, answers, and one room for each further dependency.
-ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/cli tests/data tests/prompt tests/template
+# What rests most on other people's releases: the model and its paths, answers, prompt files, templates.
+ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/prompt tests/template
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo check test test-oldest test-newest stress pocket clean
 
