@@ -12,7 +12,7 @@ import embedgrad
 SOURCES = sorted(Path(embedgrad.__file__).parent.rglob("*.py"))
 MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "subprocess"}
 CALLS = {"eval", "exec", "compile", "__import__"}  # re.compile is an attribute, and fine
-STARTS_A_PROCESS = "tasks/math_process.py"  # of our own, with nothing in its command that was read
+STARTS_A_PROCESS = "tasks/worker_process.py"  # of our own, with nothing in its command that was read
 ATTRIBUTES = {("torch", "load"), ("np", "load"), ("os", "system")}
 
 
@@ -39,7 +39,17 @@ def test_the_one_process_gets_no_text_by_its_command() -> None:
     (source,) = [path for path in SOURCES if path.as_posix().endswith(STARTS_A_PROCESS)]
     calls = [node for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     (start,) = [ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "subprocess.Popen"]
-    assert start == "[sys.executable, '-P', '-m', 'embedgrad.tasks.math_worker', str(self.seconds)]"
+    assert start == "[sys.executable, '-P', '-m', self.module, str(self.seconds)]"
+
+
+def test_the_processes_are_modules_of_our_own() -> None:
+    trees = [ast.parse(source.read_text(encoding="utf-8")) for source in SOURCES]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [call.args[0] for call in calls if ast.unparse(call.func) == "WorkerProcess"]
+    assert made
+    for module in made:
+        assert isinstance(module, ast.Constant)
+        assert module.value in ("embedgrad.tasks.math_worker", "embedgrad.tasks.regex_worker")
 
 
 def test_the_sources_are_there() -> None:
