@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -127,6 +128,17 @@ def test_a_proof_is_for_rows_no_longer_and_of_one_kind(deep, monkeypatch) -> Non
     short, long = [row(5, 6, n, 2, 1) for n in (4, 9)], [row(5, 6, n, 2, 1) for n in (4, 30)]
     assert [proofs(short, False), proofs(short, False), proofs(short), proofs(short, False)] == [1, 1, 2, 2]
     assert [proofs(long), proofs(short), proofs(short[:1])] == [3, 3, 4]
+
+
+def test_rows_that_round_more_than_those_of_the_proof(deep, monkeypatch) -> None:
+    """They are compared in float32 themselves before anything is refused."""
+    model, rows = deep("llama", 30, "bfloat16"), rows_of("shared prefix")
+    monkeypatch.setitem(self_check.ROUNDING, torch.bfloat16, 0.0)
+    assert choose(model, prompt_of(model), rows).means == BEST
+    [proof] = self_check._PROOFS[model]
+    self_check._PROOFS[model] = [replace(proof, rounding=0.0)]
+    assert choose(model, prompt_of(model), rows).means == BEST
+    assert [round(each.rounding, 6) for each in self_check._PROOFS[model]] == [0.0, round(proof.rounding, 6)]
 
 
 def test_float32_takes_the_table_and_no_second_model(deep) -> None:
