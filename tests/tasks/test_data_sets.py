@@ -369,7 +369,8 @@ def test_messages_of_the_settings(message):
     for name in ("data", "split", "target"):
         value = "large" if name == "split" else "x"
         assert message(SettingsError, resolved, prompt="p", train="t", **{name: value}) == (
-            "--split large belongs to --dataset, which is not given; rows of your own take shares like --split 70/15/15."
+            "--split large belongs to --dataset, which is not given; rows of your own take shares like --split "
+            "70/15/15."
             if name == "split"
             else f"--{name} belongs to --dataset, which is not given."
         )

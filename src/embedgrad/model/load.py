@@ -14,7 +14,7 @@ import torch
 import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from embedgrad.arguments import checked, one_of, path, text
+from embedgrad.arguments import checked, path, text
 from embedgrad.errors import (
     EmbedgradError,
     ModelError,
@@ -39,7 +39,7 @@ _UNLIMITED_TOKENS = 2**31
 _HUB_FILES = ["*.json", "model*.safetensors", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model"]
 
 
-@checked(name=path, dtype=one_of("auto", "float32", "bfloat16", "float16"), device=text, revision=text)
+@checked(name=path, dtype=text, device=text, revision=text)
 @torch.inference_mode(False)
 def load_model(
     name: str | Path, dtype: Dtype = "auto", device: str = "auto", revision: str | None = None
