@@ -175,8 +175,8 @@ def test_rows_from_stdin_stay_in_the_folder(job, tmp_path, monkeypatch):
     ("arguments", "code", "message"),
     [
         (["--rates", "fast"], 2,
-         "rates is 'fast': expected a positive number below 1e+30 like \"0.01\", or one relative to the table like \"0.5rms\". "
-         "See --help."),
+         "rates is 'fast': expected a positive number below 1e+30 like \"0.01\", or one relative to the table like "
+         "\"0.5rms\". See --help."),
         (["--rates", ","], 2, 'rates is \',\': expected rates like "0.1rms,0.5rms". See --help.'),
         (["--epochs-grid", "2,x"], 2,
          'epochs-grid is \'2,x\': expected positive numbers up to a million like "2,5,10". See --help.'),
