@@ -177,7 +177,7 @@ def test_where_sharing_is_impossible_nothing_is_said(tiny_model) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([PROMPT, PROMPT], INPUTS[:1]), "There are 2 prompts and 1 inputs. Give one prompt for all of them, or a list "
+        (([PROMPT, PROMPT], INPUTS[:1]), "There are 2 prompts and 1 input. Give one prompt for all of them, or a list "
          "with one for each."),
         ((PROMPT, "no"), "generate takes a list of inputs; put the one text into brackets: [text]."),
     ],
@@ -192,7 +192,7 @@ def test_arguments_that_do_not_fit(arguments: tuple, message: str, tiny_model) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_new_tokens": 0}, "max_new_tokens is 0; an answer has at least one token."),
+        ({"max_new_tokens": 0}, "max_new_tokens is 0; expected a whole number from 1 to 1000000000."),
         ({"stop": ("\n", "")}, "A stop string is empty, which would end every answer at once. Leave it out."),
     ],
 )

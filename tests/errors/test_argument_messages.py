@@ -125,7 +125,7 @@ CALLS = {
     ),
     "a dtype of torch": (
         lambda m: eg.load_model("pocket", dtype=torch.float32),
-        "dtype is of type dtype; expected one of 'auto', 'float32', 'bfloat16', 'float16'.",
+        "dtype is of type dtype; expected a text.",
     ),
     "no file": (lambda m: eg.load_examples(None), "source is None; expected a path."),
     "NUL in a file": (

@@ -138,7 +138,7 @@ class TestOverlong:
         model = tiny_model("qwen2")
         prompt = eg.start(model, PROMPT, eg.Template.chat("{prompt}\n\n{context} {input}"))
         row = eg.Example("no", "sad", {"context": self.LONG}, line=4)
-        with pytest.raises(OverlongRows, match=r"lines 4\. Shorten"):
+        with pytest.raises(OverlongRows, match=r"line 4\. Shorten"):
             lay_out_rows(model, prompt, [row], overlong="truncate-input")
 
 
@@ -160,7 +160,7 @@ class TestSeamReport:
         prompt = eg.start(model, "Answer with one word", eg.Template.chat("{prompt} {input}\n\n"))
         report = seam_report(model, prompt, rows)
         assert report == (
-            "1 of 3 rows are tokenized otherwise than as one string, because each slot is tokenized by itself (text "
+            "1 of 3 rows is tokenized otherwise than as one string, because each slot is tokenized by itself (text "
             "and tuned prompt alike, so their comparison is fair); "
             "for example line 4: here ['on', 'e', '.', 'Ċ'], in one string ['one.ĊĊ', "
             "'<|im_end|>', 'Ċ', '<|im_start|>']."

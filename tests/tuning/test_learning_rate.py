@@ -36,8 +36,8 @@ def test_other_forms_are_refused(text):
     with pytest.raises(SettingsError) as error:
         checked(TuningSettings, {"learning_rate": text}, "command line")
     assert str(error.value) == (
-        f'command line: learning-rate is {text!r}: expected a positive number below 1e+30 like "0.01", one '
-        'relative to the table like "0.5rms", or "auto", which chooses it in short runs.'
+        f'command line: learning-rate is {text!r}: expected a positive number below 1e+30 like "0.01", or '
+        'one relative to the table like "0.5rms", or "auto", which chooses it in short runs.'
     )
 
 

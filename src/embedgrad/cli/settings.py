@@ -43,7 +43,7 @@ def _prompt_from_flag(given: str) -> str:
     if given.startswith("@"):
         path = Path(given[1:]).expanduser()
         try:
-            text = read_named(path, TEXT_BYTES).decode("utf-8-sig").rstrip("\n")
+            text = read_named(path, TEXT_BYTES).decode("utf-8-sig").rstrip("\r\n")
         except (OSError, ValueError) as error:
             raise FileMissing(
                 f"The prompt {given!r} names a file because of its @, and that cannot be read: {error}."

@@ -187,5 +187,6 @@ def _lay_out(
         if request is not None and request.layout.cut_tokens:
             cut_tokens = request.layout.cut_tokens
             cut = counted(cut_tokens, "token")
-            say(f"line {example.line}: {cut} at the end of the input cut to fit the context")
+            is_are = "is" if cut_tokens == 1 else "are"
+            say(f"line {example.line}: the last {cut} of the input {is_are} cut to fit the context")
     return requests

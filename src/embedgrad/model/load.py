@@ -16,7 +16,7 @@ import transformers
 from pydantic import JsonValue
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from embedgrad.arguments import checked, one_of, path, text
+from embedgrad.arguments import checked, path, text
 from embedgrad.errors import (
     EmbedgradError,
     ModelError,
@@ -45,7 +45,7 @@ _LOADING = RLock()  # one model at a time: `_quiet` and transformers change thin
 _HUB_FILES = ["*.json", "model*.safetensors", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model"]
 
 
-@checked(name=path, dtype=one_of("auto", "float32", "bfloat16", "float16"), device=text, revision=text)
+@checked(name=path, dtype=text, device=text, revision=text)
 @torch.inference_mode(False)
 def load_model(
     name: str | Path,

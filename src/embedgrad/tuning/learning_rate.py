@@ -24,8 +24,7 @@ def parse_learning_rate(text: str) -> tuple[float, bool]:
         rate = math.nan
     if not 0 < rate < MOST:
         raise ValueError(
-            f'expected a positive number below {MOST:g} like "0.01", one relative to the table like "0.5rms", or '
-            f'"{AUTO}", which chooses it in short runs'
+            f'expected a positive number below {MOST:g} like "0.01", or one relative to the table like "0.5rms"'
         )
     return rate, relative
 

@@ -14,7 +14,10 @@ from embedgrad.tuning.learning_rate import MOST as MOST_FLOAT
 
 def _checked_rate(text: str | None) -> str | None:
     if text not in (None, AUTO):
-        parse_learning_rate(text)
+        try:
+            parse_learning_rate(text)
+        except ValueError as error:
+            raise ValueError(f'{error}, or "{AUTO}", which chooses it in short runs') from None
     return text
 
 
