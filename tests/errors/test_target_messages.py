@@ -85,7 +85,7 @@ def test_a_target_without_a_number():
     with pytest.raises(DataError) as error:
         settled(Task("number"), rows(["72", "3-5"]))
     assert str(error.value) == (
-        "1 of 2 rows have a target that gives no number with the decimal mark '.'; the first is '3-5' at line 2. "
+        "1 of 2 rows has a target that gives no number with the decimal mark '.'; the first is '3-5' at line 2. "
         "Correct the rows, or use --task exact (or --decimal-mark ',' if that is how they are written)."
     )
 

@@ -17,6 +17,7 @@ from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data import hub
 from embedgrad.data.draws import halves, whole_groups
 from embedgrad.data.example import Example
+from embedgrad.data.sources import load_records
 from embedgrad.data.split_record import SplitRecord, keep_split, split_record
 from embedgrad.errors import BadRows, CannotResume, DataError, FileMissing, SettingsError
 from embedgrad.folding import folded
@@ -26,6 +27,7 @@ from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.medd import MEANING
 from embedgrad.template.template import CHAT_DEFAULT
+from rows import said
 from tiny import SHARED
 
 REAL = SHARED / "data"
@@ -369,8 +371,8 @@ def test_messages_of_the_settings(message):
     for name in ("data", "split", "target"):
         value = "large" if name == "split" else "x"
         assert message(SettingsError, resolved, prompt="p", train="t", **{name: value}) == (
-            "--split large belongs to --dataset, which is not given; rows of your own take shares like --split "
-            "70/15/15."
+            "--split large belongs to --dataset, which is not given; rows of your own take shares like "
+            "--split 70/15/15."
             if name == "split"
             else f"--{name} belongs to --dataset, which is not given."
         )
@@ -401,7 +403,7 @@ def test_split_json_is_kept_and_checked(folder, tmp_path, message):
     parts = found.parts(folder, split_name="large", seed=0)
     record = split_record(parts, 0, "medd", "large")
     keep_split(path, record)
-    assert SplitRecord.model_validate_json(path.read_bytes()) == record
+    assert SplitRecord.model_validate_json(said(path)) == record
     assert record.test.lines == tuple(row.line for row in parts.test)
     assert sorted((*record.train.lines, *record.validation.lines, *record.test.lines)) == list(range(2, ROWS + 2))
     keep_split(path, record)
@@ -426,10 +428,13 @@ def test_a_run_on_a_data_set(capsys, folder, tiny_folder, tmp_path):
     settings = tomllib.loads((run / "settings.toml").read_text())
     assert (settings["dataset"], settings["split"], settings["target"]) == ("causal_judgement", "paper", "label")
     assert settings["labels"] == ["Yes", "No"]
-    split = SplitRecord.model_validate_json((run / "split.json").read_bytes())
+    split = SplitRecord.model_validate_json(said(run / "split.json"))
     predictions = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
     assert [row["line"] for row in predictions] == list(split.test.lines)
-    assert [row["group"] for row in predictions] == [f"Study {(row['line'] - 1) // 2}" for row in predictions]
+    numbers = {
+        line: number for number, (line, _) in enumerate(load_records(folder / "causal_judgement" / "task.json").rows)
+    }
+    assert [row["group"] for row in predictions] == [f"Study {numbers[row['line']] // 2}" for row in predictions]
     assert main(["tune", "--settings", str(run / "settings.toml"), "--quiet", "--output", str(again)]) == 0
     for name in ("settings.toml", "split.json", "predictions.jsonl"):
         assert (again / name).read_bytes() == (run / name).read_bytes()
