@@ -156,7 +156,7 @@ def test_float32_takes_the_table_and_no_second_model(deep) -> None:
 
 
 def test_float32_is_of_the_model_as_it_was_made(deep) -> None:
-    """What another thread has patched in meanwhile is not in it."""
+    """What was patched in or compiled is not in it."""
     model, rows = deep("llama", 2, "bfloat16"), rows_of("shared prefix")
     layer = model.lm.model.layers[0]
     layer.forward = lambda hidden, **options: 0 * hidden

@@ -151,7 +151,8 @@ class SelfCheck:
 
     @cached_property
     def _wide(self) -> InFloat32:
-        return InFloat32(self.model)
+        with self.model.turns:  # nothing of it is patched meanwhile
+            return InFloat32(self.model)
 
     def _exact(self, path: Path, means: Means) -> Measured:
         keeps: AbstractContextManager[None] = self._wide.differentiable() if self.kind.with_gradient else nullcontext()
