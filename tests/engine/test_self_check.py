@@ -9,8 +9,8 @@ from itertools import product
 
 import pytest
 import torch
-from mutants import MUTANTS, Mutant
 from torch import Tensor
+from wrong_paths import MUTANTS, Mutant
 
 import embedgrad as eg
 from embedgrad.engine import self_check
