@@ -26,6 +26,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from embedgrad.durable import PART, output_error, write_file
-from embedgrad.errors import CannotResume, FolderExists, OutputError
+from embedgrad.errors import CannotResume, FolderExists, FolderInUse, OutputError
 from embedgrad.held import LOCK as LOCK  # a file of the folder, too
 from embedgrad.held import Held, check_not_held
 from embedgrad.strict_json import sealed_json
@@ -60,6 +61,9 @@ _EXISTS = {
 _FILES = (SETTINGS, METRICS, PROMPT, ROWS, PREDICTIONS, RESULT, REPORT, SPLIT, SWEEP, PICTURE, CALIBRATION, DEMO)
 
 
+_TRIES = 200  # to take the lock of a folder that was just made: two seconds
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """One tuning's folder, which no other process may write into meanwhile; `with` lets it go at the end. `made`: the
@@ -77,7 +81,7 @@ class RunFolder:
             check_not_held(path)
             raise FolderExists(_EXISTS[verb].format(path))
         try:
-            return cls(path, made, Held(path))
+            return cls(path, made, _held_by_its_maker(path))
         except OutputError:
             cls(path, made).discard()
             raise
@@ -171,6 +175,17 @@ def _is_until(line: str, last_step: int) -> bool:
         return int(json.loads(line)["step"]) <= last_step
     except (ValueError, KeyError, TypeError):
         return False
+
+
+def _held_by_its_maker(path: Path) -> Held:
+    """The new folder's lock. Trap: another process that asks whether somebody holds it takes the lock for a moment
+    (test_of_eight_that_make_a_folder_at_once_one_has_it)."""
+    for _ in range(_TRIES):
+        try:
+            return Held(path)
+        except FolderInUse:
+            time.sleep(0.01)
+    return Held(path)
 
 
 def _made(path: Path) -> tuple[Path, ...]:
