@@ -93,7 +93,7 @@ def test_frozen_tokens(model: eg.FrozenModel) -> None:
         ({"tokens": 5}, "A text start has the text's own length; --tokens goes with --start random or vocabulary."),
         (
             {"kind": "vocabulary", "tokens": 10_000},
-            "--tokens 10,000: a prompt must leave room for a row in the 512 tokens that qwen20 takes.",
+            "--tokens 10,000: a prompt must leave room for a row in the 512 tokens that {name} takes.",
         ),
         ({"kind": "random", "tokens": 0}, "tokens is 0; expected a whole number from 1 to 1000000000."),
         ({"kind": "vocabulary", "tokens": -1}, "tokens is -1; expected a whole number from 1 to 1000000000."),
@@ -103,7 +103,7 @@ def test_errors(model: eg.FrozenModel, options: dict, message: str) -> None:
     length = len(eg.start(model, PROMPT))
     with pytest.raises(eg.EmbedgradError) as told:
         eg.start(model, PROMPT, **{k: range(length) if isinstance(v, range) else v for k, v in options.items()})
-    assert str(told.value) == message.replace("{ordinary}", str(ordinary(model))).replace("has 20", f"has {length}")
+    assert str(told.value) == message.replace("{name}", model.identity.name).replace("has 20", f"has {length}")
 
 
 def test_no_words(model: eg.FrozenModel) -> None:
