@@ -5,6 +5,7 @@
 #   tools/resolve.sh oldest    .venv-uv/oldest.txt: the lower end of every range, for this interpreter and system
 #   tools/resolve.sh newest    .venv-uv/newest.txt: the newest that the registry serves, whatever the upper ends
 #
+# uv trusts the system's certificates, as pip does: behind a company's proxy its own list fails.
 # torch, and what only torch needs, is tools/setup.sh's business: it depends on the machine.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,7 +26,7 @@ echo torch >"$own/excludes.txt"
 
 compile() {
   UV_CACHE_DIR="$own/cache" "$own/bin/uv" pip compile --quiet --no-config --no-annotate --no-header \
-    --python "$python" --excludes "$own/excludes.txt" "$@"
+    --system-certs --python "$python" --excludes "$own/excludes.txt" "$@"
 }
 case ${1:-} in
   lock)
