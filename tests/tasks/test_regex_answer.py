@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from embedgrad.errors import SettingsError
 from embedgrad.evaluation.result import undecided_words
 from embedgrad.tasks import regex_answer
 from embedgrad.tasks.extract import read_strict
@@ -20,10 +21,13 @@ ENDLESS = "some words and words and more words and still more of these words her
 def quick(monkeypatch):
     process = WorkerProcess("embedgrad.tasks.regex_worker", "looks for patterns", seconds=0.3)
     monkeypatch.setattr(regex_answer, "REGEX", process)
+    monkeypatch.setattr(regex_answer, "ANSWER_SECONDS", 0.3)
     regex_answer._reply.cache_clear()
+    regex_answer._ended.clear()
     yield process
     process.close()
     regex_answer._reply.cache_clear()
+    regex_answer._ended.clear()
 
 
 @pytest.mark.parametrize("pattern", [r"(\w+\s?)+:", r"(\w|\s|\w\w)+:", r"^(([a-z])+.)+[A-Z]$"])
@@ -42,6 +46,20 @@ def test_a_target_that_takes_for_ever_is_undecided():
     assert not is_correct(task, "there", ENDLESS)
     assert is_undecided(task, "there", ENDLESS, "over there:")
     assert not is_undecided(task, "there", "here:", "over there:")
+
+
+def test_a_pattern_that_takes_too_long_again_and_again_ends_the_work(quick):
+    quick.ask = lambda request: None
+    texts = [f"{number} {ENDLESS}" for number in range(10)]
+    assert [regex_answer.last_capture(r"(\w+\s?)+:", text) for text in texts[:9]] == [None] * 9
+    with pytest.raises(SettingsError) as told:
+        regex_answer.last_capture(r"(\w+\s?)+:", texts[9])
+    assert str(told.value) == (
+        r"--pattern '(\\w+\\s?)+:' took longer than 0.3 s on 10 texts, the last one '9 some words and words and more "
+        r"words and still more of ...'. Repetitions within repetitions, as in (\w+\s?)+, can take for ever on a text "
+        r"that they do not match; write them so that a text can be matched in one way only, as in (\w+\s)*\w+."
+    )
+    assert regex_answer.last_capture(r"\w+:", texts[0]) is None
 
 
 @pytest.mark.parametrize(
