@@ -102,12 +102,15 @@ def test_chats(tmp_path, field, role, content, names):
     assert example.row == row
 
 
+SHARED = "\"messages\"; only role and content are read (tools that all rows share: --template-argument 'tools=[...]')"
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ({"tools": [{"type": "function"}]}, 'there are "tools" beside "messages"; only role and content are read'),
-        ({"functions": [{"name": "f"}]}, 'there are "functions" beside "messages"; only role and content are read'),
-        ({"tools": "[{}]"}, 'there are "tools" beside "messages"; only role and content are read'),
+        ({"tools": [{"type": "function"}]}, f'there are "tools" beside {SHARED}'),
+        ({"functions": [{"name": "f"}]}, f'there are "functions" beside {SHARED}'),
+        ({"tools": "[{}]"}, f'there are "tools" beside {SHARED}'),
         ({"tools": None}, None),
         ({"tools": []}, None),
         ({"id": 3}, None),

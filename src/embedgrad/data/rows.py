@@ -84,7 +84,10 @@ class RowReader:
     def _last_exchange(self, row: Row) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
         turns = _turns(self.fields.input, _present(row, self.fields.input))
         if beside := [name for name in _TOOLS if row.get(name)]:
-            raise RowError(f'there are "{beside[0]}" beside "{self.fields.input}"; only role and content are read')
+            raise RowError(
+                f'there are "{beside[0]}" beside "{self.fields.input}"; only role and content are read '
+                "(tools that all rows share: --template-argument 'tools=[...]')"
+            )
         target = turns.pop()[1] if turns[-1][0] == "assistant" else None
         if target is None and self.needs_target:
             raise RowError(f"the last message is the {turns[-1][0]}'s; expected the assistant's, the target")
