@@ -38,6 +38,21 @@ def test_the_likeliest_encoding_is_taken_and_told(tmp_path, encoding, texts, tim
     assert "a guess (line 2: " in said or "a guess (line 3: " in said
 
 
+def test_prices_in_euro_do_not_make_german_cyrillic(tmp_path):
+    texts = [
+        "Die Lieferung war schnell und die Qualität überzeugt.",
+        "Der Service ist leider völlig überfordert.",
+        "Größe passt nicht, schade.",
+        "Nie wieder!",
+        "Müller antwortete schnell.",
+    ]
+    content = "text;label;preis\n" + "".join(f"{text};x;{n},50 €\n" for n, text in enumerate(texts * 12))
+    rows, (said,) = read(tmp_path, "rows.csv", content.encode("cp1252"))
+    assert [row.input for row in rows] == texts * 12
+    assert rows[3].columns["preis"] == "3,50 €"
+    assert said == "rows.csv is read as cp1252, a guess (line 2: Qualität) and with semicolons between the cells."
+
+
 def test_the_guess_is_told_whole(tmp_path):
     table = "text;label\nschön „gut“;a\nStraße;b\n"
     assert read(tmp_path, "rows.csv", table.encode("cp1252"))[1] == [

@@ -48,7 +48,7 @@ def test_strict_label(output, label):
         (EMOTION, "joyful", None),
         (EMOTION, "fearless-anger-free", None),
         (EMOTION, "joy and fear", None),
-        (EMOTION, "The answer is joy, not fear.", None),
+        (EMOTION, "The answer is joy, not fear.", "joy"),
         (EMOTION, "happiness", None),
         (EMOTION, "", None),
         (SPAM, "This is not spam.", "not spam"),
@@ -89,7 +89,7 @@ ROUTES = Task("label", labels=("care", "thanks"), accepted={"care": ("sad", "in 
         ("The writer feels sad.", "care"),
         ("In a bad  mood", "care"),
         ("sad, so care", "care"),
-        ("sad, not happy", None),
+        ("sad, not happy", "care"),
         ("sad. The answer is: happy", "thanks"),
         ("sadly", None),
         ("billing", None),
@@ -323,15 +323,71 @@ REVIEW = Task("label", labels=("positive", "negative"))
         (CHINESE, "答案為：中性", "中性"),
         # what only looks like a conclusion
         (REVIEW, "It is positive here and negative there.", None),
-        (CAUSAL, "Yes seems right since he acted, so there is no doubt.", None),
-        (CAUSAL, "Yes? Therefore no doubt remains.", None),
+        (CAUSAL, "Yes seems right since he acted, so there is no doubt.", "Yes"),
+        (CAUSAL, "Yes? Therefore no doubt remains.", "Yes"),
         (CAUSAL, "Yes or No? So it is not Yes.", None),
         (REVIEW, "positive? negative? So the answer could be positive or negative.", None),
         (REVIEW, "A positive start. Therefore I say negative. Then again, it may be positive.", None),
         (EMOTION, "Such joy and I was so sad. Anger, sadness.", None),
-        (CAUSAL, "The answer is not Yes. It is No.", None),
+        (CAUSAL, "The answer is not Yes. It is No.", "No"),
         (REVIEW, "negative words, thus", "negative"),
     ],
 )  # fmt: skip
 def test_what_a_chain_of_thought_concludes(task, output, label):
+    assert read_by_meaning(task, output) == label
+
+
+GRADES = Task("label", labels=("A+", "A", "A-", "B+", "B"))
+BONDS = Task("label", labels=("AA", "AA-", "AAA"))
+MARKS = Task("label", labels=("1", "2", "3", "4", "5"))
+
+
+@pytest.mark.parametrize(
+    ("task", "output", "label"),
+    [
+        (REVIEW, "not positive", None),
+        (REVIEW, "The review is not positive.", None),
+        (REVIEW, "It isn't positive.", None),
+        (REVIEW, "It isn’t really a positive one.", None),
+        (REVIEW, "No positive words", None),
+        (REVIEW, "neither positive nor negative", None),
+        (REVIEW, "far from positive", None),
+        (REVIEW, "This isn't negative, it's positive.", "positive"),
+        (REVIEW, "It is positive, not negative", "positive"),
+        (REVIEW, "not only positive but great", "positive"),
+        (REVIEW, "Why not? positive", "positive"),
+        (CAUSAL, "There is no evidence of fraud.", None),
+        (CAUSAL, "I have no idea.", None),
+        (CAUSAL, "The answer is no because he did not act", "No"),
+        (CAUSAL, "No, he did not.", "No"),
+        (Task("label", labels=("spam", "ham")), "It is not spam.", None),
+        (Task("label", labels=("spam", "not spam")), "It is not spam.", "not spam"),
+        (Task("label", labels=("积极", "消极")), "这不是积极", None),
+    ],
+)
+def test_a_label_that_is_negated_is_not_mentioned(task, output, label):
+    assert read_by_meaning(task, output) == label
+
+
+@pytest.mark.parametrize(
+    ("task", "output", "label"),
+    [
+        (GRADES, "Grade: A-", "A-"),
+        (GRADES, "The grade is A-.", "A-"),
+        (GRADES, "I would give this an **A-**.", "A-"),
+        (GRADES, "A\u2212 because it is thin", "A-"),
+        (GRADES, "Grade: A+", "A+"),
+        (GRADES, "The grade is A.", "A"),
+        (GRADES, "A - well done", "A"),
+        (GRADES, "B-", None),
+        (GRADES, "Grade: B-.", None),
+        (BONDS, "Rating: AA-", "AA-"),
+        (BONDS, "Rating: AA+", None),
+        (BONDS, "Rating: AA.", "AA"),
+        (MARKS, "4-", None),
+        (MARKS, "Note: 2-.", None),
+        (MARKS, "4 - good", "4"),
+    ],
+)
+def test_a_grade_with_a_sign_is_another(task, output, label):
     assert read_by_meaning(task, output) == label

@@ -72,3 +72,26 @@ def test_normalised_unlike_squad():
 def test_normalised_beyond_ascii():
     assert normalised("《巴黎》。") == normalised("巴黎")
     assert normalised("“Ｐａｒｉｓ”…") == "paris"
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "same"),
+    [
+        (">5", "<5", False),
+        ("> 5", ">5", True),
+        ("!=", "==", False),
+        ("x>5", "x<5", False),
+        ("x >= 5", "x>=5", True),
+        ("x >= 5", "x > 5", False),
+        ("C#", "C", False),
+        ("C++", "C", False),
+        ("The answer is C++.", "C++", True),
+        ("A-", "A+", False),
+        ("O+", "O", False),
+        ("Na+", "Na", False),
+        ("-> Paris", "Paris", True),
+        ("**Paris**", "Paris", True),
+    ],
+)
+def test_signs_that_make_another_answer(output, target, same):
+    assert is_meant(SHORT, read_by_meaning(SHORT, output), target) is same

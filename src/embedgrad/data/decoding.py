@@ -22,6 +22,9 @@ _SAMPLE_BYTES = 50_000
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _ODD_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
 _WORD = re.compile(r"\S*[^\x00-\x7f]\S*")
+_LATIN_LETTER = re.compile("[A-Za-z\u00c0-\u024f]")
+_OTHER_LETTER = re.compile("[\u0370-\u04ff]")  # Greek and Cyrillic, in one word with a Latin one: a wrong guess
+_MOST_MIXED = 0.2
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what a byte that is no UTF-8 becomes
 
 
@@ -106,9 +109,16 @@ def _likeliest(data: bytes) -> str | None:
         if size > _SAMPLE_BYTES:
             break
     found = from_bytes(b"\n".join(sample), cp_isolation=list(_GUESSED))
-    likely = sorted(found, key=lambda one: (one.chaos, -one.coherence, one.encoding != _GUESSED[0]))
+    likely = sorted(found, key=lambda one: (_mixes(str(one)), one.chaos, -one.coherence, one.encoding != _GUESSED[0]))
     names = [name for one in likely for name in (*_alike(one.could_be_from_charset), one.encoding)]
     return next((name for name in names if _fits(data, name)), None)
+
+
+def _mixes(text: str) -> bool:
+    """Whether many words have letters of two alphabets, as `Qualitдt` has."""
+    words = _WORD.findall(text)
+    mixed = sum(bool(_LATIN_LETTER.search(word) and _OTHER_LETTER.search(word)) for word in words)
+    return mixed > _MOST_MIXED * len(words)
 
 
 def _alike(names: list[str]) -> list[str]:

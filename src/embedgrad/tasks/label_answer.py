@@ -21,11 +21,20 @@ _LETTER = f"[^\\W_{_UNSPACED}]"
 _JOINT = re.compile(r"(?<=[^\W_])[ _-](?=[^\W_])")  # not the sign of a label `-1`
 _LATEX_COMMAND = re.compile(r"\\[a-z]++")
 _GOES_ON = re.compile(rf"[\"'*_)\]]{{0,4}}\s?{_LETTER}")
+# A negation that belongs to the word after it: `not positive`, `isn't a very positive`; not `not only positive`.
+_NOT_THIS = re.compile(
+    r"""(?:\b(?:not|no|never|neither|nor|cannot|rather\ than|instead\ of|anything\ but|far\ from|without)|n['’]t)
+        (?:\ (?:be|been|being|have|a|an|the|any|as|at\ all|very|really|particularly|exactly|quite|so|too|clearly
+        |considered|called|labell?ed(?:\ as)?|classified\ as|about)){0,4}\ [\"'“‘*_`]{0,3}\Z
+        |(?:不|没|沒|非|不是|没有|沒有)\Z""",
+    re.VERBOSE,
+)
+_NO_AS_AN_ARTICLE = re.compile(r"(?<=[^\W_]) no (?!(?:because|since|as|and|but|or|due|given|based|for)\b)(?=[^\W_])")
 _NEGATED = re.compile(r"\b(?:not|never|neither|nor|cannot|rather than|instead of)\b|n['’]t\b|不|没|沒|非")
 
 # Not the 4 of 3.4, 1:4, 1 4, -4, ≤4, `3 out of 4`; nor that of 4.5, 4/6, 4 1/2, `4 of 6`, 4+.
 _NOT_IN_NUMBER_BEFORE = r"(?<![0-9][.,/:'’⁄])(?<![0-9] )(?<![-≤≥±/$€£])(?<!/ )(?<!out of )(?<![0-9] of )"
-_NOT_IN_NUMBER_AFTER = r"(?![.,/:'’⁄][0-9]| [0-9]| ?/ ?[0-9]| (?:out )?of [0-9]|\+(?![0-9 ])| ?%)"
+_NOT_IN_NUMBER_AFTER = r"(?![.,/:'’⁄][0-9]| [0-9]| ?/ ?[0-9]| (?:out )?of [0-9]|\+(?![0-9 ])|-(?! ?[^\W_])| ?%)"
 
 
 def concluded_label(forms: Forms, output: str) -> str | None:
@@ -44,11 +53,13 @@ def concluded_label(forms: Forms, output: str) -> str | None:
        concludes, `so there is no doubt` does not conclude No
     4. in the whole output
 
-    Negation is not understood: `this is no joy` mentions joy. A sentence of 2 or 3 that negates something is only
-    read together with all that surrounds it.
+    A label that is negated is not mentioned (`not positive`, `isn't a joy`), and says nothing of the others: what
+    "not positive" means is left open. Other negation is not understood. A sentence of 2 or 3 that negates something is
+    only read together with all that surrounds it.
     """
     letters = tuple(form for form, _ in forms if is_letter(form))
-    text = folded_lines(marked_choices(letters, output) if letters else output).replace("\u2212", "-")
+    signed = frozenset(form[0] for form, _ in forms if form[1:] == "-" and form[0] in letters)
+    text = folded_lines(marked_choices(letters, output, signed) if letters else output).replace("\u2212", "-")
     text = without_scale({label for _, label in forms}, text)
     for part in _telling_parts(forms, text):
         mentioned = _mentioned(forms, part)
@@ -88,7 +99,17 @@ def _concludes(forms: Forms, part: str) -> bool:
 
 def _mentioned(forms: Forms, text: str) -> set[str]:
     pattern, by_form = _form_pattern(forms)
-    return {label for match in pattern.finditer(_one_line(text)) for label in by_form[_form(match.group())]}
+    line = _one_line(text)
+    found = (match for match in pattern.finditer(line) if not _is_negated(match, line))
+    return {label for match in found for label in by_form[_form(match.group())]}
+
+
+def _is_negated(match: re.Match[str], line: str) -> bool:
+    """Whether the words before a label take it back, or a label `no` is another word's article (`no idea`)."""
+    start = match.start()
+    if match[0] == "no" and start and _NO_AS_AN_ARTICLE.match(line, start - 1):
+        return True
+    return _NOT_THIS.search(line[max(start - 80, 0) : start]) is not None
 
 
 @lru_cache(maxsize=32)
@@ -120,7 +141,9 @@ def _bounded(form: str) -> str:
     if re.match(_LETTER, form):
         before = f"(?<!{_LETTER})(?<!{_LETTER}[-_])"
     if re.match(_LETTER, form[-1]):
-        after = f"(?!{_LETTER}|[-_]{_LETTER})"
+        after = f"(?!{_LETTER}|[-_]{_LETTER})" + ("(?![-+](?! ?[^\\W_]))" if len(form) <= 3 else "")  # AA is not AA-
+    elif form[-1] in "-+":
+        after = r"(?![^\W_])"
     if form[0].isdigit():
         before += _NOT_IN_NUMBER_BEFORE
     elif re.match("[-+.][0-9]", form):

@@ -10,7 +10,7 @@ _ALSO_WORDS = "aeiouyAIOY"  # a dog, I think, and their like in other languages
 _UNSPACED = "\u0e00-\u0eff\u3001-\u3002\u3005-\ufaff\uff00-\uffef"  # written without spaces; full-width signs
 
 _NOT_BEFORE = rf"(?<![^\W{_UNSPACED}])(?<!['’\-/&+#.])"
-_NOT_AFTER = rf"(?![^\W{_UNSPACED}]|['’+#&/]|-\w|\.\w)"
+_NOT_AFTER = rf"(?![^\W{_UNSPACED}]|['’+#&/]|-(?! ?\w)|-\w|\.\w)"  # not the A of A-, A-grade, A+; that of `A- a dog`
 _INITIAL = re.compile(r"\b(?:[A-Z]|Mrs?|Ms|Dr|St)\. ?\Z")  # of a name: J. B. Smith
 _SENTENCE_START = re.compile(rf"(?:\A|[\n.!?;:,)>*#=→|…\-]|[{_UNSPACED}]|\b(?:a|an|the))[ \t\"'“‘«(\[{{*_`$]*\Z", re.I)
 _OPENED = re.compile(r"[(\[{\"'“‘«*_`$<][ \t]?\Z")
@@ -31,18 +31,20 @@ def is_letter(form: str) -> bool:
     return len(form) == 1 and form.lower() != form.upper()
 
 
-def marked_choices(letters: tuple[str, ...], output: str) -> str:
-    """`output` after NFKC, where each of `letters` that is chosen is replaced by its mark (`mark_of_letter`).
+def marked_choices(letters: tuple[str, ...], output: str, signed: frozenset[str] = frozenset()) -> str:
+    """`output` after NFKC, where each of `letters` that is chosen is replaced by its mark (`mark_of_letter`); of
+    `signed` ones the same letter with a minus is another choice.
 
     A letter is chosen in its own case, standing by itself: as all of a line or sentence (`B`, `B.`, `B) a dog`, `(B)`,
     `**B**`), or named as the choice (`the answer is B`, `option B`, `选B`, `B is right`). It is not in `It is a dog`,
-    `I think`, `Hepatitis B`, `B-52`, `J. B. Smith`.
+    `I think`, `Hepatitis B`, `B-52`, `J. B. Smith`, `B-`.
     """
     text = in_form("NFKC", _without_marks(output))
     pattern = re.compile(_NOT_BEFORE + "[" + "".join(map(re.escape, letters)) + "]" + _NOT_AFTER)
 
     def marked(match: re.Match[str]) -> str:
-        return mark_of_letter(match[0]) if _is_chosen(match, text) else match[0]
+        is_other = match[0] in signed and text[match.end() : match.end() + 1] == "-"
+        return mark_of_letter(match[0]) if not is_other and _is_chosen(match, text) else match[0]
 
     return pattern.sub(marked, text)
 

@@ -12,6 +12,8 @@ from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, h
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b(?=\s+\S)")  # not the A of Vitamin A
 _DASH = re.compile("[\u2010-\u2015\u2212]")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_COMPARISON = re.compile(r" ?((?<![-=])[<>]=?|[!=]=)(?: ?(?=[\w.-])|\Z)")
+_AFTER_WORD = re.compile(r"(?<=[^\W_])(?:\++|#|-)(?![^\W_])")  # C++, C#, A-, Na+
 _OF_NUMBER = re.compile(r"(?<![^\s($€£])[-.](?=\.?[0-9])|(?<=[0-9])[^\w\s](?=[0-9])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
 
@@ -33,11 +35,13 @@ def normalised(answer: str) -> str:
 
     Source: Rajpurkar et al. 2016, arXiv 1606.05250, Section 6.1 (exact match), as its evaluation script does it. We
     also fold forms of letters (NFKC), and drop the punctuation of all scripts, not only of ASCII. But we keep what
-    makes a number another one (the signs in -5, 3.5, 3-5, 14:30; not the comma of 1,000), and an article that nothing
-    follows (the A of Vitamin A).
+    makes it another answer: the signs in -5, 3.5, 3-5, 14:30 (not the comma of 1,000), comparisons (>5, !=), what ends
+    C++, C#, A- and Na+, and an article that nothing follows (the A of Vitamin A).
     """
     text = _THOUSANDS.sub("", _DASH.sub("-", folded(answer)))
-    kept = {match.start() for match in _OF_NUMBER.finditer(text)}
+    text = _COMPARISON.sub(r"\1", text)
+    signs = (_OF_NUMBER, _COMPARISON, _AFTER_WORD)
+    kept = {place for sign in signs for match in sign.finditer(text) for place in range(*match.span())}
     text = "".join(c for place, c in enumerate(text) if place in kept or not _is_punctuation(c))
     return " ".join(_ARTICLE.sub(" ", text).split())
 
