@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 import embedgrad as eg
 import tiny
 from embedgrad.errors import PromptError, WrongBase
+from embedgrad.model import fingerprint
 from embedgrad.model.fingerprint import weights_digest
 
 PROMPT = "Determine the main emotion. Answer with one word."
@@ -102,9 +103,43 @@ def test_other_architecture(changed: dict, folder: Path, sibling: Path) -> None:
     assert differing(folder, sibling) == {"config"}
 
 
+@pytest.mark.parametrize(
+    ("family", "changed"),
+    [
+        ("gpt2", {"scale_attn_weights": False}),
+        ("gpt2", {"reorder_and_upcast_attn": True}),
+        ("gpt_neo", {"window_size": 5}),
+        ("gpt_neo", {"attention_types": [[["global"], 4]], "attention_layers": ["global"] * 4}),
+        ("mpt", {"attn_config": {"softmax_scale": 3.0}}),
+        ("bloom", {"apply_residual_connection_post_layernorm": True}),
+        ("llama4", {"use_qk_norm": False}),
+        ("llama4", {"attn_temperature_tuning": False}),
+        ("recurrent_gemma", {"logits_soft_cap": 0.5}),
+        ("granite", {"residual_multiplier": 0.5}),
+    ],
+)
+def test_a_key_of_one_family(family: str, changed: dict, tiny_folder, tmp_path: Path) -> None:
+    folder, sibling = tiny_folder(family), Path(shutil.copytree(tiny_folder(family), tmp_path / "sibling"))
+    path = sibling / "config.json"
+    stored = json.loads(path.read_text())
+    nested = {key: stored[key] | value for key, value in changed.items() if isinstance(stored.get(key), dict)}
+    path.write_text(json.dumps(stored | changed | nested))
+    assert differing(folder, sibling) == {"config"}
+
+
+def test_a_usual_config_has_nothing_unusual(tiny_folder) -> None:
+    """So that prompt files of before still know their base."""
+    from embedgrad.model.load import POCKET
+
+    for base in (POCKET, tiny_folder("llama"), tiny_folder("qwen2"), tiny_folder("gpt2")):
+        config = eg.load_model(base).lm.config
+        assert fingerprint._unusual(config) == {}
+
+
 def test_what_changes_no_function_is_no_difference(folder: Path, sibling: Path) -> None:
     path = sibling / "config.json"
     noise = {"transformers_version": "5.1.0", "_name_or_path": "x", "dtype": "bfloat16", "use_cache": False}
+    noise |= {"initializer_range": 0.5, "attention_dropout": 0.25, "max_position_embeddings": 4096, "pad_token_id": 7}
     path.write_text(json.dumps(json.loads(path.read_text()) | noise))
     assert differing(folder, sibling) == set()
 

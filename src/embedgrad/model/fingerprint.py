@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,19 @@ _ARCHITECTURE_KEYS = (
     "norm_eps", "norm_epsilon", "clip_qkv", "scale_embedding", "scale_attn_by_inverse_layer_idx",
     "attention_chunk_size", "norm_topk_prob", "routed_scaling_factor",
 )  # fmt: skip
+
+# What changes no function of a frozen causal model: names and versions, training, ids that the tokenizer digest or our
+# own templates cover, sizes that the weights show, how and where the model runs.
+_NO_FUNCTION = re.compile(
+    r"""_.*|.*_name_or_path|transformers_version|architectures|auto_map|dtype|torch_dtype|id2label|label2id|num_labels
+    |problem_type|task_specific_params|finetuning_task|language|custom_pipelines
+    |.*initializer.*|init_.*|.*_init|.*_init_.*|.*dropout.*|.*_pdrop|drop_.*|.*aux_loss.*|router_z_loss.*|.*jitter.*|.*prune.*
+    |.*_token_id|.*_token_ids|.*_token_index|decoder_start.*|forced_.*|use_cache|output_.*|return_dict|is_decoder
+    |is_encoder_decoder|add_cross_attention|cross_attention.*|tie_encoder_decoder|chunk_size_feed_forward|summary_.*
+    |max_position_embeddings|n_positions|seq_length|max_seq_len|n_ctx|pretraining_tp|.*implementation|.*_tp_plan|.*_pp_plan
+    |use_.*kernel.*|use_mamba_kernels|quantization_config|gradient_checkpointing|base_model.*""",
+    re.VERBOSE,
+)
 
 _PROBE = (
     "The 3 quick foxes' jump-over 1,234.5 lazy dogs!\n\n\tdef f(x):\n    return x ** 2  # naïve café\r\n"
@@ -71,9 +85,26 @@ def stored_elements(folder: Path) -> int:
 
 
 def config_digest(config: Any) -> str:
-    """SHA-256 over the architecture keys of a loaded config; not its dtype, name or library version."""
+    """SHA-256 over the architecture keys of a loaded config and whatever else in it is not its family's default; not
+    its dtype, name or library version, nor what changes no function (`_NO_FUNCTION`)."""
     found = {key: getattr(config, key, None) for key in _ARCHITECTURE_KEYS}
-    return _sha256(json.dumps({k: v for k, v in found.items() if v is not None}, sort_keys=True, default=str))
+    known = {key: value for key, value in found.items() if value is not None}
+    return _sha256(json.dumps(_unusual(config) | known, sort_keys=True, default=str))
+
+
+def _unusual(config: Any) -> dict[str, Any]:
+    """What a config says beside the architecture keys and otherwise than its class does when nothing is said."""
+    try:
+        usual = type(config)().to_dict()
+    except Exception:  # a config class may ask for arguments, or refuse its own defaults
+        usual = {}
+    told = config.to_dict()
+    own_names = {getattr(config, "attribute_map", {}).get(key, key) for key in _ARCHITECTURE_KEYS}
+    return {
+        key: value
+        for key, value in told.items()
+        if key not in own_names and not _NO_FUNCTION.fullmatch(key) and usual.get(key) != value
+    }
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
