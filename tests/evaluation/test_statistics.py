@@ -154,18 +154,27 @@ def test_chunks_bound_the_memory_and_change_no_answer_much(monkeypatch):
     assert pieces.p_value == pytest.approx(whole.p_value, abs=0.02)
 
 
-def test_macro_f1_interval_is_the_bootstrap_over_rows():
+def test_macro_f1_interval_is_the_bootstrap_over_the_rows_of_each_label():
     rng = np.random.default_rng(5)
     labels = ["a", "b", "c"]
     targets = [labels[index] for index in rng.choice(3, 80, p=[0.7, 0.25, 0.05])]
     predictions = [target if rng.random() < 0.7 else rng.choice(["a", "b", "c", None]) for target in targets]
     brute = []
+    of_label = [np.array([row for row in range(80) if targets[row] == label]) for label in labels]
     for _ in range(2000):
-        drawn = rng.integers(80, size=80)
+        drawn = np.concatenate([rng.choice(rows, len(rows)) for rows in of_label])
         brute.append(macro_f1([predictions[row] for row in drawn], [targets[row] for row in drawn], labels))
     found = macro_f1_interval(predictions, targets, labels)
     assert found.value == macro_f1(predictions, targets, labels)
     assert found.interval == pytest.approx(tuple(np.quantile(brute, [0.025, 0.975])), abs=0.025)
+
+
+def test_who_misses_rare_labels_is_never_perfect():
+    """17 of 20 rows have one label, and it is all that is ever answered."""
+    targets = ["a"] * 17 + ["b"] * 2 + ["c"]
+    found = macro_f1_interval(["a"] * 20, targets, ["a", "b", "c"])
+    assert found.value == pytest.approx(2 * 17 / 37 / 3)
+    assert found.interval == pytest.approx((found.value, found.value))
 
 
 def test_macro_f1_interval_without_doubt():

@@ -29,6 +29,16 @@ def test_a_gain() -> None:
     )
 
 
+def test_a_gain_that_the_majority_label_has_too() -> None:
+    majority = {"majority_label": "Billing", "majority": {"correct": 870, "total": 1240, "interval": [0.675, 0.726]}}
+    assert verdict(of(baselines=majority | {"bag_of_words": None})) == (
+        "42.1 % -> 71.3 % on 1,240 unseen rows, +29.2 points, 95 % interval 26.4 to 32.0, p < 0.001; always 'Billing' "
+        "is right on 70.2 %"
+    )
+    majority["majority"]["correct"] = 700
+    assert verdict(of(baselines=majority | {"bag_of_words": None})) == verdict(of())
+
+
 def test_a_loss_of_accuracy_is_called_worse() -> None:
     run = of(
         before=score("a", 884, 1240, 1.0),

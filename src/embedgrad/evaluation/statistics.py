@@ -100,25 +100,29 @@ def paired_mean(first: Sequence[float], second: Sequence[float], *, seed: int = 
 def macro_f1_interval(
     predictions: Sequence[str | None], targets: Sequence[str], labels: Sequence[str], *, seed: int = 0
 ) -> MacroF1:
-    """`macro_f1` with a percentile bootstrap interval over rows; in each resample the mean is over the labels
-    that occur in it. Raises ValueError as `macro_f1` does.
+    """`macro_f1` with a percentile bootstrap interval: the rows of each target label are resampled by themselves, so
+    that a rare label is in every resample as often as in the data (without that, resamples that lack the labels that
+    are never right would be perfect). Raises ValueError as `macro_f1` does.
 
-    Source: Efron and Tibshirani 1993, ch. 13.
+    Source: Efron and Tibshirani 1993, ch. 13, and 8.3 for several samples.
     """
     check_rows(predictions, targets, labels)
-    # A resample of rows is a multinomial draw of how often each (target, prediction) cell occurs.
-    cells = Counter(zip(targets, predictions, strict=True))
-    shares = np.array(list(cells.values())) / len(targets)
+    # A resample of a label's rows is a multinomial draw of how often each (target, prediction) cell occurs.
+    cells = sorted(Counter(zip(targets, predictions, strict=True)).items(), key=lambda cell: cell[0][0])
+    of_label = [
+        [count for (target, _), count in cells if target == label] for label in dict.fromkeys(t for (t, _), _ in cells)
+    ]
     occurring = [label for label in dict.fromkeys(labels) if label in targets or label in predictions]
-    wanted = np.array([[target == label for label in occurring] for target, _ in cells], dtype=np.float64)
-    given = np.array([[guess == label for label in occurring] for _, guess in cells], dtype=np.float64)
+    wanted = np.array([[target == label for label in occurring] for (target, _), _ in cells], dtype=np.float64)
+    given = np.array([[guess == label for label in occurring] for (_, guess), _ in cells], dtype=np.float64)
     rng = np.random.default_rng(seed)
 
     def resampled(size: int) -> Floats:
-        counts = rng.multinomial(len(targets), shares, size=size).astype(np.float64)
+        drawn = [rng.multinomial(sum(counts), np.array(counts) / sum(counts), size=size) for counts in of_label]
+        counts = np.concatenate(drawn, axis=1).astype(np.float64)
         hits, total = counts @ (wanted * given), counts @ (wanted + given)
         f1 = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
-        return np.asarray(f1.sum(axis=1) / (total > 0).sum(axis=1))
+        return np.asarray(f1.mean(axis=1))
 
     interval = _percentiles(_in_chunks(resampled, RESAMPLES, len(cells)))
     return MacroF1(value=macro_f1(predictions, targets, labels), interval=interval)

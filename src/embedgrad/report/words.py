@@ -21,7 +21,8 @@ _NEAR = 0.05  # of two accuracies that are about the same
 def verdict(result: Result) -> str:
     """What the run gained, in one sentence: accuracy where the task has a metric, else the loss.
 
-    It only speaks of a gain or a loss where `outcome` does; else it says that these rows cannot show one.
+    It only speaks of a gain or a loss where `outcome` does; else it says that these rows cannot show one. Where they
+    cannot show that the tuned prompt beats the majority label, it says what that reaches.
     """
     rows = result.after.total
     if result.comparison is None or result.before.accuracy is None or result.after.accuracy is None:
@@ -31,10 +32,22 @@ def verdict(result: Result) -> str:
         change = f"{per_cent(result.before.accuracy)} -> {per_cent(result.after.accuracy)}"
         difference = difference_words(result.comparison)
     sentence = f"{change} on {counted(rows, 'unseen row')}, {difference}"
+    sentence += _no_better_than_always_the_same(result)
     if outcome(result) == "unclear":
         these = "this 1 row" if rows == 1 else f"these {rows:,} rows"
         return f"no difference that {these} can show: {sentence}"
     return f"worse: {sentence}" if outcome(result) == "worse" else sentence
+
+
+def _no_better_than_always_the_same(result: Result) -> str:
+    """A clause where the test rows cannot show that the tuned prompt beats the majority label."""
+    found, interval = result.baselines, result.after.interval
+    if found is None or interval is None:
+        return ""
+    share = found.majority.correct / found.majority.total
+    if interval[0] > share:
+        return ""
+    return f"; always {found.majority_label!r} is right on {per_cent(share)}"
 
 
 def curve_finding(record: RunRecord) -> str:
