@@ -17,7 +17,8 @@ import torch
 from peft import PeftModel, PromptTuningConfig, TaskType, get_peft_model
 from torch import Tensor
 
-from embedgrad.engine import plain
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import BATCH_TOKENS, choose
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.in_float32 import InFloat32
@@ -81,9 +82,8 @@ class OurArm:
         half = self._model.dtype != torch.float32
         wide = InFloat32(self._model) if half else None
         with wide.differentiable() if wide else nullcontext():
-            found = plain.loss_and_gradient(
-                wide.model if wide else self._model, self._state.embeddings, [self._batches[batch]]
-            )
+            path = Plain(wide.model if wide else self._model)
+            found = loss_and_gradient(path, self._state.embeddings, [self._batches[batch]])
         return found.loss, found.gradient
 
     def step(self, batch: int) -> None:

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import embedgrad as eg
-from embedgrad.engine.behind import PLAIN_MEANS
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.self_check import Measured
 from embedgrad.layouts import lay_out_rows
@@ -108,16 +108,16 @@ def measure(model: FrozenModel, name: str, folder: Path, steps: int) -> Row:
     rows, start = rows[: steps * BATCH], prompt.embeddings.to(model.device)
     engine = choose(model, start, rows, say=say)
     two = [min(rows, key=len), max(rows, key=len)]
-    slow, fast = _measured(Engine(model, "plain"), start, two), _measured(engine, start, two)
+    slow, fast = _measured(Engine(Plain(model)), start, two), _measured(engine, start, two)
     wide = InFloat32(model) if model.dtype != torch.float32 else None
     with wide.differentiable() if wide else nullcontext():
         exact_model = wide.model if wide else model
-        exact = _measured(Engine(exact_model, "plain", means=PLAIN_MEANS), start, two)
-        exact_fast = _measured(Engine(exact_model, engine.path, means=engine.means), start, two)
+        exact = _measured(Engine(Plain(exact_model)), start, two)
+        exact_fast = _measured(Engine(type(engine.path)(exact_model, engine.means)), start, two)
     times: dict[str, list[float]] = {"plain": [], "chosen": []}
     for at in range(-1, steps):  # one to warm up
         batch = rows[max(at, 0) * BATCH :][:BATCH]
-        for arm, by in (("plain", Engine(model, "plain")), ("chosen", engine)):
+        for arm, by in (("plain", Engine(Plain(model))), ("chosen", engine)):
             taken = seconds_of(lambda by=by, batch=batch: by.loss_and_gradient(start, batch), model.device)
             if at >= 0:
                 times[arm].append(taken)

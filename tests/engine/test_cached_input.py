@@ -11,10 +11,12 @@ from torch import Tensor
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import cached_input, plain
 from embedgrad.engine.behind import PLAIN_MEANS, Means
-from embedgrad.engine.cached_input import InputCache, bytes_per_token
+from embedgrad.engine.cached_input import CachedInput, InputCache, bytes_per_token
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
+from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.model.load import load_model
 from embedgrad.template.layout import Layout, Span
 
@@ -36,7 +38,7 @@ def prompt_of(model: eg.FrozenModel, seed: int = 1) -> Tensor:
 
 
 def engine_of(model: eg.FrozenModel, budget: int = PLENTY, batch_tokens: int = 8192, means: Means = OWN) -> Engine:
-    return Engine(model, "cached input", "", batch_tokens, means, InputCache(budget))
+    return Engine(CachedInput(model, means, budget), "", batch_tokens)
 
 
 @contextmanager
@@ -55,13 +57,13 @@ def forwards(model: eg.FrozenModel) -> Iterator[list[tuple[int, ...]]]:
 
 
 def check(engine: Engine, prompt: Tensor, layouts: list[Layout]) -> None:
-    slow = plain.loss_and_gradient(engine.model, prompt, [[layout] for layout in layouts])
+    slow = loss_and_gradient(Plain(engine.model), prompt, [[layout] for layout in layouts])
     found = engine.loss_and_gradient(prompt, layouts)
     assert found.loss == pytest.approx(slow.loss, rel=1e-5)
     assert (found.gradient - slow.gradient).norm() <= 1e-5 * slow.gradient.norm()
     assert found.row_nats.tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
     assert engine.row_nats(prompt, layouts).tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
-    check_bytes(engine.inputs)
+    check_bytes(engine.path.inputs)
 
 
 def check_bytes(cache: InputCache) -> None:
@@ -86,7 +88,7 @@ def test_an_input_goes_through_the_model_once(tiny_model) -> None:
                 seen.clear()
         engine.row_nats(prompt_of(model), layouts)
     assert seen == 3 * [(len(layouts), 9)]  # the prompt and what follows it, and nothing else
-    assert set(engine.inputs.kept) == {layout.head_ids for layout in layouts}
+    assert set(engine.path.inputs.kept) == {layout.head_ids for layout in layouts}
 
 
 def test_judging_reads_many_inputs_in_one_forward(tiny_model) -> None:
@@ -111,9 +113,9 @@ def test_any_budget_gives_the_same_numbers(tokens: int, means: Means, tiny_model
     engine = engine_of(model, budget, means=means)
     for _ in range(2):
         check(engine, prompt, layouts)
-    held = sum(map(len, engine.inputs.kept))
-    assert engine.inputs.used_bytes == held * bytes_per_token(model, prompt)
-    assert len(engine.inputs.kept) == len(LENGTHS) if tokens >= sum(LENGTHS) else held <= tokens
+    held = sum(map(len, engine.path.inputs.kept))
+    assert engine.path.inputs.used_bytes == held * bytes_per_token(model, prompt)
+    assert len(engine.path.inputs.kept) == len(LENGTHS) if tokens >= sum(LENGTHS) else held <= tokens
 
 
 @pytest.mark.parametrize("means", [PLAIN_MEANS, OWN])
@@ -121,13 +123,13 @@ def test_any_budget_gives_the_same_numbers(tokens: int, means: Means, tiny_model
 def test_one_row_by_itself_gives_the_plain_numbers(head: int, means: Means, tiny_model) -> None:
     model = tiny_model("llama")
     prompt, batches = prompt_of(model), [[row(head)]]
-    slow = plain.loss_and_gradient(model, prompt, batches)
-    cache = InputCache(PLENTY)
+    slow = loss_and_gradient(Plain(model), prompt, batches)
+    path = CachedInput(model, means, PLENTY)
     for _ in range(2):
-        found = cached_input.loss_and_gradient(model, prompt, batches, cache, means)
+        found = loss_and_gradient(path, prompt, batches)
         assert found.loss == pytest.approx(slow.loss, rel=1e-5)
         assert (found.gradient - slow.gradient).norm() <= 1e-5 * slow.gradient.norm()
-    check_bytes(cache)
+    check_bytes(path.inputs)
 
 
 def test_one_byte_short_keeps_nothing(tiny_model) -> None:
@@ -136,7 +138,7 @@ def test_one_byte_short_keeps_nothing(tiny_model) -> None:
     for budget, kept in ((size - 1, 0), (size, 1)):
         engine = engine_of(model, budget)
         engine.row_nats(prompt_of(model), [row(9), row(10)])
-        assert len(engine.inputs.kept) == kept
+        assert len(engine.path.inputs.kept) == kept
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -145,8 +147,8 @@ def test_bytes_per_token_are_the_true_ones(family: str, dtype: str, tiny_model) 
     model = tiny_model(family, dtype)
     engine = engine_of(model, means=PLAIN_MEANS)
     engine.row_nats(prompt_of(model), [row(n) for n in (3, 9, 30)])
-    check_bytes(engine.inputs)
-    assert engine.inputs.used_bytes == (3 + 9 + 30) * bytes_per_token(model, prompt_of(model))
+    check_bytes(engine.path.inputs)
+    assert engine.path.inputs.used_bytes == (3 + 9 + 30) * bytes_per_token(model, prompt_of(model))
 
 
 def test_equal_inputs_are_read_and_kept_once(tiny_model) -> None:
@@ -158,7 +160,7 @@ def test_equal_inputs_are_read_and_kept_once(tiny_model) -> None:
     with forwards(model) as seen:
         engine.row_nats(prompt_of(model), layouts)
     assert [rows for rows, _ in seen] == [2, 4]
-    assert len(engine.inputs.kept) == 2
+    assert len(engine.path.inputs.kept) == 2
     check(engine, prompt_of(model), layouts)
 
 
@@ -167,11 +169,11 @@ def test_another_input_of_the_same_length_is_read(tiny_model) -> None:
     engine = engine_of(model)
     for number in range(3):
         check(engine, prompt_of(model), [row(3), row(9, seed=number)])
-        assert len(engine.inputs.kept) == number + 2
+        assert len(engine.path.inputs.kept) == number + 2
     last = row(9)
     ids = (last.ids[0] + 1, *last.ids[1:])  # one token differs
     check(engine, prompt_of(model), [row(3), Layout(ids, last.prompt, last.input, last.target)])
-    assert len(engine.inputs.kept) == 5
+    assert len(engine.path.inputs.kept) == 5
 
 
 def test_an_input_that_begins_like_another_is_read(tiny_model) -> None:
@@ -181,7 +183,7 @@ def test_an_input_that_begins_like_another_is_read(tiny_model) -> None:
     engine = engine_of(model)
     check(engine, prompt_of(model), [row(3), long])
     check(engine, prompt_of(model), [row(3), short])
-    assert sorted(map(len, engine.inputs.kept)) == [3, 9, 20]
+    assert sorted(map(len, engine.path.inputs.kept)) == [3, 9, 20]
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3", "gpt_neox", "bloom"])
@@ -189,12 +191,12 @@ def test_a_prompt_that_moves_leaves_the_inputs(family: str, tiny_model) -> None:
     model = tiny_model(family)
     layouts = [row(n) for n in (3, 9, 30)]
     engine = choose(model, prompt_of(model), layouts)
-    assert engine.path == "cached input"
+    assert engine.path.name == "cached input"
     check(engine, prompt_of(model), layouts)
-    kept = dict(engine.inputs.kept)
+    kept = dict(engine.path.inputs.kept)
     for seed in (2, 3):
         check(engine, prompt_of(model, seed), layouts)
-    assert {head: id(states) for head, states in engine.inputs.kept.items()} == {h: id(s) for h, s in kept.items()}
+    assert {head: id(states) for head, states in engine.path.inputs.kept.items()} == {h: id(s) for h, s in kept.items()}
 
 
 @pytest.mark.parametrize("means", [PLAIN_MEANS, OWN])
@@ -224,15 +226,15 @@ def test_what_is_kept_needs_no_gradient(tiny_model) -> None:
     model = tiny_model("llama")
     engine = engine_of(model)
     engine.loss_and_gradient(prompt_of(model).requires_grad_(), [row(3), row(9)])
-    assert not any(states.requires_grad for states in engine.inputs.kept.values())
+    assert not any(states.requires_grad for states in engine.path.inputs.kept.values())
 
 
 def test_forgetting_drops_everything(tiny_model) -> None:
     model = tiny_model("llama")
     engine = engine_of(model)
     engine.row_nats(prompt_of(model), [row(3), row(9)])
-    engine.inputs.forget()
-    assert (engine.inputs.kept, engine.inputs.used_bytes) == ({}, 0)
+    engine.path.inputs.forget()
+    assert (engine.path.inputs.kept, engine.path.inputs.used_bytes) == ({}, 0)
     check(engine, prompt_of(model), [row(3), row(9)])
 
 
@@ -240,7 +242,7 @@ def test_inputs_are_kept_in_the_models_dtype(tiny_model) -> None:
     model = tiny_model("llama", "bfloat16")
     engine = engine_of(model)
     engine.row_nats(prompt_of(model), [row(3), row(9)])
-    assert {states.dtype for states in engine.inputs.kept.values()} == {model.dtype}
+    assert {states.dtype for states in engine.path.inputs.kept.values()} == {model.dtype}
 
 
 @pytest.mark.parametrize("rows", [1, 2])
@@ -249,7 +251,7 @@ def test_rows_of_one_input_use_the_cache(rows: int, tiny_model) -> None:
     model = tiny_model("llama")
     layouts = [row(30).with_target(target) for target in ((7, 8), (9,))][:rows]
     engine = choose(model, prompt_of(model), [row(30), row(9)])
-    assert engine.path == "cached input"
+    assert engine.path.name == "cached input"
     engine.loss_and_gradient(prompt_of(model), layouts)
     with forwards(model) as seen:
         engine.loss_and_gradient(prompt_of(model), layouts)
@@ -279,25 +281,25 @@ def test_constant_text_before_the_prompt_goes_through_the_model_once(means: Mean
     layouts = [
         Layout((*head, *row(0, after, 3).ids), Span(7, 11), Span(11, 11), row(7, after, 3).target) for after in (3, 9)
     ]
-    engine = Engine(model, "shared prefix", means=means)
+    engine = Engine(SharedPrefix(model, means))
     with forwards(model) as seen:
         for step in range(3):
             found = engine.loss_and_gradient(prompt_of(model, step), layouts)
         engine.row_nats(prompt_of(model), layouts)
     a_step = [(1, PROMPT_TOKENS), (len(layouts), 16)]
     assert seen == [(1, 7), *a_step, *a_step, *a_step, *a_step]
-    slow = plain.loss_and_gradient(model, prompt_of(model, 2), [layouts])
+    slow = loss_and_gradient(Plain(model), prompt_of(model, 2), [layouts])
     assert (found.gradient - slow.gradient).norm() <= 1e-5 * slow.gradient.norm()
-    assert list(engine.heads) == [head]
+    assert list(engine.path.heads) == [head]
 
 
 def test_another_constant_text_is_read_anew(tiny_model) -> None:
     model = tiny_model("llama")
-    engine = Engine(model, "shared prefix", means=OWN)
+    engine = Engine(SharedPrefix(model, OWN))
     for seed in (0, 1):
         layout = row(7, 5, 3, seed)
-        slow = plain.loss_and_gradient(model, prompt_of(model), [[layout]])
+        slow = loss_and_gradient(Plain(model), prompt_of(model), [[layout]])
         for _ in range(2):
             assert engine.loss_and_gradient(prompt_of(model), [layout]).loss == pytest.approx(slow.loss, rel=1e-5)
-    assert len(engine.heads) == 2
-    assert not any(states.requires_grad for read in engine.heads.values() for pair in read for states in pair)
+    assert len(engine.path.heads) == 2
+    assert not any(states.requires_grad for read in engine.path.heads.values() for pair in read for states in pair)

@@ -12,6 +12,7 @@ from embedgrad.engine import forecast as forecasts
 from embedgrad.engine import shared_prefix
 from embedgrad.engine.forecast import dear_fallback, fitted, forecast, kept_bytes, naive_flops, step_flops
 from embedgrad.engine.plan import Engine, choose
+from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.layouts import lay_out_rows
 from embedgrad.tuning.settings import TuningSettings, parse_bytes
 from embedgrad.units import bytes_words
@@ -25,6 +26,10 @@ def chosen(model: eg.FrozenModel, path: str, batch_tokens: int = 8192) -> tuple[
     prompt = eg.start(model, PROMPT, eg.Template.chat(PLACES[path]))
     layouts = lay_out_rows(model, prompt, ROWS)
     return choose(model, prompt.embeddings, layouts, batch_tokens), prompt.embeddings, layouts
+
+
+def checkpointing(engine: Engine) -> Engine:
+    return engine.through(type(engine.path), replace(engine.means, checkpoints=True))
 
 
 def test_arithmetic_is_the_formula(tiny_model) -> None:
@@ -65,8 +70,8 @@ def test_kept_inputs_are_counted_once_each(tiny_model) -> None:
     expected = forecast(engine, prompt, layouts, 4)
     engine, _ = fitted(engine, prompt, layouts, 4, 10**9)
     engine.loss_and_gradient(prompt, layouts)
-    assert engine.inputs.used_bytes == expected.inputs_bytes > 0
-    assert len(engine.inputs.kept) == 3
+    assert engine.path.inputs.used_bytes == expected.inputs_bytes > 0
+    assert len(engine.path.inputs.kept) == 3
 
 
 @pytest.mark.parametrize("path", PLACES)
@@ -87,8 +92,8 @@ def test_a_limit_brings_checkpoints_and_the_same_numbers(path: str, tiny_model) 
 
 def test_the_plain_path_checkpoints_too(tiny_model) -> None:
     engine, prompt, layouts = chosen(tiny_model("mamba"), "shared prefix")
-    assert engine.path == "plain"
-    held = replace(engine, means=replace(engine.means, checkpoints=True))
+    assert engine.path.name == "plain"
+    held = checkpointing(engine)
     found, wanted = (e.loss_and_gradient(prompt, layouts) for e in (held, engine))
     assert (found.gradient - wanted.gradient).norm() <= 1e-5 * wanted.gradient.norm()
     assert forecast(held, prompt, layouts, 4).pass_bytes < forecast(engine, prompt, layouts, 4).pass_bytes
@@ -98,7 +103,7 @@ def test_a_limit_that_cannot_be_kept_is_an_error(tiny_model) -> None:
     engine, prompt, layouts = chosen(tiny_model("llama"), "shared prefix", batch_tokens=4000)
     with pytest.raises(eg.EmbedgradError) as told:
         fitted(engine, prompt, layouts, 12, 1000)
-    least = forecast(replace(engine, means=replace(engine.means, checkpoints=True)), prompt, layouts, 12).least_bytes
+    least = forecast(checkpointing(engine), prompt, layouts, 12).least_bytes
     assert str(told.value) == (
         f"A step is predicted to need {bytes_words(least)} with the weights, more than --memory-limit 1.0 kB. "
         "Pass a smaller --batch-tokens, for example 1000; results stay the same."
@@ -130,7 +135,7 @@ def test_inputs_above_the_budget_are_told(tiny_model) -> None:
         "what does not fit is computed again at each step"
     )
     found, wanted = (e.loss_and_gradient(prompt, layouts) for e in (held, engine))
-    assert held.inputs.used_bytes == 0
+    assert held.path.inputs.used_bytes == 0
     assert (found.gradient - wanted.gradient).norm() <= 1e-5 * wanted.gradient.norm()
 
 
@@ -155,17 +160,17 @@ def test_a_dear_fallback_is_a_warning(tiny_model, monkeypatch) -> None:
         raise RuntimeError("no cache of this kind")
 
     monkeypatch.setattr(shared_prefix, "prefill", fails)
-    engine, prompt, layouts = chosen(tiny_model("llama"), "shared prefix")
-    assert (engine.path, engine.refused) == ("plain", "shared prefix")
-    shared = replace(engine, path="shared prefix")
-    more = step_flops(engine, prompt, layouts, 16) / step_flops(shared, prompt, layouts, 16)
+    engine, _, layouts = chosen(tiny_model("llama"), "shared prefix")
+    assert (engine.path.name, engine.refused) == ("plain", SharedPrefix)
+    shared = engine.through(SharedPrefix, engine.means)
+    more = step_flops(engine, layouts, 16) / step_flops(shared, layouts, 16)
     assert more > 1.25
-    assert dear_fallback(engine, prompt, layouts, 16) == (
+    assert dear_fallback(engine, layouts, 16) == (
         f"Warning: a step takes {more:.2g} times the arithmetic of the shared prefix. If transformers runs this model "
         "right, please report it, with the model's name and this line."
     )
-    assert dear_fallback(engine, prompt, layouts, 1) is None
-    assert dear_fallback(replace(engine, refused=None), prompt, layouts, 16) is None
+    assert dear_fallback(engine, layouts, 1) is None
+    assert dear_fallback(replace(engine, refused=None), layouts, 16) is None
     said: list[str] = []
     eg.tune(
         tiny_model("llama"), PROMPT, ROWS * 4, validation=[eg.Example("a cat", "happy")], task=eg.Task("text"),

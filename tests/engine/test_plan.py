@@ -7,8 +7,12 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import past, plain, shared_prefix
+from embedgrad.engine import past, plan, shared_prefix
+from embedgrad.engine.forecast import step_flops
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
+from embedgrad.engine.row_path import MeanRow
 from embedgrad.layouts import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
@@ -28,7 +32,7 @@ def chosen(model: eg.FrozenModel, place: str = "{prompt}\n\n{input}", rows=ROWS,
 
 def check_against_plain(engine, prompt, layouts) -> None:
     found = engine.loss_and_gradient(prompt.embeddings, layouts)
-    slow = plain.loss_and_gradient(engine.model, prompt.embeddings, [layouts])
+    slow = loss_and_gradient(Plain(engine.model), prompt.embeddings, [layouts])
     assert found.loss == pytest.approx(slow.loss, rel=1e-5)
     assert (found.gradient - slow.gradient).norm() <= 1e-5 * slow.gradient.norm()
     assert engine.row_nats(prompt.embeddings, layouts).tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
@@ -44,7 +48,7 @@ def test_prompt_first_shares(family: str, tiny_model) -> None:
 @pytest.mark.parametrize("family", tiny.SHARING)
 def test_prompt_after_the_input_caches_the_input(family: str, tiny_model) -> None:
     engine, prompt, layouts, said = chosen(tiny_model(family), "{input}\n\n{prompt}")
-    assert (engine.path, engine.reason, said) == ("cached input", CACHED, [])
+    assert (engine.path.name, engine.reason, said) == ("cached input", CACHED, [])
     check_against_plain(engine, prompt, layouts)
 
 
@@ -52,8 +56,8 @@ def test_a_target_right_after_the_prompt(tiny_model) -> None:
     """Equal inputs: the head is shared, but the first target token is predicted inside the prefix."""
     rows = [eg.Example("the dog", "calm"), eg.Example("the dog", "happy")]
     engine, prompt, layouts, said = chosen(tiny_model("llama", chat=False), "{input} {prompt}", rows, text=True)
-    assert (engine.path, engine.reason, said) == ("cached input", CACHED, [])
-    assert list(engine.inputs.kept) == []
+    assert (engine.path.name, engine.reason, said) == ("cached input", CACHED, [])
+    assert list(engine.path.inputs.kept) == []
     check_against_plain(engine, prompt, layouts)
 
 
@@ -62,7 +66,7 @@ def test_a_target_right_after_a_prompt_that_comes_first(tiny_model) -> None:
     engine, prompt, layouts, said = chosen(
         tiny_model("llama", chat=False, bos=False), "{prompt}{input}", rows, text=True
     )
-    assert (engine.path, engine.reason) == ("plain", "plain path: the target follows the prompt at once")
+    assert (engine.path.name, engine.reason) == ("plain", "plain path: the target follows the prompt at once")
     assert said == []
     check_against_plain(engine, prompt, layouts)
 
@@ -76,7 +80,7 @@ def test_later_rows_that_cannot_share_take_the_plain_path(tiny_model) -> None:
 @pytest.mark.parametrize("family", tiny.WINDOWED)
 def test_a_window_shorter_than_the_prefix(family: str, tiny_model) -> None:
     engine, prompt, layouts, said = chosen(tiny_model(family, **tiny.NARROW))
-    assert (engine.path, said) == ("shared prefix", [])
+    assert (engine.path.name, said) == ("shared prefix", [])
     check_against_plain(engine, prompt, layouts)
 
 
@@ -158,6 +162,27 @@ def test_layers_that_keep_different_shapes_take_the_plain_path(tiny_model, monke
     assert engine.reason == "plain path: its layers keep keys and values of different shapes"
     assert said == []
     check_against_plain(engine, prompt, layouts)
+
+
+class LastTokens(Plain):
+    """A path of somebody's own: all but the forecast is the plain one's."""
+
+    name = "last tokens"
+    saves = "little"
+
+    def step_tokens(self, row: MeanRow, rows: int) -> float:
+        return rows * row.target
+
+
+def test_a_path_that_is_listed_is_chosen_named_and_asked_what_it_costs(tiny_model, monkeypatch) -> None:
+    monkeypatch.setattr(plan, "FASTER", (LastTokens,))
+    model = tiny_model("llama")
+    engine, prompt, layouts, said = chosen(model)
+    assert (engine.used.path, engine.reason, said) == ("last tokens", "last tokens: little", [])
+    check_against_plain(engine, prompt, layouts)
+    targets = sum(len(layout.target) for layout in layouts) / len(layouts)
+    weights = model.body_parameters + model.head_rows * model.width
+    assert step_flops(engine, layouts, 5) == pytest.approx(4 * weights * 5 * targets)
 
 
 def test_a_layer_that_shows_no_keys_cannot_share(tiny_model, monkeypatch) -> None:

@@ -19,10 +19,11 @@ from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.self_check import Measured
 from embedgrad.model.in_float32 import InFloat32
 from embedgrad.template.layout import Layout, Span
+from paths import PATHS
 
 DEPTHS = (2, 12, 30)
 DTYPES = ("float32", "bfloat16")
-PATHS = ("shared prefix", "cached input")
+FAST = ("shared prefix", "cached input")
 DEPTH_OF = {"llama": "num_hidden_layers", "qwen2": "num_hidden_layers", "gpt2": "n_layer"}
 BEST = Means(own_attention=True, trims=True)
 
@@ -51,7 +52,7 @@ def prompt_of(model: eg.FrozenModel) -> Tensor:
 
 
 def measured(model: eg.FrozenModel, path: str, rows: list[Layout], means: Means = PLAIN_MEANS) -> Measured:
-    found = Engine(model, path, means=means).loss_and_gradient(prompt_of(model), rows)
+    found = Engine(PATHS[path](model, means)).loss_and_gradient(prompt_of(model), rows)
     return Measured(found.row_nats, found.gradient)
 
 
@@ -79,14 +80,14 @@ def test_rounding_is_that_of_a_real_model(deep) -> None:
     assert 0.05 < rounding[30] < 0.4
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", FAST)
 @pytest.mark.parametrize("dtype", [*DTYPES, "float16"])
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("family", DEPTH_OF)
 def test_a_right_path_is_taken(family: str, depth: int, dtype: str, path: str, deep) -> None:
     model, said = deep(family, depth, dtype), []
     engine = choose(model, prompt_of(model), rows_of(path), say=said.append)
-    assert (engine.path, engine.means, said) == (path, BEST, [])
+    assert (engine.path.name, engine.means, said) == (path, BEST, [])
     assert engine.refused is None
 
 
@@ -108,11 +109,11 @@ def test_a_wrong_path_is_refused_by_losses_alone(depth: int, mutant: Mutant, dee
 def check_refused(mutant: Mutant, model: eg.FrozenModel, monkeypatch, **options: bool) -> None:
     """On every path that it acts on; what it does not act on may be chosen."""
     mutant.install(monkeypatch)
-    paths = [path for path in PATHS if mutant.acts_on(Engine(model, path, means=BEST))]
+    paths = [path for path in FAST if mutant.acts_on(Engine(PATHS[path](model, BEST)))]
     assert paths
     for path in paths:
         engine = choose(model, prompt_of(model), rows_of(path), **options)
-        assert not mutant.acts_on(engine), (engine.path, engine.means)
+        assert not mutant.acts_on(engine), (engine.path.name, engine.means)
 
 
 def test_a_proof_is_for_rows_no_longer_and_of_one_kind(deep, monkeypatch) -> None:

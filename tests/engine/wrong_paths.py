@@ -16,6 +16,7 @@ from embedgrad.engine import attention, behind, last_layer, shared_prefix
 from embedgrad.engine.last_layer import Places
 from embedgrad.engine.past import Past
 from embedgrad.engine.plan import Engine
+from embedgrad.engine.shared_prefix import SharedPrefix
 
 Install = Callable[[pytest.MonkeyPatch], None]
 
@@ -30,23 +31,23 @@ class Mutant:
 
 
 def _is_fast(engine: Engine) -> bool:
-    return engine.path != "plain"
+    return engine.path.name != "plain"
 
 
 def _shares(engine: Engine) -> bool:
-    return engine.path == "shared prefix"
+    return engine.path.name == "shared prefix"
 
 
 def _caches(engine: Engine) -> bool:
-    return engine.path == "cached input"
+    return engine.path.name == "cached input"
 
 
 def _attends(engine: Engine) -> bool:
-    return engine.path != "plain" and engine.means.own_attention
+    return engine.path.name != "plain" and engine.means.own_attention
 
 
 def _trims(engine: Engine) -> bool:
-    return engine.path != "plain" and engine.means.trims
+    return engine.path.name != "plain" and engine.means.trims
 
 
 def _prefix(change: Callable[[list], list]) -> Install:
@@ -63,13 +64,13 @@ def _past(change: Callable[[list], list]) -> Install:
     """Keys and values that rows attend to, of either path, changed."""
 
     def install(patch: pytest.MonkeyPatch) -> None:
-        right = behind.row_nats_behind
+        right = behind.predict_behind
 
         def wrong(model, past, *given):
             return right(model, change(list(past)), *given)
 
         for module in ("shared_prefix", "cached_input"):
-            patch.setattr(f"embedgrad.engine.{module}.row_nats_behind", wrong)
+            patch.setattr(f"embedgrad.engine.{module}.predict_behind", wrong)
 
     return install
 
@@ -116,7 +117,7 @@ def _earlier_positions(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_head(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "_head", lambda self, head_ids: [])
+    patch.setattr(SharedPrefix, "_head", lambda self, head_ids: [])
 
 
 def _column_before(patch: pytest.MonkeyPatch) -> None:
@@ -146,9 +147,9 @@ def _last_layer_sees_all(patch: pytest.MonkeyPatch) -> None:
 
 
 def _padding_is_seen(patch: pytest.MonkeyPatch) -> None:
-    right = behind.row_nats_behind
+    right = behind.predict_behind
     patch.setattr(
-        "embedgrad.engine.cached_input.row_nats_behind",
+        "embedgrad.engine.cached_input.predict_behind",
         lambda model, past, embeds, rows, means, lengths: right(model, past, embeds, rows, means),
     )
 

@@ -8,9 +8,12 @@ import torch.nn.functional as F  # noqa: N812
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import plain, shared_prefix
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
+from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.layouts import lay_out_rows
+from paths import PATHS
 
 PROMPT = "Determine the main emotion. Answer with one word."
 WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog", "Once upon a time there was a little dog", "no")
@@ -55,7 +58,7 @@ def test_plain_equals_autograd(family: str, place: str, tiny_model) -> None:
     prompt = moved_prompt(model, place)
     layouts = lay_out_rows(model, prompt, ROWS)
     loss, gradient, nats = by_hand(model, prompt, layouts)
-    found = plain.loss_and_gradient(model, prompt.embeddings, [layouts])
+    found = loss_and_gradient(Plain(model), prompt.embeddings, [layouts])
     assert found.loss == pytest.approx(loss, rel=1e-5)
     assert close(found.gradient, gradient)
     assert found.row_nats.tolist() == pytest.approx(nats, rel=1e-5)
@@ -72,7 +75,7 @@ def test_shared_prefix_equals_autograd(family: str, tiny_model) -> None:
         assert layouts[0].prompt.stop < tiny.WINDOW < max(map(len, layouts))
     loss, gradient, nats = by_hand(model, prompt, layouts)
     for batches in ([layouts], [layouts[:1], layouts[1:4], layouts[4:]]):
-        found = shared_prefix.loss_and_gradient(model, prompt.embeddings, batches)
+        found = loss_and_gradient(SharedPrefix(model), prompt.embeddings, batches)
         assert found.loss == pytest.approx(loss, rel=1e-5)
         assert close(found.gradient, gradient)
         assert found.row_nats.tolist() == pytest.approx(nats, rel=1e-5)
@@ -104,7 +107,7 @@ def test_gradient_accumulation_equals_one_batch(path: str, batch_tokens: int, ti
     prompt = moved_prompt(model, PLACES[path == "cached input"])
     layouts = lay_out_rows(model, prompt, ROWS)
     loss, gradient, nats = by_hand(model, prompt, layouts)
-    engine = Engine(model, path, "", batch_tokens)
+    engine = Engine(PATHS[path](model), "", batch_tokens)
     found = engine.loss_and_gradient(prompt.embeddings, layouts)
     assert found.loss == pytest.approx(loss, rel=1e-5)
     assert close(found.gradient, gradient)
@@ -124,7 +127,7 @@ def test_bfloat16_is_no_worse_than_the_naive_way(family: str, place: str, tiny_m
     naive_loss, naive_gradient, _ = by_hand(model, prompt, layouts)
     tolerance = 0.01
     said: list[str] = []
-    for engine in (Engine(model, "plain"), choose(model, prompt.embeddings, layouts, say=said.append)):
+    for engine in (Engine(Plain(model)), choose(model, prompt.embeddings, layouts, say=said.append)):
         found = engine.loss_and_gradient(prompt.embeddings, layouts)
         assert abs(found.loss - loss) <= abs(naive_loss - loss) + tolerance * loss
         assert (found.gradient - gradient).norm() <= (naive_gradient - gradient).norm() + tolerance * gradient.norm()
@@ -143,8 +146,8 @@ def test_a_head_that_takes_no_mask_gives_the_same(old_way: bool, tiny_model, mon
         monkeypatch.setitem(model.__dict__, "takes_logit_mask", False)
     else:
         monkeypatch.setitem(model.__dict__, "forward_arguments", model.forward_arguments - {"logits_to_keep"})
-    for path in (plain, shared_prefix):
-        found = path.loss_and_gradient(model, prompt.embeddings, [layouts])
+    for path in (Plain, SharedPrefix):
+        found = loss_and_gradient(path(model), prompt.embeddings, [layouts])
         assert found.loss == pytest.approx(loss, rel=1e-5)
         assert close(found.gradient, gradient)
 
@@ -156,8 +159,8 @@ def test_a_row_that_fills_the_context(tiny_model) -> None:
     filler = next(n for n in range(80) if len(lay_out_rows(model, prompt, [row_of(n)])[0]) == 61)
     layouts = lay_out_rows(model, prompt, [row_of(filler), row_of(2)])
     loss, gradient, _ = by_hand(model, prompt, layouts)
-    for path in (plain, shared_prefix):
-        found = path.loss_and_gradient(model, prompt.embeddings, [layouts])
+    for path in (Plain, SharedPrefix):
+        found = loss_and_gradient(path(model), prompt.embeddings, [layouts])
         assert found.loss == pytest.approx(loss, rel=1e-5)
         assert close(found.gradient, gradient)
 

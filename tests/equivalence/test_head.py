@@ -1,4 +1,4 @@
-"""`token_nats` == cross-entropy of the whole matrix of logits; `FrozenModel.head` == the model's own logits."""
+"""`token_losses` == cross-entropy of the whole matrix of logits; `FrozenModel.head` == the model's own logits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import behind, head, plain
-from embedgrad.engine.head import token_nats
-from embedgrad.engine.plan import Engine, choose
+from embedgrad.engine import behind, head, losses
+from embedgrad.engine.head import token_losses
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
+from embedgrad.engine.plan import choose
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.parts import head_of, last_hidden
 
@@ -62,7 +64,7 @@ def test_chunks_equal_the_whole(rows: int, chunk: int, kind: str, monkeypatch) -
         lambda h: F.cross_entropy(whole_head(h).float(), targets, reduction="none"), hidden, upstream
     )
     seen.clear()
-    found = with_gradient(lambda h: token_nats(whole_head, h, targets, V), hidden, upstream)
+    found = with_gradient(lambda h: token_losses(whole_head, h, targets, V), hidden, upstream)
     assert max(off(a, b) for a, b in zip(found, wanted, strict=True)) <= 1e-6
     assert sum(seen) == rows
     assert max(seen) <= max(1, chunk)
@@ -76,16 +78,16 @@ def test_without_gradient_it_is_the_same(chunk: int, monkeypatch) -> None:
     def whole_head(states: Tensor) -> Tensor:
         return F.linear(states, weight)
 
-    nats = token_nats(whole_head, hidden, targets, V)
+    nats = token_losses(whole_head, hidden, targets, V)
     assert not nats.requires_grad
     with torch.no_grad():
-        assert torch.equal(token_nats(whole_head, hidden.requires_grad_(), targets, V), nats)
+        assert torch.equal(token_losses(whole_head, hidden.requires_grad_(), targets, V), nats)
 
 
 def test_a_head_with_a_trainable_weight_stays_frozen() -> None:
     hidden, weight, targets, upstream = given(5)
     weight.requires_grad_()
-    with_gradient(lambda h: token_nats(lambda states: F.linear(states, weight), h, targets, V), hidden, upstream)
+    with_gradient(lambda h: token_losses(lambda states: F.linear(states, weight), h, targets, V), hidden, upstream)
     assert weight.grad is None
 
 
@@ -99,7 +101,7 @@ def test_bfloat16_is_no_worse_than_the_whole(chunk: int, monkeypatch) -> None:
 
     exact = with_gradient(lambda h: nats(h, weight.float()), hidden.float(), upstream)
     naive = with_gradient(lambda h: nats(h, weight), hidden, upstream)
-    found = with_gradient(lambda h: token_nats(lambda s: F.linear(s, weight), h, targets, V), hidden, upstream)
+    found = with_gradient(lambda h: token_losses(lambda s: F.linear(s, weight), h, targets, V), hidden, upstream)
     assert found[0].dtype == torch.float32
     assert found[1].dtype == torch.bfloat16
     for ours, theirs, right in zip(found, naive, exact, strict=True):
@@ -190,24 +192,24 @@ def test_many_logits_are_taken_in_chunks(family: str, place: str, tiny_model, mo
     prompt = eg.start(model, "Determine the main emotion.", eg.Template.chat(place))
     layouts = lay_out_rows(model, prompt, ROWS)
     engine = choose(model, prompt.embeddings, layouts)
-    assert engine.path != "plain"
+    assert engine.path.name != "plain"
     rows: list[int] = []
 
     def counted(*arguments) -> Tensor:
         rows.append(len(arguments[1]))
-        return token_nats(*arguments)
+        return token_losses(*arguments)
 
-    monkeypatch.setattr(behind, "token_nats", counted)
+    monkeypatch.setattr(losses, "token_losses", counted)
     wanted = engine.loss_and_gradient(prompt.embeddings, layouts)
     assert rows == []  # few logits
     monkeypatch.setattr(behind, "LOGITS_AT_ONCE", 1)
     monkeypatch.setattr(head, "LOGITS_AT_ONCE", 3 * model.head_rows)
     for means in {engine.means, behind.PLAIN_MEANS}:
         rows.clear()
-        found = Engine(model, engine.path, means=means).loss_and_gradient(prompt.embeddings, layouts)
+        found = engine.through(type(engine.path), means).loss_and_gradient(prompt.embeddings, layouts)
         assert sum(rows) == (0 if family in NO_HEAD else found.tokens)
         assert found.loss == pytest.approx(wanted.loss, rel=1e-5)
         assert off(found.gradient, wanted.gradient) <= 1e-5
         assert found.row_nats.tolist() == pytest.approx(wanted.row_nats.tolist(), rel=1e-5)
-    slow = plain.loss_and_gradient(model, prompt.embeddings, [layouts])
+    slow = loss_and_gradient(Plain(model), prompt.embeddings, [layouts])
     assert off(wanted.gradient, slow.gradient) <= 1e-5

@@ -10,6 +10,7 @@ import torch
 import embedgrad as eg
 import tiny
 from embedgrad.engine import plain
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.score import answer_nats
 from embedgrad.layouts import lay_out_rows
@@ -37,7 +38,7 @@ def test_sharing_the_inputs_changes_nothing(family: str, changed: dict, place: s
         engine = choose(model, prompt.embeddings, layouts, batch_tokens, with_gradient=False)
         told: list[int] = []
         found = answer_nats(engine, prompt.embeddings, layouts, ANSWERS, told.append)
-        alone = answer_nats(replace(engine, path="plain"), prompt.embeddings, layouts, ANSWERS)
+        alone = answer_nats(replace(engine, path=Plain(model)), prompt.embeddings, layouts, ANSWERS)
         for nats in (found, alone):
             torch.testing.assert_close(nats, torch.tensor(wanted, dtype=torch.float64), rtol=1e-5, atol=1e-5)
         assert sum(told) == len(INPUTS) * len(ANSWERS)

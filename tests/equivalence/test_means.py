@@ -14,16 +14,18 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import attention, cached_input, plain, plan, shared_prefix
+from embedgrad.engine import attention
 from embedgrad.engine.attention import CannotAttend, grouped_attention
-from embedgrad.engine.behind import Means
-from embedgrad.engine.cached_input import InputCache
+from embedgrad.engine.behind import Means, usable_means
 from embedgrad.engine.last_layer import Places
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.load import load_model
 from embedgrad.model.parts import decoder_layers
 from embedgrad.template.layout import Layout, Span
+from paths import PATHS
 
 WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog", "Once upon a time there was a little dog", "no")
 ROWS = [eg.Example(text, WORDS[-n]) for n, text in enumerate(WORDS)]
@@ -47,7 +49,7 @@ def rows_of(model: eg.FrozenModel, path: str, rows=ROWS) -> tuple[Tensor, list[L
 
 def tried(model: eg.FrozenModel) -> list[Means]:
     """All that the plan may use for this model."""
-    return [replace(means, checkpoints=again) for means in plan._means(model) for again in (False, True)]
+    return [replace(means, checkpoints=again) for means in usable_means(model) for again in (False, True)]
 
 
 def check_undone(model: eg.FrozenModel) -> None:
@@ -75,7 +77,7 @@ def test_own_attention_refuses_what_it_does_not_know(family: str, tiny_model) ->
         for means in tried(model):
             if means.own_attention:
                 with pytest.raises(CannotAttend):
-                    Engine(model, path, means=means).loss_and_gradient(prompt, layouts)
+                    Engine(PATHS[path](model, means)).loss_and_gradient(prompt, layouts)
                 check_undone(model)
 
 
@@ -87,13 +89,9 @@ def test_all_means_give_the_plain_gradient(family: str, path: str, tiny_model) -
     usable = [means for means in tried(model) if not (means.own_attention and family in NO_CAP)]
     for some, means in product((ROWS, ROWS[2:3]), usable):
         prompt, layouts = rows_of(model, path, some)
-        slow = plain.loss_and_gradient(model, prompt, [layouts])
-        if path == "shared prefix":
-            found = shared_prefix.loss_and_gradient(model, prompt, [layouts], means)
-        else:
-            found = cached_input.loss_and_gradient(model, prompt, [layouts], InputCache(0), means)
-        check(found, slow)
-        nats = Engine(model, path, means=means).row_nats(prompt, layouts)
+        slow = loss_and_gradient(Plain(model), prompt, [layouts])
+        check(loss_and_gradient(PATHS[path](model, means), prompt, [layouts]), slow)
+        nats = Engine(PATHS[path](model, means)).row_nats(prompt, layouts)
         assert nats.tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
         check_undone(model)
 
@@ -103,17 +101,17 @@ def test_all_means_give_the_plain_gradient(family: str, path: str, tiny_model) -
 def test_several_micro_batches_give_the_same(path: str, means: Means, tiny_model) -> None:
     model = tiny_model("llama")
     prompt, layouts = rows_of(model, path)
-    slow = plain.loss_and_gradient(model, prompt, [layouts])
+    slow = loss_and_gradient(Plain(model), prompt, [layouts])
     for batch_tokens in (1, 80):
-        check(Engine(model, path, "", batch_tokens, means).loss_and_gradient(prompt, layouts), slow)
+        check(Engine(PATHS[path](model, means), "", batch_tokens).loss_and_gradient(prompt, layouts), slow)
 
 
 @pytest.mark.parametrize("family", tiny.SHARING)
 def test_the_plain_path_with_checkpoints_gives_the_same(family: str, tiny_model) -> None:
     model = tiny_model(family)
     prompt, layouts = rows_of(model, "shared prefix")
-    slow = plain.loss_and_gradient(model, prompt, [layouts])
-    check(Engine(model, "plain", means=Means(checkpoints=True)).loss_and_gradient(prompt, layouts), slow)
+    slow = loss_and_gradient(Plain(model), prompt, [layouts])
+    check(Engine(Plain(model, Means(checkpoints=True))).loss_and_gradient(prompt, layouts), slow)
     check_undone(model)
 
 
@@ -122,7 +120,7 @@ def test_the_plain_path_with_checkpoints_gives_the_same(family: str, tiny_model)
 def test_all_is_undone_after_an_exception(path: str, means: Means, tiny_model) -> None:
     model = tiny_model("llama")
     prompt, layouts = rows_of(model, path)
-    engine = Engine(model, path, means=means)
+    engine = Engine(PATHS[path](model, means))
     wanted = engine.loss_and_gradient(prompt, layouts)
 
     def breaks(*_: object) -> None:
@@ -141,7 +139,7 @@ def test_all_is_undone_after_an_exception(path: str, means: Means, tiny_model) -
 
 def ready(model: eg.FrozenModel, path: str, means: Means, prompt: Tensor, layouts: list[Layout]) -> Engine:
     """An engine that has read what comes before the prompt."""
-    engine = Engine(model, path, means=means, inputs=InputCache(1 << 30))
+    engine = Engine(PATHS[path](model, means, 1 << 30))
     engine.row_nats(prompt, layouts)
     return engine
 
@@ -204,7 +202,7 @@ def kept_bytes(model: eg.FrozenModel, path: str, means: Means) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        Engine(model, path, means=means).loss_and_gradient(prompt, layouts)
+        Engine(PATHS[path](model, means)).loss_and_gradient(prompt, layouts)
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.lm.parameters()}
     return sum(size for place, size in sizes.items() if place not in weights)
 
@@ -256,7 +254,7 @@ def prompt_of(model: eg.FrozenModel, tokens: int = 4) -> Tensor:
 
 def alone(model: eg.FrozenModel, prompt: Tensor, layouts: list[Layout]) -> list[float]:
     """Each row's nats, by itself."""
-    return [float(plain.loss_and_gradient(model, prompt, [[layout]]).row_nats) for layout in layouts]
+    return [float(loss_and_gradient(Plain(model), prompt, [[layout]]).row_nats) for layout in layouts]
 
 
 def test_as_many_targets_as_columns_do_not_hide_that_a_model_cannot_trim(tiny_model) -> None:
@@ -287,7 +285,7 @@ def test_a_window_that_only_the_mask_knows(path: str, tmp_path, monkeypatch) -> 
     heads = path == "cached input"
     met, later = ([made_up(n, 4, 2, 4) if heads else made_up(0, 4, n, 4) for n in some] for some in ((5, 8), (5, 60)))
     engine = choose(model, prompt, met)
-    assert engine.path == path
+    assert engine.path.name == path
     found = engine.loss_and_gradient(prompt, later)
     assert found.row_nats.tolist() == pytest.approx(alone(model, prompt, later), rel=1e-5)
 
@@ -345,5 +343,5 @@ def test_rows_that_do_not_reach_a_rotary_switch_share(path: str, switching) -> N
     heads = path == "cached input"
     layouts = [made_up(n, 4, 2, 4) if heads else made_up(0, 4, n + 2, 4) for n in (5, 8, 20)]
     engine = choose(model, prompt, layouts)
-    assert engine.path == path
+    assert engine.path.name == path
     assert engine.row_nats(prompt, layouts).tolist() == pytest.approx(alone(model, prompt, layouts), rel=1e-5)

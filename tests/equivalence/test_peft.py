@@ -13,7 +13,8 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import plain
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
 from embedgrad.layouts import lay_out_rows
 from embedgrad.template.layout import Span
@@ -77,7 +78,7 @@ def test_loss_and_gradient(family: str, together: bool, tiny_folder, tiny_model)
 
     for ours in (
         eg.forward(model, prompt, ROWS),
-        plain.loss_and_gradient(model, prompt.embeddings, [layouts]),
+        loss_and_gradient(Plain(model), prompt.embeddings, [layouts]),
         choose(model, prompt.embeddings, layouts).loss_and_gradient(prompt.embeddings, layouts),
     ):
         assert ours.loss == pytest.approx(loss, rel=1e-5)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import plain, shared_prefix
+from embedgrad.engine import plain
+from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.layouts import lay_out_rows
 
 PROMPTS = (
@@ -21,7 +21,7 @@ PROMPTS = (
     "Wähle das Gefühl — 😀 oder 😢, naïve café.",
 )
 INPUT, CONTEXT, TARGET = "I can't believe it worked!", "Once upon a time", "surprised"
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 2e-6}  # the loss rounds float64 to float32, once
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-11}
 SHORT = eg.Example("the dog", "sad", {"context": "one.\n\n"})
 ROW = eg.Example(INPUT, TARGET, {"context": CONTEXT})
 
@@ -88,43 +88,38 @@ def check_plain(model: eg.FrozenModel, template: eg.Template, text: str, expecte
         assert (soft_logits(model, prompt, layout) - hf_logits(model, ids)).abs().max() <= 1e-5
 
 
-def check(model: eg.FrozenModel, template: eg.Template, text: str, expected: list[list[int]], monkeypatch) -> None:
+def check(model: eg.FrozenModel, template: eg.Template, text: str, expected: list[list[int]]) -> None:
     """On the plain path, and on the shared prefix where these rows have one."""
     check_plain(model, template, text, expected)
     prompt = eg.start(model, text, template)
     layouts = lay_out_rows(model, prompt, [ROW, SHORT])
     if layouts[0].head_ids != layouts[1].head_ids or layouts[0].target.start == layouts[0].prompt.stop:
         return
-    seen = []
-    cross_entropy = F.cross_entropy
-    with monkeypatch.context() as patched, torch.no_grad():
-        patched.setattr(
-            F, "cross_entropy", lambda logits, *a, **b: (seen.append(logits), cross_entropy(logits, *a, **b))[1]
-        )
-        prefix = shared_prefix.prefill(model, prompt.embeddings, layouts[0].head_ids)
-        shared_prefix.row_nats(model, prefix, layouts)
+    path = SharedPrefix(model)
+    with torch.no_grad():
+        found = path.predict(path.once(prompt.embeddings, layouts), layouts).states
     wanted = [
         hf_logits(model, ids)[-len(layout.target) - 1 : -1] for layout, ids in zip(layouts, expected, strict=True)
     ]
-    assert (torch.cat(seen) - torch.cat(wanted)).abs().max() <= TOLERANCE[model.dtype]
+    assert (found - torch.cat(wanted)).abs().max() <= TOLERANCE[model.dtype]
 
 
 @pytest.mark.parametrize("text", PROMPTS)
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 class TestStepZero:
     @pytest.mark.parametrize("place", CHAT)
-    def test_chat(self, family: str, text: str, place: str, tiny_model, monkeypatch) -> None:
+    def test_chat(self, family: str, text: str, place: str, tiny_model) -> None:
         template = eg.Template.messages(CHAT[place])
         model = in_its_windows(tiny_model, family, template, text)
         expected = [chat_ids(model.tokenizer, CHAT[place], text, row, "<|im_end|>") for row in (ROW, SHORT)]
-        check(model, template, text, expected, monkeypatch)
+        check(model, template, text, expected)
 
     @pytest.mark.parametrize("place", PLAIN)
-    def test_plain_text(self, family: str, text: str, place: str, tiny_model, monkeypatch) -> None:
+    def test_plain_text(self, family: str, text: str, place: str, tiny_model) -> None:
         template = eg.Template.text(PLAIN[place])
         model = in_its_windows(tiny_model, family, template, text, chat=False)
         expected = [plain_ids(model.tokenizer, PLAIN[place], text, row) for row in (ROW, SHORT)]
-        check(model, template, text, expected, monkeypatch)
+        check(model, template, text, expected)
 
 
 def in_its_windows(tiny_model, family: str, template: eg.Template, text: str, **options: bool) -> eg.FrozenModel:
@@ -140,14 +135,14 @@ def in_its_windows(tiny_model, family: str, template: eg.Template, text: str, **
 
 @pytest.mark.parametrize("place", CHAT)
 @pytest.mark.parametrize("family", tiny.OTHERS)
-def test_other_families(family: str, place: str, tiny_model, monkeypatch) -> None:
+def test_other_families(family: str, place: str, tiny_model) -> None:
     model = tiny_model(family)
     expected = [chat_ids(model.tokenizer, CHAT[place], PROMPTS[0], row, "<|im_end|>") for row in (ROW, SHORT)]
     template = eg.Template.messages(CHAT[place])
     if family in tiny.STATES:
         check_plain(model, template, PROMPTS[0], expected)
     else:
-        check(model, template, PROMPTS[0], expected, monkeypatch)
+        check(model, template, PROMPTS[0], expected)
 
 
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, *tiny.OTHERS])
@@ -181,7 +176,7 @@ def test_stories_with_a_chat_template(stories, place: str, monkeypatch) -> None:
         check_plain(stories, eg.Template.messages(CHAT[place]), text, expected)
 
 
-def test_stories_through_the_shared_prefix(monkeypatch) -> None:
+def test_stories_through_the_shared_prefix() -> None:
     """In float64: this model's logits reach 20, so that float32 rounding alone comes near the bound."""
     if not tiny.STORIES.is_dir():
         pytest.skip(f"{tiny.STORIES} is not here")
@@ -189,7 +184,7 @@ def test_stories_through_the_shared_prefix(monkeypatch) -> None:
     model.lm.double()
     for place in ("first", "after words"):
         expected = [plain_ids(model.tokenizer, PLAIN[place], PROMPTS[0], row) for row in (ROW, SHORT)]
-        check(model, eg.Template.text(PLAIN[place]), PROMPTS[0], expected, monkeypatch)
+        check(model, eg.Template.text(PLAIN[place]), PROMPTS[0], expected)
 
 
 @pytest.mark.parametrize("family", tiny.WINDOWED)

@@ -10,7 +10,9 @@ import transformers
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import generate, plain
+from embedgrad.engine import generate
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
 from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.layouts import lay_out_rows
@@ -156,7 +158,7 @@ def test_a_cache_that_does_something_else(stranger, problem: str, family: str, t
     wanted = eg.generate(model, PROMPT, INPUTS, max_new_tokens=6)
     prompt = eg.start(model, PROMPT)
     layouts = lay_out_rows(model, prompt, ROWS)
-    slow = plain.loss_and_gradient(model, prompt.embeddings, [layouts])
+    slow = loss_and_gradient(Plain(model), prompt.embeddings, [layouts])
     other = eg.FrozenModel(model.lm, model.tokenizer, model.identity, model.context_tokens)
     other.__dict__["forward_arguments"] = model.forward_arguments
     monkeypatch.setattr(model.lm, "forward", MethodType(stranger(model.lm), model.lm))

@@ -22,6 +22,7 @@ from embedgrad.layouts import lay_out_rows
 from embedgrad.model.turns import Turns, in_turn
 from embedgrad.placement import start
 from embedgrad.tasks.task import Task
+from paths import PATHS
 
 PROMPT = "Determine the main emotion. Answer with one word."
 OTHER = "Please decide whether the review is positive or negative."
@@ -116,7 +117,7 @@ def test_eight_threads_of_fifty_calls(family: str, tiny_model, request) -> None:
 
 @pytest.mark.parametrize("checkpoints", [False, True])
 @pytest.mark.parametrize("path", ["shared prefix", "cached input", "plain"])
-def test_every_path_beside_generation(path: plan.Path, checkpoints: bool, tiny_model) -> None:
+def test_every_path_beside_generation(path: str, checkpoints: bool, tiny_model) -> None:
     """Steps as a tuning takes them, also where layers are run again in the backward."""
     model = tiny_model("qwen2")
     template = eg.Template.text("{input}\n{prompt}\n") if path == "cached input" else None
@@ -125,7 +126,7 @@ def test_every_path_beside_generation(path: plan.Path, checkpoints: bool, tiny_m
     means = Means(own_attention=True, trims=True, checkpoints=checkpoints)
 
     def step() -> object:
-        found = plan.Engine(model, path, batch_tokens=64, means=means).loss_and_gradient(prompt.embeddings, layouts)
+        found = plan.Engine(PATHS[path](model, means), batch_tokens=64).loss_and_gradient(prompt.embeddings, layouts)
         return found.loss, found.gradient.tolist()
 
     others = calls(model)[:4]

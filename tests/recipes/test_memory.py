@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 from embedgrad.data.example import Example
 from embedgrad.engine import head
 from embedgrad.engine.forecast import kept_bytes
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
 from embedgrad.layouts import lay_out_rows
 from embedgrad.placement import start
@@ -59,7 +60,7 @@ def test_a_plain_pass_keeps_what_the_formula_says(family: str, tiny_model) -> No
     model = tiny_model(family, "bfloat16")
     prompt = start(model, "Is it good?")
     layouts = [row for row in lay_out_rows(model, prompt, [Example("a joy to watch " * 12, "yes")] * 2) if row]
-    engine = Engine(model, "plain")
+    engine = Engine(Plain(model))
     kept = []
     for rows in (layouts[:1], layouts):
         with kept_bytes(model) as found:

@@ -1,4 +1,4 @@
-"""Rows through the model behind keys and values that were computed before, down to their losses."""
+"""Rows through the model behind keys and values that were computed before, up to where they predict a target."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from embedgrad.engine import attention
-from embedgrad.engine.head import LOGITS_AT_ONCE, token_nats
+from embedgrad.engine.head import LOGITS_AT_ONCE
 from embedgrad.engine.last_layer import Places, last_layer_at
 from embedgrad.engine.past import KeysValues, Past
-from embedgrad.engine.rows import PaddedRows, per_row, sum_nats, target_logits
+from embedgrad.engine.rows import PaddedRows, Predicting, target_logits
+from embedgrad.model import hooks
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.hooks import cache_argument
 from embedgrad.model.parts import decoder_layers, last_hidden
 from embedgrad.model.turns import in_turn
 
@@ -50,16 +50,26 @@ class Means:
 PLAIN_MEANS = Means()
 
 
+def usable_means(model: FrozenModel) -> list[Means]:
+    """How the fast paths may run this model, fastest first."""
+    if not hooks.takes_own_attention(model.lm):
+        return [PLAIN_MEANS]  # its layers take masks of their own kind
+    stock = [Means(trims=True), PLAIN_MEANS]
+    if model.device.type != "cpu":
+        return stock  # flash attention on a GPU needs no help
+    return [Means(own_attention=True, trims=True), Means(own_attention=True), *stock]
+
+
 @in_turn
-def row_nats_behind(
+def predict_behind(
     model: FrozenModel,
     past: KeysValues,
     embeds: Tensor,
     rows: PaddedRows,
     means: Means = PLAIN_MEANS,
     past_lengths: Tensor | None = None,
-) -> Tensor:
-    """[B] loss of each row in nats, summed over its targets; differentiable in `past` and `embeds`.
+) -> Predicting:
+    """What `rows` predict; differentiable in `past` and `embeds`. Many logits are left to the head.
 
     past          keys and values before the rows, [1, ...] shared or [B, ...] each its own, padded on the left
     embeds        [B, T, D] the rows
@@ -67,7 +77,7 @@ def row_nats_behind(
     """
     length, (count, tokens, _) = past[0][0].shape[-2], embeds.shape
     cache = Past(past, count, trimmed=means.trims)
-    options: dict[str, object] = {str(cache_argument(model.forward_arguments)): cache, "use_cache": True}
+    options: dict[str, object] = {str(hooks.cache_argument(model.forward_arguments)): cache, "use_cache": True}
     padding = None if past_lengths is None else length - past_lengths
     mask = None
     if means.own_attention or means.trims:
@@ -86,8 +96,8 @@ def row_nats_behind(
             stack.enter_context(last_layer_at(model, Places.of(rows.predicts), cache, mask))
         if head is not None:
             hidden = last_hidden(model.lm, inputs_embeds=embeds, **options)[rows.predicts]
-            return per_row(token_nats(head, hidden, rows.targets, model.head_rows), rows)
-        return sum_nats(target_logits(model, rows, inputs_embeds=embeds, **options), rows)
+            return Predicting(rows, hidden, head)
+        return Predicting(rows, target_logits(model, rows, inputs_embeds=embeds, **options))
 
 
 def _sees(length: int, tokens: int, padding: Tensor | None, device: torch.device) -> Tensor:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from embedgrad.data.batches import micro_batches
 from embedgrad.engine import attention, past
-from embedgrad.engine.behind import PLAIN_MEANS, Means, row_nats_behind
+from embedgrad.engine.behind import PLAIN_MEANS, Means, predict_behind
 from embedgrad.engine.past import CannotShare, KeysValues
-from embedgrad.engine.rows import LossAndGradient, pad_ids, pad_rows, target_tokens
+from embedgrad.engine.row_path import MeanRow
+from embedgrad.engine.rows import Predicting, pad_ids, pad_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
@@ -58,47 +60,57 @@ class InputCache:
         self.used_bytes = 0
 
 
-@in_turn
-def row_nats(
-    model: FrozenModel,
-    prompt: Tensor,
-    layouts: Sequence[Layout],
-    cache: InputCache,
-    means: Means = PLAIN_MEANS,
-    batch_tokens: int = 0,
-) -> Tensor:
-    """[B] loss of each row in nats, summed over its targets; differentiable in `prompt` [P, D]. Inputs that are met for
-    the first time are read one by one, or together up to `batch_tokens`."""
-    read = cache.read(model, [layout.head_ids for layout in layouts], means, batch_tokens)
-    keys_values, lengths = _side_by_side([read[layout.head_ids] for layout in layouts])
-    behind = [layout.after(layout.prompt.start) for layout in layouts]
-    rows = pad_rows(behind, 0, model.device, model.padded_tokens - int(lengths.max()))
-    own = prompt.to(model.dtype).expand(len(layouts), -1, -1)
-    embeds = torch.cat([own, model.embed(rows.ids[:, len(prompt) :])], dim=1)
-    is_padded = bool((lengths != lengths[0]).any())
-    return row_nats_behind(model, keys_values, embeds, rows, means, lengths.to(model.device) if is_padded else None)
+@dataclass(eq=False)
+class CachedInput:
+    """A `RowPath`. `inputs` are kept from step to step, up to `budget_bytes`.
 
+    Trap: sums depend on what else is in a batch, in the last bits. In a step an input is read alone, so that its keys
+    and values do not depend on when it is first met, and a resumed run goes on bit for bit.
+    """
 
-def loss_and_gradient(
-    model: FrozenModel,
-    prompt: Tensor,
-    micro_batches: Sequence[Sequence[Layout]],
-    cache: InputCache,
-    means: Means = PLAIN_MEANS,
-) -> LossAndGradient:
-    """As `plain.loss_and_gradient`. Trap: sums depend on what else is in a batch, in the last bits; an input is read
-    alone, so that its keys and values do not depend on when it is first met, and a resumed run goes on bit for bit."""
-    leaf = prompt.detach().float().requires_grad_()
-    tokens = sum(target_tokens(rows) for rows in micro_batches)
-    nats = []
-    for rows in micro_batches:
+    name: ClassVar[str] = "cached input"
+    saves: ClassVar[str] = "what stands before the prompt goes through the model once"
+    shares: ClassVar[bool] = False
+    model: FrozenModel
+    means: Means = PLAIN_MEANS
+    budget_bytes: int = 0
+    inputs: InputCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inputs = InputCache(self.budget_bytes)
+
+    @classmethod
+    def problem(cls, layouts: Sequence[Layout]) -> str | None:
+        return None if all(layout.prompt.start for layout in layouts) else "nothing stands before the prompt"
+
+    def once(self, prompt: Tensor, layouts: Sequence[Layout]) -> Sequence[Tensor]:
+        return [prompt]
+
+    def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
+        [prompt], model = once, self.model
         with model.turns:
-            found = row_nats(model, leaf, rows, cache, means)
-            (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
-        nats.append(found.detach().double().cpu())
-    all_nats = torch.cat(nats)
-    assert leaf.grad is not None
-    return LossAndGradient(float(all_nats.sum()) / tokens, leaf.grad, all_nats, tokens)
+            read = self.inputs.read(model, [layout.head_ids for layout in layouts], self.means, batch_tokens)
+            keys_values, lengths = _side_by_side([read[layout.head_ids] for layout in layouts])
+            behind = [layout.after(layout.prompt.start) for layout in layouts]
+            rows = pad_rows(behind, 0, model.device, model.padded_tokens - int(lengths.max()))
+            own = prompt.to(model.dtype).expand(len(layouts), -1, -1)
+            embeds = torch.cat([own, model.embed(rows.ids[:, len(prompt) :])], dim=1)
+            real = lengths.to(model.device) if bool((lengths != lengths[0]).any()) else None
+            return predict_behind(model, keys_values, embeds, rows, self.means, real)
+
+    def step_tokens(self, row: MeanRow, rows: int) -> float:
+        return rows * (row.tokens - row.before)
+
+    def row_tokens(self, layout: Layout) -> int:
+        """Trap: an input that is kept takes memory too, about a 16th of another token's."""
+        return len(layout) - layout.prompt.start + layout.prompt.start // 16
+
+    def shared_tokens(self, layout: Layout) -> int:
+        return 0
+
+    def kept_bytes(self, prompt: Tensor, layouts: Sequence[Layout]) -> int:
+        heads = {layout.head_ids for layout in layouts}
+        return bytes_per_token(self.model, prompt) * sum(map(len, heads))
 
 
 def bytes_per_token(model: FrozenModel, prompt: Tensor) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from embedgrad.engine.cached_input import InputCache
 from embedgrad.engine.plan import Engine
+from embedgrad.engine.row_path import MeanRow
 from embedgrad.errors import NotEnoughMemory
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
@@ -29,7 +29,7 @@ class Forecast:
     naive_flops     the same where prompt and head go through the model for every row and position (PEFT)
     weights_bytes   the model
     pass_bytes      what a step keeps for its backward, at most
-    inputs_bytes    keys and values of all distinct inputs, on the cached-input path
+    inputs_bytes    keys and values of all distinct inputs, where the path keeps them
     """
 
     step_flops: float
@@ -66,10 +66,10 @@ class Forecast:
 def forecast(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch_size: int) -> Forecast:
     """Of steps of `batch_size` of `layouts`. What a step keeps is measured on two of them."""
     model = engine.model
-    step, naive = step_flops(engine, prompt, layouts, batch_size), naive_flops(model, layouts, batch_size)
+    step, naive = step_flops(engine, layouts, batch_size), naive_flops(model, layouts, batch_size)
     weights = sum(tensor.nbytes for tensor in (*model.lm.parameters(), *model.lm.buffers()))
     kept = _pass_bytes(engine, prompt, layouts, batch_size)
-    return Forecast(step, naive, weights, kept, engine.inputs_bytes(prompt, layouts))
+    return Forecast(step, naive, weights, kept, engine.path.kept_bytes(prompt, layouts))
 
 
 def fitted(
@@ -86,7 +86,7 @@ def fitted(
     expected = forecast(engine, prompt, layouts, batch_size)
     room = limit_bytes or expected.weights_bytes + free_bytes(engine.model.device)
     if expected.least_bytes > room and not engine.means.checkpoints:
-        engine = replace(engine, means=replace(engine.means, checkpoints=True))
+        engine = engine.through(type(engine.path), replace(engine.means, checkpoints=True))
         expected = forecast(engine, prompt, layouts, batch_size)
         say(f"layers are computed again in the backward, to stay under {bytes_words(room)}; this takes longer")
     if expected.least_bytes > room:
@@ -104,7 +104,7 @@ def fitted(
             f"the inputs' keys and values take {bytes_words(expected.inputs_bytes)}, more than the "
             f"{bytes_words(budget)} there are for them: what does not fit is computed again at each step"
         )
-    return replace(engine, inputs=InputCache(budget)), expected
+    return engine.through(type(engine.path), engine.means, budget), expected
 
 
 def naive_flops(model: FrozenModel, layouts: Sequence[Layout], rows: int) -> float:
@@ -114,41 +114,36 @@ def naive_flops(model: FrozenModel, layouts: Sequence[Layout], rows: int) -> flo
     return 4 * (model.body_parameters + model.head_rows * model.width) * rows * tokens
 
 
-def dear_fallback(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], rows: int) -> str | None:
+def dear_fallback(engine: Engine, layouts: Sequence[Layout], rows: int) -> str | None:
     """A warning where the faster path does not fit the model, and a step takes more than a quarter more without it."""
     if engine.refused is None:
         return None
-    refused = replace(engine, path=engine.refused)
-    more = step_flops(engine, prompt, layouts, rows) / step_flops(refused, prompt, layouts, rows)
+    refused = engine.through(engine.refused, engine.means)
+    more = step_flops(engine, layouts, rows) / step_flops(refused, layouts, rows)
     if more <= _DEAR:
         return None
     return (
-        f"Warning: a step takes {more:.2g} times the arithmetic of the {engine.refused}. If transformers runs this "
-        "model right, please report it, with the model's name and this line."
+        f"Warning: a step takes {more:.2g} times the arithmetic of the {engine.refused.name}. If transformers runs "
+        "this model right, please report it, with the model's name and this line."
     )
 
 
-def step_flops(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], rows: int) -> float:
+def step_flops(engine: Engine, layouts: Sequence[Layout], rows: int) -> float:
     """Multiplications and additions of a step of `rows` of `layouts`, attention's own products left out."""
-    tokens = sum(map(len, layouts)) / len(layouts)
-    before = sum(layout.prompt.start for layout in layouts) / len(layouts)
-    targets = sum(len(layout.target) for layout in layouts) / len(layouts)
-    if engine.path == "shared prefix":
-        through = len(prompt) + rows * (tokens - before - len(prompt))
-    else:
-        through = rows * (tokens - before if engine.path == "cached input" else tokens)
-    return 4 * (engine.model.body_parameters * through + engine.model.head_rows * engine.model.width * rows * targets)
+    row, model = MeanRow.of(layouts), engine.model
+    through = model.body_parameters * engine.path.step_tokens(row, rows)
+    return 4 * (through + model.head_rows * model.width * rows * row.target)
 
 
 def _pass_bytes(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch_size: int) -> int:
     """What the largest forward keeps for its backward: measured on the two longest rows, scaled by tokens."""
     rows = sorted(layouts, key=len)[-2:]
-    longest = max(engine.lengths(layouts))
+    longest = max(map(engine.path.row_tokens, layouts))
     most_rows = min(batch_size, max(1, engine.batch_tokens // longest))
-    shared = rows[-1].prompt.stop if engine.path == "shared prefix" else 0
+    shared = engine.path.shared_tokens(rows[-1])
     with kept_bytes(engine.model) as kept:
         engine.loss_and_gradient(prompt, rows)
-    measured = shared + sum(engine.lengths(rows)) - shared * len(rows)
+    measured = shared + sum(map(engine.path.row_tokens, rows)) - shared * len(rows)
     return int(kept.total / measured * (shared + most_rows * (longest - shared)))
 
 

@@ -6,13 +6,17 @@ Works wherever the prompt stands, for every model that takes `inputs_embeds`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from embedgrad.engine.rows import LossAndGradient, pad_rows, sum_nats, target_logits, target_tokens
+from embedgrad.engine.behind import PLAIN_MEANS, Means, checkpointed
+from embedgrad.engine.row_path import MeanRow
+from embedgrad.engine.rows import Predicting, pad_rows, target_logits
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
 
 
@@ -25,24 +29,39 @@ def join(model: FrozenModel, prompt: Tensor, ids: Tensor, layouts: Sequence[Layo
     return embeds.index_put((rows, columns), prompt.to(embeds.dtype).expand(len(layouts), -1, -1))
 
 
-@in_turn
-def row_nats(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout]) -> Tensor:
-    """[B] loss of each row in nats, summed over its targets; differentiable in `prompt` [P, D]."""
-    rows = pad_rows(layouts, 0, model.device, model.padded_tokens)
-    embeds = join(model, prompt, rows.ids, layouts)
-    return sum_nats(target_logits(model, rows, inputs_embeds=embeds, use_cache=False), rows)
+@dataclass(eq=False)
+class Plain:
+    """A `RowPath`. Of its means it uses checkpoints alone."""
 
+    name: ClassVar[str] = "plain"
+    saves: ClassVar[str] = "nothing"
+    shares: ClassVar[bool] = False
+    model: FrozenModel
+    means: Means = PLAIN_MEANS
+    budget_bytes: int = 0
 
-def loss_and_gradient(model: FrozenModel, prompt: Tensor, micro_batches: Sequence[Sequence[Layout]]) -> LossAndGradient:
-    """Loss and gradient over all rows of all micro-batches (gradient accumulation: equal to one large batch)."""
-    leaf = prompt.detach().float().requires_grad_()
-    tokens = sum(target_tokens(rows) for rows in micro_batches)
-    nats = []
-    for rows in micro_batches:
-        with model.turns:  # the backward, too: with checkpoints it runs layers again
-            found = row_nats(model, leaf, rows)
-            (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
-        nats.append(found.detach().double().cpu())
-    all_nats = torch.cat(nats)
-    assert leaf.grad is not None
-    return LossAndGradient(float(all_nats.sum()) / tokens, leaf.grad, all_nats, tokens)
+    @classmethod
+    def problem(cls, layouts: Sequence[Layout]) -> str | None:
+        return None
+
+    def once(self, prompt: Tensor, layouts: Sequence[Layout]) -> Sequence[Tensor]:
+        return [prompt]
+
+    def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
+        [prompt] = once
+        with self.model.turns, checkpointed(self.model, PLAIN_MEANS) if self.means.checkpoints else nullcontext():
+            rows = pad_rows(layouts, 0, self.model.device, self.model.padded_tokens)
+            embeds = join(self.model, prompt, rows.ids, layouts)
+            return Predicting(rows, target_logits(self.model, rows, inputs_embeds=embeds, use_cache=False))
+
+    def step_tokens(self, row: MeanRow, rows: int) -> float:
+        return rows * row.tokens
+
+    def row_tokens(self, layout: Layout) -> int:
+        return len(layout)
+
+    def shared_tokens(self, layout: Layout) -> int:
+        return 0
+
+    def kept_bytes(self, prompt: Tensor, layouts: Sequence[Layout]) -> int:
+        return 0

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from embedgrad.data.batches import length_buckets, micro_batches
-from embedgrad.engine import cached_input, plain, shared_prefix
 from embedgrad.engine.attention import CannotAttend
-from embedgrad.engine.behind import PLAIN_MEANS, Means, checkpointed
-from embedgrad.engine.cached_input import InputCache
+from embedgrad.engine.behind import Means, usable_means
+from embedgrad.engine.cached_input import CachedInput
 from embedgrad.engine.compiled import compile_parts, uncompile
-from embedgrad.engine.past import CannotShare, KeysValues
+from embedgrad.engine.losses import loss_and_gradient, row_losses
+from embedgrad.engine.objective import CROSS_ENTROPY, Objective
+from embedgrad.engine.passes import reading_passes, step_passes
+from embedgrad.engine.past import CannotShare
+from embedgrad.engine.plain import Plain
+from embedgrad.engine.row_path import RowPath
 from embedgrad.engine.rows import LossAndGradient
-from embedgrad.engine.self_check import Kind, Measured, Path, SelfCheck
+from embedgrad.engine.self_check import Kind, Measured, SelfCheck
+from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.errors import NotEnoughMemory
-from embedgrad.model import hooks
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.model.turns import in_turn
@@ -29,12 +31,8 @@ from embedgrad.template.layout import Layout
 
 BATCH_TOKENS = 8192
 
-Cut = Callable[[Sequence[int], int], list[list[int]]]
-
-_WHY = {
-    "shared prefix": "the prompt goes through the model once a step",
-    "cached input": "what stands before the prompt goes through the model once",
-}
+FASTER: tuple[type[RowPath], ...] = (SharedPrefix, CachedInput)
+"""Paths that are tried before the plain one, fastest first."""
 
 
 @dataclass(frozen=True)
@@ -44,110 +42,69 @@ class Engine:
     path          how rows go through it (those that cannot still take the plain path)
     reason        in one line, why
     batch_tokens  upper bound of rows x longest row in one forward pass
-    means         how the fast paths run the model
-    inputs        what the cached-input path keeps
+    objective     what is a row's loss
     refused       the faster path that these rows allow and that does not fit the model, if any
     """
 
-    model: FrozenModel
-    path: Path
+    path: RowPath
     reason: str = ""
     batch_tokens: int = BATCH_TOKENS
-    means: Means = PLAIN_MEANS
-    inputs: InputCache = field(default_factory=lambda: InputCache(0))
-    refused: Path | None = None
-    heads: dict[tuple[int, ...], KeysValues] = field(default_factory=dict)
+    objective: Objective = CROSS_ENTROPY
+    refused: type[RowPath] | None = None
+
+    @property
+    def model(self) -> FrozenModel:
+        return self.path.model
+
+    @property
+    def means(self) -> Means:
+        """How the path runs the model."""
+        return self.path.means
 
     @property
     def used(self) -> EngineUsed:
         """Path, means and reason, as `result.json` has them."""
-        return EngineUsed(path=self.path, means=self.means.in_words, reason=self.reason)
+        return EngineUsed(path=self.path.name, means=self.means.in_words, reason=self.reason)
 
     @property
     def shares(self) -> bool:
         """Whether keys and values up to the prompt's end may be computed once for all rows."""
-        return self.path == "shared prefix"
+        return self.path.shares
+
+    def through(self, path: type[RowPath], means: Means, budget_bytes: int = 0) -> Engine:
+        """The same by another path or other means; nothing that was kept goes along."""
+        return replace(self, path=path(self.model, means, budget_bytes))
 
     def loss_and_gradient(self, prompt: Tensor, layouts: Sequence[Layout]) -> LossAndGradient:
         """Over all `layouts`, in micro-batches of similar length; `row_nats` in the order of `layouts`."""
         path = self._path_of(layouts)
-        order = self._pieces(partial(length_buckets, piece_tokens=_piece_tokens(self.model)), path, layouts)
+        order = step_passes(path, layouts, self.batch_tokens)
         batches = [[layouts[i] for i in indices] for indices in order]
         with memory_told(self.batch_tokens):
-            if path == "shared prefix":
-                head = self._head(layouts[0].head_ids)
-                found = shared_prefix.loss_and_gradient(self.model, prompt, batches, self.means, head)
-            elif path == "cached input":
-                found = cached_input.loss_and_gradient(self.model, prompt, batches, self.inputs, self.means)
-            else:
-                with checkpointed(self.model, PLAIN_MEANS) if self.means.checkpoints else nullcontext():
-                    found = plain.loss_and_gradient(self.model, prompt, batches)
+            found = loss_and_gradient(path, prompt, batches, self.objective)
         nats = torch.empty_like(found.row_nats)
         nats[torch.tensor([i for indices in order for i in indices])] = found.row_nats
-        return LossAndGradient(found.loss, found.gradient, nats, found.tokens)
+        return replace(found, row_nats=nats)
 
     def row_nats(
         self, prompt: Tensor, layouts: Sequence[Layout], progress: Callable[[int], None] = lambda rows: None
     ) -> Tensor:
-        """[rows] float64 on the CPU: each row's loss in nats, summed over its targets, without gradient. `progress`
-        is told how many rows each micro-batch had."""
+        """[rows] float64 on the CPU: each row's loss (in nats, where the objective is cross-entropy), summed over its
+        targets, without gradient. `progress` is told how many rows each micro-batch had."""
         nats = torch.empty(len(layouts), dtype=torch.float64)
         with torch.no_grad(), memory_told(self.batch_tokens):
             path = self._path_of(layouts)
-            prefix: KeysValues = []
-            if path == "shared prefix":
-                head_ids = layouts[0].head_ids
-                prefix = shared_prefix.prefill(self.model, prompt, head_ids, self._head(head_ids))
-            for indices in self._pieces(micro_batches, path, layouts):
+            once = path.once(prompt, layouts)
+            for indices in reading_passes(path, layouts, self.batch_tokens):
                 rows = [layouts[i] for i in indices]
-                if path == "shared prefix":
-                    found = shared_prefix.row_nats(self.model, prefix, rows, self.means)
-                elif path == "cached input":
-                    found = cached_input.row_nats(self.model, prompt, rows, self.inputs, self.means, self.batch_tokens)
-                else:
-                    found = plain.row_nats(self.model, prompt, rows)
+                found = row_losses(path, once, rows, self.objective, self.batch_tokens)
                 nats[torch.tensor(indices)] = found.double().cpu()
                 progress(len(indices))
         return nats
 
-    def lengths(self, layouts: Sequence[Layout]) -> list[int]:
-        """Tokens of each row that go through the model in one forward, a shared prefix counted in."""
-        return _lengths(self.path, layouts)
-
-    def inputs_bytes(self, prompt: Tensor, layouts: Sequence[Layout]) -> int:
-        """What keys and values of all distinct inputs of `layouts` take; 0 where none are kept."""
-        if self.path != "cached input":
-            return 0
-        heads = {layout.head_ids for layout in layouts}
-        return cached_input.bytes_per_token(self.model, prompt) * sum(map(len, heads))
-
-    def _path_of(self, layouts: Sequence[Layout]) -> Path:
-        if self.path == "plain" or any(len(layout) > self.model.switch_tokens for layout in layouts):
-            return "plain"
-        if self.path == "cached input":
-            return self.path if all(layout.prompt.start for layout in layouts) else "plain"
-        try:
-            return "shared prefix" if _path(layouts) == "shared prefix" else "plain"
-        except CannotShare:
-            return "plain"
-
-    def _pieces(self, cut: Cut, path: Path, layouts: Sequence[Layout]) -> list[list[int]]:
-        """Micro-batches by `cut`; rows on both sides of the model's rotary switch do not meet."""
-        lengths = _lengths(path, layouts)
-        sides: dict[bool, list[int]] = {}
-        for number, layout in enumerate(layouts):
-            sides.setdefault(len(layout) > self.model.switch_tokens, []).append(number)
-        return [
-            [side[i] for i in piece]
-            for side in sides.values()
-            for piece in cut([lengths[i] for i in side], self.batch_tokens)
-        ]
-
-    def _head(self, head_ids: tuple[int, ...]) -> KeysValues:
-        """Keys and values of the constant text before the prompt, once per run."""
-        if head_ids not in self.heads:
-            self.heads[head_ids] = shared_prefix.head_keys_values(self.model, head_ids)
-        return self.heads[head_ids]
+    def _path_of(self, layouts: Sequence[Layout]) -> RowPath:
+        is_long = any(len(layout) > self.model.switch_tokens for layout in layouts)
+        return Plain(self.model, self.means) if is_long or self.path.problem(layouts) else self.path
 
 
 def choose(
@@ -165,15 +122,18 @@ def choose(
     plain path. A model whose fast path fails is told to `say`, once. Rows that are only to be judged need no gradient,
     nor its memory. With `compiled`, norms and MLPs of the model are compiled first, and stay so unless that fails.
     Raises NotEnoughMemory."""
-    problem = ""
     if compiled:
         _compile(model, prompt, layouts, say)
+    path = next((path for path in FASTER if path.problem(layouts) is None), None)
+    if path is None:
+        return Engine(Plain(model), f"plain path: {FASTER[0].problem(layouts)}", batch_tokens)
+    problem = ""
     try:
-        path = _path(layouts)
         with memory_told(batch_tokens):
             check = _self_check(model, prompt, layouts, batch_tokens, with_gradient)
-            for means in _means(model):
-                engine = Engine(model, path, f"{path}: {_WHY[path]}", batch_tokens, means, _input_cache(model))
+            for means in usable_means(model):
+                rows_through = path(model, means, free_bytes(model.device) // 4)
+                engine = Engine(rows_through, f"{path.name}: {path.saves}", batch_tokens)
                 try:
                     problem = check.problem(path, means) or ""
                 except CannotAttend:
@@ -185,10 +145,10 @@ def choose(
                 if not problem:
                     return engine
     except CannotShare as error:
-        return Engine(model, "plain", f"plain path: {error}", batch_tokens)
-    reason = f"plain path: the {path} does not fit this model ({problem})"
+        return Engine(Plain(model), f"plain path: {error}", batch_tokens)
+    reason = f"plain path: the {path.name} does not fit this model ({problem})"
     say(reason)
-    return Engine(model, "plain", reason, batch_tokens, refused=path)
+    return Engine(Plain(model), reason, batch_tokens, refused=path)
 
 
 @in_turn
@@ -196,51 +156,11 @@ def _compile(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout], say:
     rows = _shortest_and_longest(layouts)
     compile_parts(model)
     try:
-        plain.loss_and_gradient(model, prompt, [rows])
+        loss_and_gradient(Plain(model), prompt, [rows])
     except Exception as error:  # torch.compile's errors share no base class that is public
         uncompile(model)
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
         say(f"not compiled: {type(error).__name__}: {first_line}. Install a C++ compiler, or pass --compile off.")
-
-
-def _path(layouts: Sequence[Layout]) -> Path:
-    """The fastest path that these rows allow. Raises CannotShare where that is the plain one."""
-    try:
-        shared_prefix.shared_head(layouts)
-    except CannotShare as error:
-        if all(layout.prompt.start for layout in layouts):
-            return "cached input"
-        raise error
-    return "shared prefix"
-
-
-def _means(model: FrozenModel) -> list[Means]:
-    """How to run the model, fastest first."""
-    if not hooks.takes_own_attention(model.lm):
-        return [PLAIN_MEANS]  # its layers take masks of their own kind
-    stock = [Means(trims=True), PLAIN_MEANS]
-    if model.device.type != "cpu":
-        return stock  # flash attention on a GPU needs no help
-    return [Means(own_attention=True, trims=True), Means(own_attention=True), *stock]
-
-
-def _lengths(path: Path, layouts: Sequence[Layout]) -> list[int]:
-    """Tokens of each row that go through the model together. A kept one takes about a 16th of another's memory."""
-    if path != "cached input":
-        return [len(layout) for layout in layouts]
-    return [len(layout) - layout.prompt.start + layout.prompt.start // 16 for layout in layouts]
-
-
-def _piece_tokens(model: FrozenModel) -> int:
-    """What one more forward and backward costs, in tokens: the smaller the layers, the more of a pass is overhead.
-    The constant is a fit to two models on 2 CPU cores: of 256 to 2048 tokens, 256 was best at 3.8 million weights a
-    layer, and 512 and more at 0.9 million."""
-    layers = int(model.lm.config.get_text_config().num_hidden_layers)
-    return max(128, 1_000_000_000 * layers // model.body_parameters)
-
-
-def _input_cache(model: FrozenModel) -> InputCache:
-    return InputCache(free_bytes(model.device) // 4)
 
 
 def _shortest_and_longest(layouts: Sequence[Layout]) -> list[Layout]:
@@ -256,8 +176,8 @@ def _self_check(
     rows = _shortest_and_longest([row for row in layouts if len(row) <= model.switch_tokens] or layouts)
     noise = torch.randn(prompt.shape, generator=torch.Generator().manual_seed(0)).to(prompt)
 
-    def measure(at: FrozenModel, path: Path, means: Means, nudge: float) -> Measured:
-        engine = Engine(at, path, batch_tokens=batch_tokens, means=means)
+    def measure(at: FrozenModel, path: type[RowPath], means: Means, nudge: float) -> Measured:
+        engine = Engine(path(at, means), batch_tokens=batch_tokens)
         start = prompt * (1 + nudge * noise) if nudge else prompt
         if not with_gradient:
             return Measured(engine.row_nats(start, rows), torch.zeros(0))

@@ -1,4 +1,4 @@
-"""Several layouts as padded tensors, and the loss that both paths share.
+"""Several layouts as padded tensors, and what all paths give back.
 
 Rows are padded on the right and no mask is given: causal order keeps every real token from seeing the padding, so
 this is exact, and it keeps the fast attention path. Lengths that differ are rounded up to a multiple of 16, because on
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from embedgrad.engine.head import Head
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.template.layout import Layout
 
@@ -23,7 +23,7 @@ _MANY = 4  # rows that are alike by more than chance: few new shapes come of it
 
 @dataclass(frozen=True)
 class LossAndGradient:
-    """What one optimizer step needs.
+    """What one optimizer step needs; nats, where the objective is cross-entropy.
 
     loss      nats per target token, mean over all targets of the global batch (the paper's Eq. 6 is their sum: the
               same direction, but a step size that does not grow with the batch)
@@ -52,6 +52,23 @@ class PaddedRows:
     predicts: Tensor
     targets: Tensor
     row_of: Tensor
+
+    def per_row(self, losses: Tensor) -> Tensor:
+        """[B] sums of the targets' `losses` [N]."""
+        return torch.zeros(len(self.ids), dtype=losses.dtype, device=losses.device).index_add(0, self.row_of, losses)
+
+
+@dataclass(frozen=True)
+class Predicting:
+    """Where rows came out of the model: the N positions that predict a target.
+
+    rows    the rows, whose `targets` are in the order of the states
+    states  [N, V] logits in the model's dtype; with a `head` [N, D], the last hidden states, whose logits it gives
+    """
+
+    rows: PaddedRows
+    states: Tensor
+    head: Head | None = None
 
 
 def pad_rows(layouts: Sequence[Layout], offset: int, device: torch.device, most_tokens: int) -> PaddedRows:
@@ -97,16 +114,6 @@ def target_logits(model: FrozenModel, rows: PaddedRows, **inputs: object) -> Ten
     columns = rows.predicts.any(0).nonzero()[:, 0]  # those that predict in any row
     logits = model.lm(**inputs, logits_to_keep=columns).logits
     return logits[rows.predicts[:, columns]]
-
-
-def sum_nats(logits: Tensor, rows: PaddedRows) -> Tensor:
-    """[B] cross-entropy in nats, summed over each row's targets, in float32."""
-    return per_row(F.cross_entropy(logits.float(), rows.targets, reduction="none"), rows)
-
-
-def per_row(nats: Tensor, rows: PaddedRows) -> Tensor:
-    """[B] sums of the targets' `nats` [N]."""
-    return torch.zeros(len(rows.ids), dtype=nats.dtype, device=nats.device).index_add(0, rows.row_of, nats)
 
 
 def target_tokens(layouts: Sequence[Layout]) -> int:

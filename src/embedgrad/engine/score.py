@@ -7,11 +7,13 @@ answer takes its input along. Both give the same nats (tests/equivalence).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from embedgrad.data.batches import micro_batches
+from embedgrad.engine.objective import CROSS_ENTROPY
 from embedgrad.engine.plan import Engine, memory_told
 from embedgrad.engine.read_inputs import ReadInputs, forward, read_inputs
 from embedgrad.engine.requests import Request, with_prefixes
@@ -39,7 +41,8 @@ def answer_nats(
         if all(request.prefix for request in requests):
             return _behind(engine, requests, answers, progress)
     rows = [layout.with_target(answer) for layout in layouts for answer in answers]
-    return engine.row_nats(prompt, rows, progress).reshape(len(layouts), len(answers))
+    likelihood = replace(engine, objective=CROSS_ENTROPY)
+    return likelihood.row_nats(prompt, rows, progress).reshape(len(layouts), len(answers))
 
 
 def _behind(
@@ -65,5 +68,5 @@ def _nats_after(model: FrozenModel, inputs: ReadInputs, answer: Sequence[int]) -
         further = forward(model, inputs.cache, mask if any(inputs.paddings) else None, positions, embeds)
         inputs.cache.crop(1 - len(ids))
         logits = torch.cat([logits, further], dim=1)
-    likelihoods = logits.float().log_softmax(-1).gather(2, ids.expand(len(logits), -1)[:, :, None])
-    return -likelihoods.sum((1, 2))
+    nats = CROSS_ENTROPY.losses(logits.float().flatten(0, 1), ids.repeat(len(logits)), {})
+    return nats.view(len(logits), -1).sum(1)

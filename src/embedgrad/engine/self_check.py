@@ -15,18 +15,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from embedgrad.engine.behind import PLAIN_MEANS, Means
+from embedgrad.engine.plain import Plain
+from embedgrad.engine.row_path import RowPath
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.in_float32 import InFloat32, extra_bytes
 from embedgrad.model.memory import free_bytes
 
-Path = Literal["shared prefix", "cached input", "plain"]
 Nudge = float  # the prompt is moved by so much, relative, before it is measured
 
 SAME_LOSSES, SAME_GRADIENT = 1e-4, 1e-3
@@ -73,7 +74,7 @@ class Measured:
         return Apart(losses, gradient)
 
 
-Measure = Callable[[FrozenModel, Path, Means, Nudge], Measured]
+Measure = Callable[[FrozenModel, type[RowPath], Means, Nudge], Measured]
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,12 @@ class Kind:
 class _Proof:
     """That a path was right in float32, and by how much the plain one was rounded there."""
 
-    path: Path
+    path: type[RowPath]
     means: Means
     kind: Kind
     rounding: float
 
-    def covers(self, path: Path, means: Means, kind: Kind) -> bool:
+    def covers(self, path: type[RowPath], means: Means, kind: Kind) -> bool:
         same = (self.path, self.means, self.kind.is_padded) == (path, means, kind.is_padded)
         return same and self.kind.with_gradient >= kind.with_gradient and self.kind.longest >= kind.longest
 
@@ -110,7 +111,7 @@ class SelfCheck:
     kind: Kind
     measure: Measure
 
-    def problem(self, path: Path, means: Means) -> str | None:
+    def problem(self, path: type[RowPath], means: Means) -> str | None:
         """What is wrong with this path by these means, in words; None if nothing is. Raises what they raise."""
         if self.model.dtype not in ROUNDING:
             apart = self._measured(path, means).apart(self._plain, _LEAST_NATS)
@@ -130,7 +131,7 @@ class SelfCheck:
             proofs.append(_Proof(path, means, self.kind, rounding))
         return problem
 
-    def _beyond(self, path: Path, means: Means, rounding: float) -> str | None:
+    def _beyond(self, path: type[RowPath], means: Means, rounding: float) -> str | None:
         """What is more than `rounding` in the model's dtype. Of rows that are all but right, rounding is most of the
         loss; so losses under a nat are not looked at more closely than one of a nat."""
         apart = self._measured(path, means).apart(self._plain, 1.0).most
@@ -139,14 +140,14 @@ class SelfCheck:
 
     @cached_property
     def _plain(self) -> Measured:
-        return self._measured("plain", PLAIN_MEANS)
+        return self._measured(Plain, PLAIN_MEANS)
 
     @cached_property
     def _nudged(self) -> float:
         """How far the plain path moves when the prompt does by its last bit."""
-        return self.measure(self.model, "plain", PLAIN_MEANS, _LAST_BIT[self.model.dtype]).apart(self._plain, 1.0).most
+        return self.measure(self.model, Plain, PLAIN_MEANS, _LAST_BIT[self.model.dtype]).apart(self._plain, 1.0).most
 
-    def _measured(self, path: Path, means: Means) -> Measured:
+    def _measured(self, path: type[RowPath], means: Means) -> Measured:
         return self.measure(self.model, path, means, 0.0)
 
     @cached_property
@@ -154,7 +155,7 @@ class SelfCheck:
         with self.model.turns:  # nothing of it is patched meanwhile
             return InFloat32(self.model)
 
-    def _exact(self, path: Path, means: Means) -> Measured:
+    def _exact(self, path: type[RowPath], means: Means) -> Measured:
         keeps: AbstractContextManager[None] = self._wide.differentiable() if self.kind.with_gradient else nullcontext()
         with keeps:
             return self.measure(self._wide.model, path, means, 0.0)
@@ -165,6 +166,6 @@ class SelfCheck:
         if extra_bytes(self.model) > free_bytes(self.model.device) // 2:
             return None
         try:
-            return self._exact("plain", PLAIN_MEANS)
+            return self._exact(Plain, PLAIN_MEANS)
         except (RuntimeError, TypeError, ValueError, AttributeError, LookupError):  # quantised, or kernels of one dtype
             return None

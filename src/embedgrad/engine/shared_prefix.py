@@ -8,28 +8,20 @@ N body parameters, B rows of n + m tokens, k prompt tokens: 4N * (k + B(n + m)) 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from embedgrad.engine import attention, past
-from embedgrad.engine.behind import PLAIN_MEANS, Means, row_nats_behind
-from embedgrad.engine.past import CannotShare, KeysValues
-from embedgrad.engine.rows import LossAndGradient, pad_rows, target_tokens
+from embedgrad.engine.behind import PLAIN_MEANS, Means, predict_behind
+from embedgrad.engine.past import KeysValues
+from embedgrad.engine.row_path import MeanRow
+from embedgrad.engine.rows import Predicting, pad_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
-
-
-def shared_head(layouts: Sequence[Layout]) -> tuple[int, ...]:
-    """The ids before the prompt, equal in all rows. Raises CannotShare where they are not, or where a target
-    follows the prompt at once (its first token is predicted inside the prefix)."""
-    heads = {layout.head_ids for layout in layouts}
-    if len(heads) != 1:
-        raise CannotShare("what stands before the prompt varies from row to row")
-    if any(layout.target.start <= layout.prompt.stop for layout in layouts):
-        raise CannotShare("the target follows the prompt at once")
-    return heads.pop()
 
 
 @in_turn
@@ -47,37 +39,54 @@ def head_keys_values(model: FrozenModel, head_ids: Sequence[int]) -> KeysValues:
         return past.prefill(model, model.embed(head_ids)[None]) if head_ids else []
 
 
-def row_nats(model: FrozenModel, prefix: KeysValues, layouts: Sequence[Layout], means: Means = PLAIN_MEANS) -> Tensor:
-    """[B] loss of each row in nats, summed over its targets; differentiable in the prefix's keys and values."""
-    rows = pad_rows(layouts, prefix[0][0].shape[-2], model.device, model.padded_tokens)
-    return row_nats_behind(model, prefix, model.embed(rows.ids), rows, means)
+@dataclass(eq=False)
+class SharedPrefix:
+    """A `RowPath`. `once` gives keys and values of head and prompt, [1, G, P', E] each, layer by layer.
 
+    heads  keys and values of the constant text before the prompt, by its ids: computed once a run
+    """
 
-def loss_and_gradient(
-    model: FrozenModel,
-    prompt: Tensor,
-    micro_batches: Sequence[Sequence[Layout]],
-    means: Means = PLAIN_MEANS,
-    head: KeysValues | None = None,
-) -> LossAndGradient:
-    """As `plain.loss_and_gradient`. The keys and values are leaves for the rows; their summed gradients then go
-    back through the prompt once, however many micro-batches there are."""
-    leaf = prompt.detach().float().requires_grad_()
-    tokens = sum(target_tokens(rows) for rows in micro_batches)
-    head_ids = shared_head([layout for rows in micro_batches for layout in rows])
-    with model.turns, attention.in_use(model, means.own_attention):
-        graph = prefill(model, leaf, head_ids, head)
-    leaves = [(keys.detach().requires_grad_(), values.detach().requires_grad_()) for keys, values in graph]
-    nats = []
-    for rows in micro_batches:
-        with model.turns:
-            found = row_nats(model, leaves, rows, means)
-            (found.sum() / tokens).backward()  # type: ignore[no-untyped-call]
-        nats.append(found.detach().double().cpu())
-    outputs = [tensor for pair in graph for tensor in pair]
-    gradients = [tensor.grad for pair in leaves for tensor in pair]
-    reached = [(out, grad) for out, grad in zip(outputs, gradients, strict=True) if grad is not None]
-    torch.autograd.backward([out for out, _ in reached], [grad for _, grad in reached])
-    all_nats = torch.cat(nats)
-    assert leaf.grad is not None
-    return LossAndGradient(float(all_nats.sum()) / tokens, leaf.grad, all_nats, tokens)
+    name: ClassVar[str] = "shared prefix"
+    saves: ClassVar[str] = "the prompt goes through the model once a step"
+    shares: ClassVar[bool] = True
+    model: FrozenModel
+    means: Means = PLAIN_MEANS
+    budget_bytes: int = 0
+    heads: dict[tuple[int, ...], KeysValues] = field(default_factory=dict)
+
+    @classmethod
+    def problem(cls, layouts: Sequence[Layout]) -> str | None:
+        if len({layout.head_ids for layout in layouts}) != 1:
+            return "what stands before the prompt varies from row to row"
+        if any(layout.target.start <= layout.prompt.stop for layout in layouts):
+            return "the target follows the prompt at once"  # its first token is predicted inside the prefix
+        return None
+
+    def once(self, prompt: Tensor, layouts: Sequence[Layout]) -> Sequence[Tensor]:
+        head_ids = layouts[0].head_ids
+        head = self._head(head_ids)
+        has_backward = prompt.requires_grad  # which is what own attention is for
+        with self.model.turns, attention.in_use(self.model, self.means.own_attention and has_backward):
+            return [tensor for pair in prefill(self.model, prompt, head_ids, head) for tensor in pair]
+
+    def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
+        prefix = list(zip(once[::2], once[1::2], strict=True))
+        rows = pad_rows(layouts, once[0].shape[-2], self.model.device, self.model.padded_tokens)
+        return predict_behind(self.model, prefix, self.model.embed(rows.ids), rows, self.means)
+
+    def step_tokens(self, row: MeanRow, rows: int) -> float:
+        return row.prompt + rows * (row.tokens - row.before - row.prompt)
+
+    def row_tokens(self, layout: Layout) -> int:
+        return len(layout)
+
+    def shared_tokens(self, layout: Layout) -> int:
+        return layout.prompt.stop
+
+    def kept_bytes(self, prompt: Tensor, layouts: Sequence[Layout]) -> int:
+        return 0
+
+    def _head(self, head_ids: tuple[int, ...]) -> KeysValues:
+        if head_ids not in self.heads:
+            self.heads[head_ids] = head_keys_values(self.model, head_ids)
+        return self.heads[head_ids]

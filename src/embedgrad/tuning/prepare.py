@@ -221,7 +221,7 @@ def _engine(
     engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
     means = engine.means.in_words
     say("; ".join([engine.reason, expected.arithmetic()] + ([f"with {' and '.join(means)}"] if means else [])))
-    if warning := dear_fallback(engine, embeddings, layouts, batch):
+    if warning := dear_fallback(engine, layouts, batch):
         say(warning)
     say(expected.memory())
     return engine
