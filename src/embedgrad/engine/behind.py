@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +19,7 @@ from embedgrad.engine.rows import PaddedRows, per_row, sum_nats, target_logits
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import cache_argument
 from embedgrad.model.parts import decoder_layers, last_hidden
+from embedgrad.model.surgery import Change, Forward, Wrapped
 from embedgrad.model.turns import in_turn
 
 
@@ -110,22 +110,16 @@ def _positions(model: FrozenModel, length: int, tokens: int, padding: Tensor, ma
     return options
 
 
-@contextmanager
-def checkpointed(model: FrozenModel, means: Means) -> Iterator[None]:
+def checkpointed(model: FrozenModel, means: Means) -> Change:
     """While this lasts, layers keep only their inputs, a trimmed last one excepted; no other thread has a turn. Trap:
     transformers' own gradient checkpointing works in train mode only, and empties the cache."""
     layers = list(decoder_layers(model.lm))[: -1 if means.trims else None]
 
-    def again(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with attention.in_use(model, means.own_attention):  # in the backward, too
+    def again(forward: Forward, *args: Any, **kwargs: Any) -> Any:
+        with attention.in_use_again(model, means.own_attention):  # in the backward, too
             return forward(*args, **kwargs)
 
-    with model.turns:
-        for layer in layers:
-            run = partial(again, layer.forward)
-            layer.forward = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
-        try:
-            yield
-        finally:
-            for layer in layers:
-                del layer.forward
+    def kept(forward: Forward) -> Forward:
+        return partial(checkpoint, partial(again, forward), use_reentrant=False, preserve_rng_state=False)
+
+    return model.surgery.change("layers computed again in the backward", *(Wrapped(layer, kept) for layer in layers))

@@ -19,6 +19,7 @@ from embedgrad.model.cache import problem_of
 from embedgrad.model.families import rope_switch_tokens
 from embedgrad.model.fingerprint import chat_template_digest
 from embedgrad.model.parts import decoder_layers, head_of
+from embedgrad.model.surgery import Surgery
 from embedgrad.model.turns import Turns
 from embedgrad.shapes import BaseIdentity
 from embedgrad.template.chat_templates import DEFAULT
@@ -36,7 +37,7 @@ class FrozenModel:
     identity        which base this is, as stored with every prompt
     context_tokens  longest row it takes, prompt, input and answer together
     chat_template, template_arguments   as chosen when it was loaded, for templates that do not choose themselves
-    turns           of the threads that run it (`model.turns`)
+    surgery         what is changed in it for now, and the only way to change it (model/surgery.py)
     """
 
     lm: Any
@@ -45,10 +46,15 @@ class FrozenModel:
     context_tokens: int
     chat_template: str | None = None
     template_arguments: Mapping[str, JsonValue] = field(default_factory=dict)
-    turns: Turns = field(default_factory=Turns, repr=False)
+    surgery: Surgery = field(default_factory=Surgery, repr=False)
 
     def __repr__(self) -> str:
         return f"FrozenModel({self.identity.name!r}, {self.parameters:,} parameters, {self.dtype} on {self.device})"
+
+    @property
+    def turns(self) -> Turns:
+        """Of the threads that run it (model/turns.py)."""
+        return self.surgery.turns
 
     @property
     def device(self) -> torch.device:
