@@ -21,8 +21,8 @@ from embedgrad.engine.cached_input import InputCache
 from embedgrad.engine.last_layer import Places
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.layouts import lay_out_rows
+from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.load import load_model
-from embedgrad.model.parts import decoder_layers
 from embedgrad.template.layout import Layout, Span
 
 WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog", "Once upon a time there was a little dog", "no")

@@ -18,10 +18,10 @@ EDITS = {"pop", "update", "setdefault", "clear", "popitem", "__setitem__", "__de
 SETTERS = {"setattr", "delattr", "__setattr__", "__delattr__"}
 
 ALLOWED = {
-    "model/surgery.py": {"vars()", "set_attention_name()"},  # the room itself
+    "model/surgery/cuts.py": {"vars()", "set_attention_name()"},  # the room itself
     "model/hooks.py": {"a config"},  # what `set_attention_name` stands for
     "model/in_float32.py": {"_parameters", "register_forward_hook()", "register_forward_pre_hook()"},  # its own modules
-    "model/load.py": {"requires_grad_()", "eval()"},  # before anybody else has the model
+    "model/load/__init__.py": {"requires_grad_()", "eval()"},  # before anybody else has the model
 }
 
 

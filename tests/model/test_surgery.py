@@ -22,9 +22,10 @@ from embedgrad.engine import attention, plain
 from embedgrad.engine.behind import Means, checkpointed
 from embedgrad.engine.plan import Engine
 from embedgrad.layouts import lay_out_rows
-from embedgrad.model import surgery
-from embedgrad.model.parts import decoder_layers
-from embedgrad.model.surgery import Attending, Change, Forward, NotNested, Surgery, Wrapped
+from embedgrad.model.anatomy import decoder_layers
+from embedgrad.model.surgery import changes, cuts
+from embedgrad.model.surgery.changes import Change, NotNested, Surgery
+from embedgrad.model.surgery.cuts import Attending, Forward, Wrapped
 
 ROWS = [eg.Example("I can't believe it worked!", "happy"), eg.Example("so sad", "the dog"), eg.Example("no", "no")]
 PATIENCE = 60.0  # seconds after which a thread counts as stuck
@@ -181,12 +182,12 @@ class TestItIsUndone:
 
 
 def interrupted(call: Callable[[], object], line: int) -> bool:
-    """Runs `call` with a KeyboardInterrupt at the line of that number within surgery.py; False if it has fewer."""
+    """Runs `call` with a KeyboardInterrupt at the line of that number within the room; False if it has fewer."""
     left = line
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal left
-        if frame.f_code.co_filename != surgery.__file__:
+        if frame.f_code.co_filename not in (changes.__file__, cuts.__file__):
             return None
         first = frame.f_code.co_firstlineno
         is_try = frame.f_code.co_name in ("__enter__", "__exit__") and frame.f_lineno <= first + 1

@@ -20,7 +20,7 @@ from torch import Tensor
 from embedgrad.model import hooks
 from embedgrad.model.families import attends_in_chunks, has_sliding_window
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.surgery import Attending
+from embedgrad.model.surgery.cuts import Attending
 
 NAME = "embedgrad"
 MASKED = "embedgrad_masked"

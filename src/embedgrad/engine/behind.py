@@ -16,10 +16,11 @@ from embedgrad.engine.head import LOGITS_AT_ONCE, token_nats
 from embedgrad.engine.last_layer import Places, last_layer_at
 from embedgrad.engine.past import KeysValues, Past
 from embedgrad.engine.rows import PaddedRows, per_row, sum_nats, target_logits
+from embedgrad.model.anatomy import decoder_layers, last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import cache_argument
-from embedgrad.model.parts import decoder_layers, last_hidden
-from embedgrad.model.surgery import Change, Forward, Wrapped
+from embedgrad.model.surgery.changes import Change
+from embedgrad.model.surgery.cuts import Forward, Wrapped
 from embedgrad.model.turns import in_turn
 
 
@@ -76,7 +77,7 @@ def row_nats_behind(
         complete = means.own_attention and not attention.takes_masks(model)
         options |= _positions(model, length, tokens, padding, mask if complete else None)
     large = len(rows.targets) * model.head_rows > LOGITS_AT_ONCE
-    head = model.head if large else None  # tried on a token the first time: before anything is changed
+    head = model.output_head if large else None  # tried on a token the first time: before anything is changed
     with ExitStack() as stack:
         stack.enter_context(attention.in_use(model, means.own_attention))
         if means.checkpoints:

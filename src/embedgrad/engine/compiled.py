@@ -10,9 +10,9 @@ from typing import Literal
 
 import torch
 
+from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.parts import decoder_layers
-from embedgrad.model.surgery import Forward, Wrapped
+from embedgrad.model.surgery.cuts import Forward, Wrapped
 
 Compile = Literal["auto", "on", "off"]
 

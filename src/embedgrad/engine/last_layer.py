@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from embedgrad.engine.past import LastLayerReached, Past
+from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import LAYER_ARGUMENTS_PER_POSITION
-from embedgrad.model.parts import decoder_layers
-from embedgrad.model.surgery import Change, Forward, Wrapped
+from embedgrad.model.surgery.changes import Change
+from embedgrad.model.surgery.cuts import Forward, Wrapped
 
 
 @dataclass(frozen=True)

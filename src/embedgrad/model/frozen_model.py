@@ -14,12 +14,11 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from embedgrad.errors import ModelError
-from embedgrad.model import hooks
+from embedgrad.model import anatomy, hooks
 from embedgrad.model.cache import problem_of
 from embedgrad.model.families import rope_switch_tokens
 from embedgrad.model.fingerprint import chat_template_digest
-from embedgrad.model.parts import decoder_layers, head_of
-from embedgrad.model.surgery import Surgery
+from embedgrad.model.surgery.changes import Surgery
 from embedgrad.model.turns import Turns
 from embedgrad.shapes import BaseIdentity
 from embedgrad.template.chat_templates import DEFAULT
@@ -37,7 +36,7 @@ class FrozenModel:
     identity        which base this is, as stored with every prompt
     context_tokens  longest row it takes, prompt, input and answer together
     chat_template, template_arguments   as chosen when it was loaded, for templates that do not choose themselves
-    surgery         what is changed in it for now, and the only way to change it (model/surgery.py)
+    surgery         what is changed in it for now, and the only way to change it (`model.surgery`)
     """
 
     lm: Any
@@ -120,7 +119,7 @@ class FrozenModel:
     def body_parameters(self) -> int:
         """Weights that every token meets: those of the layers."""
         try:
-            return sum(parameter.numel() for parameter in decoder_layers(self.lm).parameters())
+            return sum(parameter.numel() for parameter in anatomy.decoder_layers(self.lm).parameters())
         except AttributeError:
             return self.parameters
 
@@ -130,10 +129,10 @@ class FrozenModel:
         return int(self.lm.config.get_text_config().vocab_size)
 
     @cached_property
-    def head(self) -> Callable[[Tensor], Tensor] | None:
+    def output_head(self) -> Callable[[Tensor], Tensor] | None:
         """[N, D] last hidden states -> [N, V] logits, where the head can be taken by itself."""
         with self.turns:
-            return head_of(self.lm, self.embed(range(min(16, self.head_rows)))[None])
+            return anatomy.output_head(self.lm, self.embed(range(min(16, self.head_rows)))[None])
 
     @property
     def has_chat_template(self) -> bool:

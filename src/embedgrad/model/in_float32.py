@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.surgery import take_off
+from embedgrad.model.surgery.cuts import take_off
 
 _HALF = (torch.bfloat16, torch.float16)
 _Widened = dict[int, Tensor]  # the address of a weight in float32 -> the weight it was made of
