@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from embedgrad.model import hooks
-from embedgrad.model.families import attends_in_chunks, has_sliding_window
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.surgery.cuts import Attending
 
@@ -79,7 +78,7 @@ hooks.register_attention(MASKED, masked_attention, masks_of="sdpa")
 
 def takes_masks(model: FrozenModel) -> bool:
     """Whether only transformers' masks say what a layer sees. Trap: some models name their window nowhere else."""
-    return has_sliding_window(model.lm.config) or attends_in_chunks(model.lm.config)
+    return model.has_windows
 
 
 def in_use(model: FrozenModel, wanted: bool = True) -> AbstractContextManager[None]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from embedgrad.errors import ModelError
 from embedgrad.model import anatomy, hooks
 from embedgrad.model.cache import problem_of
-from embedgrad.model.families import rope_switch_tokens
+from embedgrad.model.families import attends_in_chunks, has_sliding_window, rope_switch_tokens
 from embedgrad.model.fingerprint import chat_template_digest
 from embedgrad.model.surgery.changes import Surgery
 from embedgrad.model.turns import Turns
@@ -109,6 +109,11 @@ class FrozenModel:
         """Rows up to this long may share a batch; longer ones change what the others' positions mean. The context where
         there are none."""
         return rope_switch_tokens(self.lm.config) or self.context_tokens
+
+    @cached_property
+    def has_windows(self) -> bool:
+        """Whether some layer sees only the last tokens, or its chunk of the row."""
+        return has_sliding_window(self.lm.config) or attends_in_chunks(self.lm.config)
 
     @property
     def padded_tokens(self) -> int:
