@@ -14,9 +14,9 @@ import torch
 import embedgrad as eg
 from embedgrad import errors
 from embedgrad.model.load import loaders, safetensors
-from embedgrad.model.load.checkpoint import Checkpoint, Loader, Say, Source
 from embedgrad.model.load.loaders import LOADERS, hub_files, recognised
 from embedgrad.model.load.safetensors import SafetensorsFolder
+from embedgrad.model.load.stored import Loader, Say, Source, StoredModel
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Halved:
         return next(self.source.path.glob("*.gguf"))
 
 
-def recognise(source: Source) -> Checkpoint | None:
+def recognise(source: Source) -> StoredModel | None:
     return Halved(source) if any(source.path.glob("*.gguf")) else None
 
 

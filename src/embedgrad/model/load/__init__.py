@@ -1,6 +1,6 @@
 """From a model's name or folder to a FrozenModel: no remote code, every weight frozen.
 
-What every base model has to be stands here; how one is stored is for its loader to know (`load.checkpoint`).
+What every base model has to be stands here; how one is stored is for its loader to know (`load.stored`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from embedgrad.model.families import check_causal, check_forward
 from embedgrad.model.fingerprint import identify
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load.by_transformers import quiet, told
-from embedgrad.model.load.checkpoint import Say
 from embedgrad.model.load.loaders import recognised
 from embedgrad.model.load.locate import POCKET, located
 from embedgrad.model.load.place import Dtype, check_memory, device_of, dtype_of
+from embedgrad.model.load.stored import Say
 from embedgrad.template.chat_templates import check_arguments
 
 __all__ = ["POCKET", "load_model"]
@@ -54,25 +54,25 @@ def load_model(
     torch_dtype = dtype_of(dtype, place)
     source = located(name, revision)
     label = source.label
-    checkpoint = recognised(source)
+    stored = recognised(source)
     with quiet():
-        config = checkpoint.config()
+        config = stored.config()
         check_causal(config, label)
-        checkpoint.check()
-        check_memory(label, checkpoint.bytes_in(torch_dtype), torch_dtype, place)
-        tokenizer = checkpoint.tokenizer()
+        stored.check()
+        check_memory(label, stored.bytes_in(torch_dtype), torch_dtype, place)
+        tokenizer = stored.tokenizer()
         if not tokenizer.is_fast:
             raise ModelError(f"{label} has no fast tokenizer (tokenizer.json), which placing a prompt needs.")
         if chat_template is not None or template_arguments:
             check_arguments(tokenizer, chat_template, template_arguments or {})
-        lm = checkpoint.weights(torch_dtype, place, say)
+        lm = stored.weights(torch_dtype, place, say)
     # Said once by transformers of a text longer than the context; our own error names the rows (layouts.py).
     hooks.silence_long_texts(tokenizer)
     lm.requires_grad_(False)
     lm.eval()
     told(label, lambda: check_forward(lm, label))
     context = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
-    identity = identify(label, source.revision, checkpoint.digest(), lm.config, tokenizer)
+    identity = identify(label, source.revision, stored.digest(), lm.config, tokenizer)
     tokens = int(context) if context > 0 else _UNLIMITED_TOKENS
     model = FrozenModel(lm, tokenizer, identity, tokens, chat_template, dict(template_arguments or {}))
     if sentence := _without_embedding(model):

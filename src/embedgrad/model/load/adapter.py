@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from embedgrad.errors import ModelError
-from embedgrad.model.load.checkpoint import Checkpoint, Source
 from embedgrad.model.load.folder import json_object
+from embedgrad.model.load.stored import Source, StoredModel
 from embedgrad.model.load.weight_files import weight_files
 
 ADAPTER = "adapter_config.json"
 _SOFT_PROMPTS = ("PROMPT_TUNING", "P_TUNING", "CPT")  # PEFT's kinds that --prompt reads
 
 
-def recognise(source: Source) -> Checkpoint | None:
+def recognise(source: Source) -> StoredModel | None:
     """Raises ModelError for a folder with an adapter, be it alone or beside its weights."""
     if (source.path / ADAPTER).exists():
         raise ModelError(f"The model folder of {source.label} holds {_adapter(source.path)}")

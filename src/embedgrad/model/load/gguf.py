@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from embedgrad.errors import ModelError, ModelNotFound
-from embedgrad.model.load.checkpoint import Checkpoint, Source
 from embedgrad.model.load.folder import CONFIG, names
+from embedgrad.model.load.stored import Source, StoredModel
 from embedgrad.model.load.weight_files import weight_files
 
 
-def recognise(source: Source) -> Checkpoint | None:
+def recognise(source: Source) -> StoredModel | None:
     """Raises ModelNotFound for a GGUF file, and ModelError for a folder or a name on the Hub that has its weights in
     this format alone."""
     if source.path.is_file() and source.path.suffix == ".gguf":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from embedgrad.errors import ModelError
 from embedgrad.model.load import adapter, gguf, quantised, safetensors
-from embedgrad.model.load.checkpoint import Checkpoint, Loader, Source
+from embedgrad.model.load.stored import Loader, Source, StoredModel
 
 LOADERS = (
     Loader(adapter.recognise),
@@ -14,7 +14,7 @@ LOADERS = (
 )
 
 
-def recognised(source: Source) -> Checkpoint:
+def recognised(source: Source) -> StoredModel:
     """`source` as the first loader takes it that knows it. Raises ModelError or ModelNotFound in words of what it is
     instead."""
     for loader in LOADERS:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from embedgrad.errors import ModelNotFound, did_you_mean
-from embedgrad.model.load.checkpoint import Source
 from embedgrad.model.load.loaders import hub_files
+from embedgrad.model.load.stored import Source
 
 POCKET = "pocket"
 """The name of the model that ships with the package."""

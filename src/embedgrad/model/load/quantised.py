@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from embedgrad.errors import ModelError
-from embedgrad.model.load.checkpoint import Checkpoint, Source
 from embedgrad.model.load.folder import CONFIG, read_config
+from embedgrad.model.load.stored import Source, StoredModel
 
 _QUANTISED_BY = {  # a file of a tool that quantises, which does not always write it into config.json
     "quantize_config.json": "GPTQ",
@@ -16,7 +16,7 @@ _QUANTISED_BY = {  # a file of a tool that quantises, which does not always writ
 _METHODS = {"gptq": "GPTQ", "awq": "AWQ", "fp8": "FP8", "mxfp4": "MXFP4"}  # others are written as they write themselves
 
 
-def recognise(source: Source) -> Checkpoint | None:
+def recognise(source: Source) -> StoredModel | None:
     """Raises ModelError for quantised weights."""
     found = _quantised(source.path) if (source.path / CONFIG).is_file() else None
     if found is not None:

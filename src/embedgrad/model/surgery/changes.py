@@ -69,6 +69,9 @@ class Surgery:
 class Change:
     """One change of a model, for one `with`.
 
+    Trap: Python looks for Ctrl-C when it calls a function, also before the first line of `__exit__`. What is left by
+    that is undone with the change that it was made over.
+
     turns  those of which it takes one, None where the caller has seen to that
     stays  until it is undone by its name
     """

@@ -22,7 +22,7 @@ class Source:
     """Where a base model lies on this machine.
 
     path      its folder, or a single file
-    label     the name that it is told by
+    label     its name in messages
     revision  its commit on the Hub, None for a folder
     """
 
@@ -31,7 +31,7 @@ class Source:
     revision: str | None = None
 
 
-class Checkpoint(Protocol):
+class StoredModel(Protocol):
     """A base model as one loader reads it."""
 
     @property
@@ -61,10 +61,10 @@ class Checkpoint(Protocol):
 class Loader:
     """One way of storing a base model.
 
-    recognise  the checkpoint, if the source is stored in this way. Raises ModelError or ModelNotFound, in words of what
-               it is, where it is and cannot be read
+    recognise  the model, if the source is stored in this way, else None. Raises ModelError or ModelNotFound, which say
+               what it is, where it is stored in this way and cannot be read
     hub_files  what it needs of a model on the Hub, as patterns
     """
 
-    recognise: Callable[[Source], Checkpoint | None]
+    recognise: Callable[[Source], StoredModel | None]
     hub_files: tuple[str, ...] = ()
