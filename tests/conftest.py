@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: a second thread on
 def float32_by_default():
     """`--dtype auto` is float32 on every machine that runs the tests: answers are compared token by token."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("embedgrad.model.load.fastest_dtype", lambda place: "float32")
+        patch.setattr("embedgrad.model.load.place.fastest_dtype", lambda place: "float32")
         yield
 
 

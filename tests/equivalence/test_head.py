@@ -1,4 +1,4 @@
-"""`token_losses` == cross-entropy of the whole matrix of logits; `FrozenModel.head` == the model's own logits."""
+"""`token_losses` == cross-entropy of the whole matrix of logits; `FrozenModel.output_head` == the model's logits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
 from embedgrad.layouts import lay_out_rows
-from embedgrad.model.parts import head_of, last_hidden
+from embedgrad.model.anatomy import last_hidden, output_head
 
 V, D = 50, 12
 
@@ -114,8 +114,8 @@ NO_HEAD = ("llama4",)  # its `base_model` is the whole model
 @pytest.mark.parametrize("family", [family for family in tiny.SHARING if family not in NO_HEAD])
 def test_the_head_gives_the_models_logits(family: str, tiny_model) -> None:
     model = tiny_model(family)
-    assert model.head is not None
-    check_head(model.lm, model.head, model.embed(list(range(3, 60)))[None])
+    assert model.output_head is not None
+    check_head(model.lm, model.output_head, model.embed(list(range(3, 60)))[None])
 
 
 def check_head(lm, found, embeds: Tensor) -> None:
@@ -136,8 +136,8 @@ def check_head(lm, found, embeds: Tensor) -> None:
 def test_a_cap_or_scale_is_part_of_the_head(family: str, changed: dict, field: str, tiny_model) -> None:
     model = tiny_model(family, **changed)
     embeds = model.embed(list(range(3, 60)))[None]
-    assert model.head is not None
-    check_head(model.lm, model.head, embeds)
+    assert model.output_head is not None
+    check_head(model.lm, model.output_head, embeds)
     with torch.no_grad():
         whole = model.lm(inputs_embeds=embeds).logits[0]
         bare = model.lm.get_output_embeddings()(last_hidden(model.lm, inputs_embeds=embeds)[0])
@@ -157,7 +157,7 @@ def untrained(config):
 def test_coheres_scale_is_part_of_the_head() -> None:
     small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
     lm, embeds = untrained(CohereConfig(vocab_size=100, logit_scale=0.0625, **small))
-    found = head_of(lm, embeds)
+    found = output_head(lm, embeds)
     assert found is not None
     check_head(lm, found, embeds)
 
@@ -172,13 +172,13 @@ def test_coheres_scale_is_part_of_the_head() -> None:
     ],
 )
 def test_a_head_that_is_not_known_is_none(family: str, changed: dict) -> None:
-    assert head_of(*untrained(tiny.config(family, 100, **changed))) is None
+    assert output_head(*untrained(tiny.config(family, 100, **changed))) is None
 
 
 def test_a_model_that_names_no_head_has_none(tiny_model, monkeypatch) -> None:
     lm = tiny_model("llama").lm
     monkeypatch.setattr(lm, "get_output_embeddings", lambda: None)
-    assert head_of(lm, torch.zeros(1, 2, 32)) is None
+    assert output_head(lm, torch.zeros(1, 2, 32)) is None
 
 
 WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog")

@@ -22,8 +22,8 @@ from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.layouts import lay_out_rows
+from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.load import load_model
-from embedgrad.model.parts import decoder_layers
 from embedgrad.template.layout import Layout, Span
 from paths import PATHS
 

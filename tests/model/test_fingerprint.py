@@ -15,7 +15,7 @@ import embedgrad as eg
 import tiny
 from embedgrad.errors import PromptError, WrongBase
 from embedgrad.model import fingerprint
-from embedgrad.model.fingerprint import weights_digest
+from embedgrad.model.load.stored_tensors import weights_digest
 
 PROMPT = "Determine the main emotion. Answer with one word."
 

@@ -17,8 +17,9 @@ from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
 import embedgrad as eg
 import tiny
 from embedgrad import errors
-from embedgrad.model import load
-from embedgrad.model.load import fastest_dtype
+from embedgrad.model.load import place, safetensors
+from embedgrad.model.load.place import fastest_dtype
+from embedgrad.model.load.stored_tensors import stored_elements
 
 
 @pytest.fixture
@@ -265,8 +266,8 @@ def test_an_unknown_architecture(folder: Path) -> None:
 
 def test_not_enough_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elements = sum(parameter.numel() for parameter in eg.load_model(folder).lm.parameters())
-    monkeypatch.setattr(load, "free_bytes", lambda place: 100_000)
-    monkeypatch.setattr(load, "stored_elements", lambda folder: elements * 100_000)
+    monkeypatch.setattr(place, "free_bytes", lambda place: 100_000)
+    monkeypatch.setattr(safetensors, "stored_elements", lambda folder: elements * 100_000)
     need = elements * 100_000 / 1e9
     assert told(errors.NotEnoughMemory, folder) == (
         f"The weights of small-llama need {need * 4:.1f} GB in float32; cpu has 0.0 GB free. Try --dtype bfloat16, "
@@ -280,7 +281,7 @@ def test_not_enough_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_stored_elements_are_the_models(folder: Path) -> None:
     model = eg.load_model(folder)
-    assert load.stored_elements(folder) == sum(parameter.numel() for parameter in model.lm.parameters())
+    assert stored_elements(folder) == sum(parameter.numel() for parameter in model.lm.parameters())
 
 
 def test_bad_dtype_and_device(folder: Path) -> None:

@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 import embedgrad as eg
 import tiny
 from embedgrad import errors
-from embedgrad.model.checkpoint import weight_files
-from embedgrad.model.fingerprint import stored_elements
+from embedgrad.model.load.stored_tensors import stored_elements
+from embedgrad.model.load.weight_files import weight_files
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _DTYPES = {torch.float32: "F32", torch.bfloat16: "BF16"}

@@ -302,7 +302,7 @@ class TestPromptFile:
 def test_they_are_downloaded_with_the_model() -> None:
     from huggingface_hub.utils import filter_repo_objects
 
-    from embedgrad.model.load import _HUB_FILES
+    from embedgrad.model.load.loaders import hub_files
 
     files = ["chat_template.jinja", "additional_chat_templates/rag.jinja", "consolidated.safetensors", "original/a.pth"]
-    assert list(filter_repo_objects(files, allow_patterns=_HUB_FILES)) == files[:2]
+    assert list(filter_repo_objects(files, allow_patterns=hub_files())) == files[:2]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from embedgrad.model import hooks
-from embedgrad.model.families import attends_in_chunks, has_sliding_window
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.surgery.cuts import Attending
 
 NAME = "embedgrad"
 MASKED = "embedgrad_masked"
@@ -78,20 +78,21 @@ hooks.register_attention(MASKED, masked_attention, masks_of="sdpa")
 
 def takes_masks(model: FrozenModel) -> bool:
     """Whether only transformers' masks say what a layer sees. Trap: some models name their window nowhere else."""
-    return has_sliding_window(model.lm.config) or attends_in_chunks(model.lm.config)
+    return model.has_windows
 
 
-@contextmanager
-def in_use(model: FrozenModel, wanted: bool = True) -> Iterator[None]:
+def in_use(model: FrozenModel, wanted: bool = True) -> AbstractContextManager[None]:
     """While this lasts, the model's layers attend by `grouped_attention`, if `wanted`."""
-    config = model.lm.config.get_text_config()
-    before = hooks.attention_name(config)
-    if wanted:
-        hooks.set_attention_name(config, MASKED if takes_masks(model) else NAME)
-    try:
-        yield
-    finally:
-        hooks.set_attention_name(config, before)
+    return model.surgery.change("own attention", _own(model)) if wanted else nullcontext()
+
+
+def in_use_again(model: FrozenModel, wanted: bool) -> AbstractContextManager[None]:
+    """The same for layers that a backward runs again, in whichever thread."""
+    return model.surgery.again("own attention", _own(model)) if wanted else nullcontext()
+
+
+def _own(model: FrozenModel) -> Attending:
+    return Attending(model.lm.config.get_text_config(), MASKED if takes_masks(model) else NAME)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,8 +17,10 @@ from embedgrad.engine.last_layer import Places, last_layer_at
 from embedgrad.engine.past import KeysValues, Past
 from embedgrad.engine.rows import PaddedRows, Predicting, target_logits
 from embedgrad.model import hooks
+from embedgrad.model.anatomy import decoder_layers, last_hidden
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.model.parts import decoder_layers, last_hidden
+from embedgrad.model.surgery.changes import Change
+from embedgrad.model.surgery.cuts import Forward, Wrapped
 from embedgrad.model.turns import in_turn
 
 
@@ -86,7 +87,7 @@ def predict_behind(
         complete = means.own_attention and not attention.takes_masks(model)
         options |= _positions(model, length, tokens, padding, mask if complete else None)
     large = len(rows.targets) * model.head_rows > LOGITS_AT_ONCE
-    head = model.head if large else None  # tried on a token the first time: before anything is changed
+    head = model.output_head if large else None  # tried on a token the first time: before anything is changed
     with ExitStack() as stack:
         stack.enter_context(attention.in_use(model, means.own_attention))
         if means.checkpoints:
@@ -120,22 +121,16 @@ def _positions(model: FrozenModel, length: int, tokens: int, padding: Tensor, ma
     return options
 
 
-@contextmanager
-def checkpointed(model: FrozenModel, means: Means) -> Iterator[None]:
+def checkpointed(model: FrozenModel, means: Means) -> Change:
     """While this lasts, layers keep only their inputs, a trimmed last one excepted; no other thread has a turn. Trap:
     transformers' own gradient checkpointing works in train mode only, and empties the cache."""
     layers = list(decoder_layers(model.lm))[: -1 if means.trims else None]
 
-    def again(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with attention.in_use(model, means.own_attention):  # in the backward, too
+    def again(forward: Forward, *args: Any, **kwargs: Any) -> Any:
+        with attention.in_use_again(model, means.own_attention):  # in the backward, too
             return forward(*args, **kwargs)
 
-    with model.turns:
-        for layer in layers:
-            run = partial(again, layer.forward)
-            layer.forward = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
-        try:
-            yield
-        finally:
-            for layer in layers:
-                del layer.forward
+    def kept(forward: Forward) -> Forward:
+        return partial(checkpoint, partial(again, forward), use_reentrant=False, preserve_rng_state=False)
+
+    return model.surgery.change("layers computed again in the backward", *(Wrapped(layer, kept) for layer in layers))

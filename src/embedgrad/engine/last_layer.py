@@ -8,8 +8,7 @@ Equals the whole layer at these positions (tests/equivalence/test_means.py).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +16,11 @@ import torch
 from torch import Tensor
 
 from embedgrad.engine.past import LastLayerReached, Past
+from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import LAYER_ARGUMENTS_PER_POSITION
-from embedgrad.model.parts import decoder_layers
+from embedgrad.model.surgery.changes import Change
+from embedgrad.model.surgery.cuts import Forward, Wrapped
 
 
 @dataclass(frozen=True)
@@ -53,37 +54,34 @@ class Places:
         return states.expand(len(self.columns), *states.shape[1:])[rows, self.columns]
 
 
-@contextmanager
-def last_layer_at(model: FrozenModel, places: Places, past: Past, mask: Tensor) -> Iterator[None]:
+def last_layer_at(model: FrozenModel, places: Places, past: Past, mask: Tensor) -> Change:
     """While this lasts, the model's last layer is computed at `places` only, and gives 0 elsewhere.
 
     mask  [B, 1, T, P + T] or [1, 1, T, P + T] True where a query sees a key, for attention that was given none
     """
     layer = decoder_layers(model.lm)[-1]
-    whole = layer.forward
-    names = list(inspect.signature(whole).parameters)[1:]
+    names = list(inspect.signature(type(layer).forward).parameters)[2:]  # without `self` and the states
 
-    def at_places(hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
-        tokens = hidden.shape[1]
-        with suppress(LastLayerReached):
-            whole(hidden, *args, **kwargs)
-        named = kwargs | dict(zip(names, args, strict=False))
-        if named.get("attention_mask") is None:
-            named["attention_mask"] = mask
-        moved = {
-            name: _at(value, places, tokens) if name in LAYER_ARGUMENTS_PER_POSITION else value
-            for name, value in named.items()
-        }
-        found = whole(places.gather(hidden), **moved)
-        if isinstance(found, tuple):
-            return (places.spread(found[0], tokens), *found[1:])
-        return places.spread(found, tokens)
+    def only_there(whole: Forward) -> Forward:
+        def at_places(hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
+            tokens = hidden.shape[1]
+            with suppress(LastLayerReached):
+                whole(hidden, *args, **kwargs)
+            named = kwargs | dict(zip(names, args, strict=False))
+            if named.get("attention_mask") is None:
+                named["attention_mask"] = mask
+            moved = {
+                name: _at(value, places, tokens) if name in LAYER_ARGUMENTS_PER_POSITION else value
+                for name, value in named.items()
+            }
+            found = whole(places.gather(hidden), **moved)
+            if isinstance(found, tuple):
+                return (places.spread(found[0], tokens), *found[1:])
+            return places.spread(found, tokens)
 
-    layer.forward = at_places
-    try:
-        yield
-    finally:
-        del layer.forward
+        return at_places
+
+    return model.surgery.change("the last layer only at targets", Wrapped(layer, only_there))
 
 
 def _at(value: Any, places: Places, tokens: int) -> Any:

@@ -1,4 +1,5 @@
-"""Which base model is this: separate digests of its stored weights, architecture, tokenizer, chat template.
+"""Which base model is this: separate digests of its stored weights (its loader's), architecture, tokenizer, chat
+template.
 
 A fine-tuned sibling of the base differs in `weights`; the same base loaded in another dtype, quantised while
 loading, or stored in other shards does not.
@@ -9,17 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import struct
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from embedgrad.errors import ModelError
-from embedgrad.model.checkpoint import weight_files
 from embedgrad.shapes import BaseIdentity
 from embedgrad.template.chat_templates import DEFAULT, chat_templates
-
-_CHUNK_BYTES = 4096
 
 # What changes the function the model computes, by transformers' common names (configs map their own onto them).
 _ARCHITECTURE_KEYS = (
@@ -53,35 +47,17 @@ _PROBE = (
 )
 
 
-def identify(folder: Path, name: str, revision: str | None, config: Any, tokenizer: Any) -> BaseIdentity:
-    """The identity of the checkpoint in `folder`, loaded as `config` and `tokenizer`, with its default chat
-    template."""
+def identify(name: str, revision: str | None, weights: str, config: Any, tokenizer: Any) -> BaseIdentity:
+    """The identity of a checkpoint whose stored `weights` have this digest, loaded as `config` and `tokenizer`, with
+    its default chat template."""
     return BaseIdentity(
         name=name,
         revision=revision,
-        weights=weights_digest(folder),
+        weights=weights,
         config=config_digest(config),
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
     )
-
-
-def weights_digest(folder: Path) -> str:
-    """SHA-256 over the stored tensors in sorted order: name, shape, stored dtype and the first, middle and last
-    4 KiB of each one's bytes. Reads a few MB whatever the model's size; the shard layout does not matter."""
-    digest = hashlib.sha256()
-    for name, shape, dtype, chunks in sorted(_tensors(folder)):
-        digest.update(json.dumps([name, shape, dtype]).encode())
-        for chunk in chunks:
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def stored_elements(folder: Path) -> int:
-    """Number of parameters in the checkpoint, read from the headers alone."""
-    headers = (_header(path)[0] for path in weight_files(folder))
-    shapes = (entry["shape"] for header in headers for entry in header.values())
-    return sum(_product(shape) for shape in shapes)
 
 
 def config_digest(config: Any) -> str:
@@ -121,43 +97,6 @@ def chat_template_digest(tokenizer: Any, name: str | None = None) -> str | None:
     """SHA-256 of the chat template `name`, else of the default; None where there is none of that name."""
     text = chat_templates(tokenizer).get(name or DEFAULT)
     return _sha256(text) if text else None
-
-
-def _tensors(folder: Path) -> Iterator[tuple[str, list[int], str, list[bytes]]]:
-    for path in weight_files(folder):
-        header, data_start = _header(path)
-        with path.open("rb") as file:
-            for name, entry in header.items():
-                begin, end = entry["data_offsets"]
-                size = min(_CHUNK_BYTES, end - begin)
-                chunks = []
-                for start in (begin, begin + (end - begin - size) // 2, end - size):
-                    file.seek(data_start + start)
-                    chunks.append(file.read(size))
-                yield name, entry["shape"], entry["dtype"], chunks
-
-
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """Header of a safetensors file without its metadata, and where the data start. Raises ModelError."""
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, size)))
-        header.pop("__metadata__", None)
-        end = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    except (struct.error, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ModelError(f"{path} is not a safetensors file. Copy or download it again.") from error
-    if end != size:
-        raise ModelError(f"{path} should have {end} bytes and has {size}. Copy or download it again.")
-    return header, 8 + length
-
-
-def _product(shape: list[int]) -> int:
-    result = 1
-    for side in shape:
-        result *= side
-    return result
 
 
 def _sha256(text: str) -> str:

@@ -14,11 +14,11 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from embedgrad.errors import ModelError
-from embedgrad.model import hooks
+from embedgrad.model import anatomy, hooks
 from embedgrad.model.cache import problem_of
-from embedgrad.model.families import rope_switch_tokens
+from embedgrad.model.families import attends_in_chunks, has_sliding_window, rope_switch_tokens
 from embedgrad.model.fingerprint import chat_template_digest
-from embedgrad.model.parts import decoder_layers, head_of
+from embedgrad.model.surgery.changes import Surgery
 from embedgrad.model.turns import Turns
 from embedgrad.shapes import BaseIdentity
 from embedgrad.template.chat_templates import DEFAULT
@@ -36,7 +36,7 @@ class FrozenModel:
     identity        which base this is, as stored with every prompt
     context_tokens  longest row it takes, prompt, input and answer together
     chat_template, template_arguments   as chosen when it was loaded, for templates that do not choose themselves
-    turns           of the threads that run it (`model.turns`)
+    surgery         what is changed in it for now, and the only way to change it (`model.surgery`)
     """
 
     lm: Any
@@ -45,10 +45,15 @@ class FrozenModel:
     context_tokens: int
     chat_template: str | None = None
     template_arguments: Mapping[str, JsonValue] = field(default_factory=dict)
-    turns: Turns = field(default_factory=Turns, repr=False)
+    surgery: Surgery = field(default_factory=Surgery, repr=False)
 
     def __repr__(self) -> str:
         return f"FrozenModel({self.identity.name!r}, {self.parameters:,} parameters, {self.dtype} on {self.device})"
+
+    @property
+    def turns(self) -> Turns:
+        """Of the threads that run it (model/turns.py)."""
+        return self.surgery.turns
 
     @property
     def device(self) -> torch.device:
@@ -105,6 +110,11 @@ class FrozenModel:
         there are none."""
         return rope_switch_tokens(self.lm.config) or self.context_tokens
 
+    @cached_property
+    def has_windows(self) -> bool:
+        """Whether some layer sees only the last tokens, or its chunk of the row."""
+        return has_sliding_window(self.lm.config) or attends_in_chunks(self.lm.config)
+
     @property
     def padded_tokens(self) -> int:
         """Up to which length rows may be padded."""
@@ -114,7 +124,7 @@ class FrozenModel:
     def body_parameters(self) -> int:
         """Weights that every token meets: those of the layers."""
         try:
-            return sum(parameter.numel() for parameter in decoder_layers(self.lm).parameters())
+            return sum(parameter.numel() for parameter in anatomy.decoder_layers(self.lm).parameters())
         except AttributeError:
             return self.parameters
 
@@ -124,10 +134,10 @@ class FrozenModel:
         return int(self.lm.config.get_text_config().vocab_size)
 
     @cached_property
-    def head(self) -> Callable[[Tensor], Tensor] | None:
+    def output_head(self) -> Callable[[Tensor], Tensor] | None:
         """[N, D] last hidden states -> [N, V] logits, where the head can be taken by itself."""
         with self.turns:
-            return head_of(self.lm, self.embed(range(min(16, self.head_rows)))[None])
+            return anatomy.output_head(self.lm, self.embed(range(min(16, self.head_rows)))[None])
 
     @property
     def has_chat_template(self) -> bool:

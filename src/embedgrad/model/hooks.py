@@ -78,12 +78,13 @@ def takes_own_attention(lm: Any) -> bool:
     return bool(getattr(lm, "_supports_attention_backend", False))
 
 
-def attention_name(config: Any) -> str:
+def attention_name(config: Any) -> str | None:
     """By which attention the model's layers attend now."""
-    return str(config._attn_implementation)
+    name: str | None = config._attn_implementation
+    return name
 
 
-def set_attention_name(config: Any, name: str) -> None:
+def set_attention_name(config: Any, name: str | None) -> None:
     config._attn_implementation = name
 
 

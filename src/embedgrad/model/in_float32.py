@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.surgery.cuts import take_off
 
 _HALF = (torch.bfloat16, torch.float16)
 _Widened = dict[int, Tensor]  # the address of a weight in float32 -> the weight it was made of
@@ -32,8 +33,8 @@ class InFloat32:
     def __init__(self, half: FrozenModel) -> None:
         self._widened: _Widened = {}
         lm = _with_shared_weights(half.lm)
+        take_off(lm)
         for part in lm.modules():
-            vars(part).pop("forward", None)  # bound to the other model's part
             weights = {name: weight for name, weight in part._parameters.items() if weight is not None}
             if narrow := {name: weight for name, weight in weights.items() if weight.dtype in _HALF}:
                 part.register_forward_pre_hook(partial(_widen, narrow, self._widened))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_POCKET = {"pocket": Path(__file__).parents[1] / "pocket" / "model"}  # as load.py knows it, which imports torch
+_POCKET = {"pocket": Path(__file__).parents[1] / "pocket" / "model"}  # as load/locate.py has it, which imports torch
 _FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 

@@ -1,7 +1,7 @@
 """Turns of threads at one model, in the order in which they asked.
 
-What the engine changes in a model for one forward (its attention, its last layer) and what transformers keeps in one
-(rotary factors, attention's name in the config) is there for every thread of the process. So whoever runs a model, or
+What is changed in a model for one forward (`model.surgery`) and what transformers keeps in one (rotary factors,
+attention's name in the config) is there for every thread of the process. So whoever runs a model, or
 its tokenizer, has its turn: for one forward, or one forward and its backward, never for a whole answer or tuning, so
 that calls beside each other interleave, and never while a caller holds a half-read stream.
 """
@@ -28,6 +28,11 @@ class Turns:
         self._owner: int | None = None
         self._depth = 0
         self._waiting: deque[tuple[int, Lock]] = deque()
+
+    @property
+    def depth(self) -> int:
+        """How many times this thread has it now; 0 where another one or none has."""
+        return self._depth if self._owner == get_ident() else 0
 
     def __enter__(self) -> None:
         me = get_ident()

@@ -1,4 +1,4 @@
-"""The parts of a transformers model that the engine takes by itself: its layers, its body, its head."""
+"""Where the parts of a transformers model are that the engine takes by themselves: layers, body, output head."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def decoder_layers(lm: Any) -> torch.nn.ModuleList:
     return lists[0]
 
 
-def head_of(lm: Any, embeds: Tensor) -> Callable[[Tensor], Tensor] | None:
+def output_head(lm: Any, embeds: Tensor) -> Callable[[Tensor], Tensor] | None:
     """[N, D] last hidden states -> [N, V] logits, as the whole model computes them; None where that is not known.
 
     Scale and soft cap are those that Granite, Cohere and Gemma 2 name in their configs; whether that is all is tried
@@ -39,14 +39,14 @@ def head_of(lm: Any, embeds: Tensor) -> Callable[[Tensor], Tensor] | None:
     with torch.no_grad():
         try:
             whole = lm(inputs_embeds=embeds, use_cache=False).logits[0].float()
-            parts = head(last_hidden(lm, inputs_embeds=embeds, use_cache=False)[0]).float()
+            apart = head(last_hidden(lm, inputs_embeds=embeds, use_cache=False)[0]).float()
         except (AttributeError, TypeError, RuntimeError):
             return None
         tolerance = 1e-4 if lm.dtype == torch.float32 else 2e-2  # of the largest logit
-    return head if float((whole - parts).abs().max()) <= tolerance * float(whole.abs().max()) else None
+    return head if float((whole - apart).abs().max()) <= tolerance * float(whole.abs().max()) else None
 
 
 def last_hidden(lm: Any, **inputs: object) -> Tensor:
-    """[B, T, D] what the model's head gets."""
+    """[B, T, D] what the model's output head gets."""
     found: Tensor = lm.get_decoder()(**inputs).last_hidden_state
     return found

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePath
-from typing import Any
 
 from embedgrad.errors import ModelError
+from embedgrad.model.load.folder import CONFIG, read_config
 
-CONFIG, WHOLE, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _NAMED_BY_CONFIG = "transformers_weights"
 
 
@@ -28,15 +28,6 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WHOLE).is_file():
         return [folder / WHOLE]
     return _shards(folder / INDEX) if (folder / INDEX).is_file() else []
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """config.json as it is written; empty where it is missing or no JSON object, which is told elsewhere."""
-    try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _shards(index: Path) -> list[Path]:

@@ -1,0 +1,47 @@
+"""From a model's name to its files on this machine: a folder, the bundled model, or a download from the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from embedgrad.errors import ModelNotFound, did_you_mean
+from embedgrad.model.load.loaders import hub_files
+from embedgrad.model.load.stored import Source
+
+POCKET = "pocket"
+"""The name of the model that ships with the package."""
+_POCKET_FOLDER = Path(__file__).parents[2] / "pocket" / "model"
+
+
+def located(name: str | Path, revision: str | None) -> Source:
+    """Where the model `name` lies, downloaded if need be. Raises ModelNotFound."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return Source(path, path.resolve().name)
+    if path.is_file():
+        return Source(path, str(name))
+    if name == POCKET:
+        return Source(_POCKET_FOLDER, POCKET)
+    if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
+        near = [str(path.parent / p.name) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
+        raise ModelNotFound(f"There is no model folder {name}.{did_you_mean(str(path), near)}")
+    return _downloaded(str(name), revision)
+
+
+def _downloaded(name: str, revision: str | None) -> Source:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=hub_files()))
+    except GatedRepoError as error:
+        raise ModelNotFound(f"{name} is gated on the Hub: accept its terms there, then run `hf auth login`.") from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFound(f"{name} has no revision {revision!r} on the Hub.") from error
+    except Exception as error:  # the Hub's own errors, those of its HTTP client and Xet share no base class
+        raise ModelNotFound(
+            f"There is no folder {name!r} here, and the Hub did not give a model of that name "
+            f"({type(error).__name__}).{did_you_mean(name, [p.name for p in Path().glob('*/')])} Check the spelling "
+            "(organisation/name), the network, and HF_HUB_OFFLINE; a downloaded model can be given by its folder."
+        ) from error
+    return Source(folder, name, folder.name)
