@@ -18,9 +18,12 @@ import torch
 from torch import Tensor
 
 import embedgrad as eg
-from embedgrad.engine import attention, plain
+from embedgrad.engine import attention
 from embedgrad.engine.behind import Means, checkpointed
+from embedgrad.engine.losses import loss_and_gradient
+from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
+from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.surgery import changes, cuts
@@ -73,16 +76,16 @@ def test_steering_under_a_trimmed_last_layer(family: str, layer: int, checkpoint
     prompt, layouts = rows_of(model)
     before = state_of(model)
     means = Means(own_attention=True, trims=True, checkpoints=checkpoints)
-    unsteered = plain.loss_and_gradient(model, prompt, [layouts])
+    unsteered = loss_and_gradient(Plain(model), prompt, [layouts])
     with steering(model, layer):
-        slow = plain.loss_and_gradient(model, prompt, [layouts])
-        found = Engine(model, "shared prefix", means=means).loss_and_gradient(prompt, layouts)
+        slow = loss_and_gradient(Plain(model), prompt, [layouts])
+        found = Engine(SharedPrefix(model, means)).loss_and_gradient(prompt, layouts)
         assert model.surgery.names == (f"steering at layer {layer}",)
     assert abs(slow.loss - unsteered.loss) > 1e-3
     assert found.loss == pytest.approx(slow.loss, rel=1e-5)
     assert (found.gradient - slow.gradient).norm() <= 1e-5 * slow.gradient.norm()
     assert state_of(model) == before
-    assert torch.equal(plain.loss_and_gradient(model, prompt, [layouts]).gradient, unsteered.gradient)
+    assert torch.equal(loss_and_gradient(Plain(model), prompt, [layouts]).gradient, unsteered.gradient)
 
 
 def test_changes_of_one_part_nest(tiny_model) -> None:
@@ -304,9 +307,9 @@ def test_no_other_thread_computes_with_it(tiny_model) -> None:
 
     def loss(size: float) -> float:
         if not size:
-            return plain.loss_and_gradient(model, prompt, [layouts]).loss
+            return loss_and_gradient(Plain(model), prompt, [layouts]).loss
         with steering(model, 1, size):
-            return plain.loss_and_gradient(model, prompt, [layouts]).loss
+            return loss_and_gradient(Plain(model), prompt, [layouts]).loss
 
     sizes = (0.0, 1.0, 0.0, -2.0)
     alone = {size: loss(size) for size in sizes}
