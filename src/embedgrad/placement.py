@@ -107,9 +107,9 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
         return prompt_text(prompt)
     path = Path(prompt).expanduser()
     if os.path.isdir(path):  # noqa: PTH112 (is_dir raises where a folder above cannot be searched)
-        if (path / runs.PROMPT).is_file():
+        if (path / runs.PROMPT).exists():
             return SoftPrompt.load(path / runs.PROMPT)
-        if (path / "adapter_config.json").is_file():
+        if (path / "adapter_config.json").exists():
             return SoftPrompt.from_content(read_peft(path))
         raise UsageError(
             f"The prompt {str(prompt)!r} names a folder, which holds neither {runs.PROMPT} (a run) nor "

@@ -12,7 +12,7 @@ from embedgrad.prompt.naming import ENDING, names_a_path
 
 def prompt_path(path: Path) -> Path:
     """The prompt file that `path` names: itself, or the one in a run folder."""
-    return path / runs.PROMPT if (path / runs.PROMPT).is_file() else path
+    return path / runs.PROMPT if (path / runs.PROMPT).exists() else path
 
 
 def stored_record(prompt: str) -> PromptRecord | None:

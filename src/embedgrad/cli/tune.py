@@ -162,14 +162,16 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
     from embedgrad.tuning.events import Calibrating, Validated, Validating, as_metrics
-    from embedgrad.tuning.state import saved_step
+    from embedgrad.tuning.state import saved_record
     from embedgrad.tuning.trajectory import write_snapshot
     from embedgrad.tuning.tune import tune as tune_rows
 
-    first_step = saved_step(folder.file(CHECKPOINT))
+    saved = saved_record(folder.file(CHECKPOINT))
+    first_step = -1 if saved is None else saved.step
+    validated_after = [] if saved is None else [step for step, _, _ in saved.validations]
     total = job.total_steps(prepared.tuned_rows)
     with (
-        MetricsFile(folder.file(METRICS), first_step) as metrics,
+        MetricsFile(folder.file(METRICS), first_step, validated_after) as metrics,
         terminal.progress("tuning", total, max(first_step, 0)) as progress,
     ):
         validated = ""

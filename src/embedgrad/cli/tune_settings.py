@@ -215,4 +215,4 @@ def keep_stdin(job: Job, folder: runs.RunFolder) -> Job:
 
 def _with_kept_rows(job: Job, folder: runs.RunFolder) -> Job:
     rows = folder.file(runs.ROWS)
-    return job.model_copy(update={"train": absolute(str(rows))}) if rows.is_file() else job
+    return job.model_copy(update={"train": absolute(str(rows))}) if rows.exists() else job

@@ -14,6 +14,7 @@ from urllib.error import URLError
 
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import DataError, EmbedgradError
+from embedgrad.named_file import read_named
 
 _TIMEOUT_SECONDS = 60
 _OFFLINE = "downloads are switched off (HF_HUB_OFFLINE)"
@@ -71,7 +72,7 @@ def fetch(file: OriginFile) -> Path:
     """The file on this machine. Raises DataError where it cannot be had or is another than expected."""
     try:
         path = file.download()
-        data = path.read_bytes() if file.sha256 else b""
+        data = read_named(path) if file.sha256 else b""
     except EmbedgradError:
         raise
     except Exception as error:  # urllib, http.client, the Hub's HTTP client and Xet share no base class
