@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import torch
 
 from embedgrad import runs
+from embedgrad.arguments import home_path
 from embedgrad.errors import BadPromptFile, PromptError, UsageError
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
@@ -105,7 +106,7 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
         return prompt
     if isinstance(prompt, str) and not names_a_path(prompt):
         return prompt_text(prompt)
-    path = Path(prompt).expanduser()
+    path = home_path(prompt)
     if os.path.isdir(path):  # noqa: PTH112 (is_dir raises where a folder above cannot be searched)
         if (path / runs.PROMPT).exists():
             return SoftPrompt.load(path / runs.PROMPT)

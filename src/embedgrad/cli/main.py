@@ -157,6 +157,8 @@ def _words(error: BaseException) -> str:
         if isinstance(error.__cause__, ValidationError):  # a flag's value that its setting refuses
             return f"{describe(error.__cause__, [])} See --help."
         return f"{error} See --help."
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}. Check the path and the disk."
     return str(error)
 
 

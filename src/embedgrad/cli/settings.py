@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from pydantic import Field, JsonValue, PositiveInt, field_validator
 
 from embedgrad import runs
+from embedgrad.arguments import home_path
 from embedgrad.data.example import Example
 from embedgrad.data.records import LIMITS, Limits
 from embedgrad.data.sources import Say, load_examples
@@ -41,7 +42,7 @@ WITH_ESCAPES = Typed(lambda text: text.replace("\\n", "\n").replace("\\t", "\t")
 def _prompt_from_flag(given: str) -> str:
     """A prompt as the flag gives it: `@FILE` is the file's text, paths become absolute, other texts stay."""
     if given.startswith("@"):
-        path = Path(given[1:]).expanduser()
+        path = home_path(given[1:])
         try:
             text = read_named(path, TEXT_BYTES).decode("utf-8-sig").rstrip("\r\n")
         except (OSError, ValueError) as error:
@@ -293,4 +294,4 @@ def shown_path(path: str) -> str:
 
 def absolute(path: str) -> str:
     """A path as it will still be found from elsewhere; stdin stays `-`."""
-    return path if path == "-" else str(Path(path).expanduser().absolute())
+    return path if path == "-" else str(home_path(path).absolute())

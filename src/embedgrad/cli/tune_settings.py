@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from datetime import datetime
@@ -12,6 +13,7 @@ from cyclopts import Parameter
 from pydantic import AfterValidator, Field
 
 from embedgrad import runs
+from embedgrad.arguments import home_path
 from embedgrad.cli.data_set_settings import DataSetSettings, check_groups, from_data_set
 from embedgrad.cli.settings import (
     PROMPT,
@@ -141,7 +143,7 @@ class TuneSettings(
             changes["prompt"] = absolute(self.prompt or "")
         else:
             prompt_text(self.prompt or "")
-        if Path(self.model or "").expanduser().is_dir():
+        if os.path.isdir(home_path(self.model or "")):  # noqa: PTH112 (is_dir raises for a name that is too long)
             changes["model"] = absolute(self.model or "")
         return self.model_copy(update=changes)
 

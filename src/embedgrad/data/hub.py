@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
+from embedgrad.arguments import home_path
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import DataError, EmbedgradError
 from embedgrad.named_file import read_named
@@ -61,7 +62,7 @@ class WebFile:
 
     @property
     def cached(self) -> Path:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "embedgrad"
+        folder = home_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedgrad"
         return folder / f"{hashlib.sha256(self.url.encode()).hexdigest()[:16]}-{self.url.rsplit('/', 1)[1]}"
 
 

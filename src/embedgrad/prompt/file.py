@@ -37,6 +37,7 @@ _WHERE = {
     errno.EISDIR: "Name the file itself.",
     errno.EINVAL: "Name the file itself.",
     errno.EFBIG: "Check what it is.",
+    errno.ENAMETOOLONG: "Check the path.",
 }
 _ADVICE = "Get the file again from where it came, or save the prompt again."
 

@@ -53,6 +53,8 @@ def content_if_any(path: Path, advice: str = REPEAT_RUN) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no file can be called that
+            return None
         raise unreadable(path, error, advice) from error
 
 
