@@ -120,7 +120,7 @@ def _rows(inputs: Sequence[str], job: GenerateSettings, terminal: Terminal) -> l
     if inputs:
         return [Example(text, line=number, row={"input": text}) for number, text in enumerate(inputs, start=1)]
     if job.lines:
-        return load_lines("-", limits=job.limits, say=terminal.note)
+        return load_lines("-", encoding=job.encoding, limits=job.limits, say=terminal.note)
     columns = shown_columns(job, [job.prompt or ""])
     aside = (job.prompt_field,) if job.prompt_field else ()
     return load_rows("-", job, columns, labels=None, needs_target=False, aside=aside, say=terminal.note)

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, PositiveInt, field_validator
 
 from embedgrad import runs
 from embedgrad.arguments import home_path
+from embedgrad.data.decoding import encoding_problem
 from embedgrad.data.example import Example
 from embedgrad.data.records import LIMITS, Limits
 from embedgrad.data.sources import Say, load_examples
@@ -181,6 +182,9 @@ class TemplateSettings(Settings):
 
 
 class RowSettings(Settings):
+    encoding: str | None = Field(
+        None, description="Encoding of rows that are not UTF-8, such as cp1252; default what the file says, or a guess."
+    )
     input_field: str | None = Field(None, description="Column that holds the input, where it is not recognised.")
     target_field: str | None = Field(None, description="Column that holds the wanted answer.")
     rows_at: str | None = Field(
@@ -193,6 +197,13 @@ class RowSettings(Settings):
     max_file_megabytes: PositiveInt = Field(
         LIMITS.file_bytes // 1_000_000, description="Most megabytes of one file of rows, unpacked; more are an error."
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, given: str | None) -> str | None:
+        if given is not None and (problem := encoding_problem(given)):
+            raise ValueError(problem)
+        return given
 
     @property
     def limits(self) -> Limits:
@@ -214,6 +225,7 @@ def load_rows(
     `columns` and `aside` are not used. Objects are targets of a `task` json."""
     return load_examples(
         source,
+        encoding=rows.encoding,
         input_field=rows.input_field,
         target_field=rows.target_field,
         labels=labels,

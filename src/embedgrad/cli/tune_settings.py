@@ -115,7 +115,7 @@ class TuneSettings(
 
     def resolved(self) -> Self:
         """With what the data set decides and with paths that will be found from anywhere. Raises SettingsError."""
-        own = ("train", "validation", "test", "input_field", "target_field", "rows_at")
+        own = ("train", "validation", "test", "encoding", "input_field", "target_field", "rows_at")
         job = from_data_set(self, excluded=own, needed_for=("data", "target"))
         if self.split is not None and (self.split in _OF_DATA_SETS) != (self.dataset is not None):
             if self.dataset is None:
