@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -15,9 +16,10 @@ from embedgrad import runs
 from embedgrad.arguments import home_path
 from embedgrad.data.decoding import encoding_problem
 from embedgrad.data.example import Example
+from embedgrad.data.fields import choose_fields
 from embedgrad.data.records import LIMITS, Limits
 from embedgrad.data.sources import Say, load_examples
-from embedgrad.errors import FileMissing, SettingsError
+from embedgrad.errors import DataError, FileMissing, SettingsError
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.named_file import read_named
 from embedgrad.prompt import file as prompt_file
@@ -294,6 +296,21 @@ def required(settings: Settings, *names: str) -> None:
     missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(settings, name)]
     if missing:
         raise SettingsError(f"{' and '.join(missing)} must be given, as a flag or in a --settings file. See --help.")
+
+
+def rows_command(row: Mapping[str, str], command: Sequence[str]) -> str:
+    """`command` with `row` on its standard input, as one types it."""
+    text = json.dumps(row, ensure_ascii=False)
+    echo = ["printf", "%s\\n"] if "\\" in text else ["echo"]  # some shells' echo reads a backslash
+    fields = ["--input-field", "input"] if _is_ambiguous(tuple(row)) else []
+    return f"{shlex.join([*echo, text])} | {shlex.join([*command, *fields])}"
+
+
+def _is_ambiguous(names: tuple[str, ...]) -> bool:
+    try:
+        return choose_fields("", names, needs_target=False, columns=names).input != "input"
+    except DataError:
+        return True
 
 
 def shown_path(path: str) -> str:

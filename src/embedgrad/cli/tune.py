@@ -17,6 +17,7 @@ from embedgrad.cli.recipes import over_recipe
 from embedgrad.cli.resuming import discarding, told_how_to_resume
 from embedgrad.cli.settings import merged
 from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
+from embedgrad.data.example import Example
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import CannotResume, SettingsError
@@ -227,7 +228,7 @@ def _compare(
     outcome = Outcome(
         run, before, after, prepared.model, prepared.baseline, parts, prepared.task, job.recipe, job.group_by
     )
-    show(write(outcome, folder), folder, job.model or "", parts.test[0].input, terminal)
+    show(write(outcome, folder), folder, job.model or "", parts.test[0], terminal)
 
 
 def _calibrated(job: TuneSettings, calibration: Calibration, folder: RunFolder) -> TuneSettings:
@@ -290,4 +291,4 @@ def _show_again(folder: RunFolder, job: TuneSettings, terminal: Terminal) -> Non
     record = read_run(folder.path)
     if not folder.file(REPORT).exists():  # the result was written, then something stopped the report
         write_report(folder.path)
-    show(record.result, folder, job.model or "", record.predictions[0].input, terminal)
+    show(record.result, folder, job.model or "", Example(record.predictions[0].input), terminal)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embedgrad.arguments import checked, expected, path, text, texts
+from embedgrad.data.contradictions import contradiction_words
 from embedgrad.data.decoding import encoding_problem
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
-from embedgrad.data.files import name_of, read_file, read_lines
+from embedgrad.data.files import STDIN, name_of, read_file, read_lines
 from embedgrad.data.records import LIMITS, Limits, Records, Row
 from embedgrad.data.rows import RowError, RowReader
 from embedgrad.data.target_form import target_form
@@ -73,7 +74,9 @@ def load_examples(
     column that is the target or in no row, and for more than the `limits`; BadRows with every row that cannot be used.
     """
     name = name_of(source)
-    records = load_records(source, encoding=encoding, rows_at=rows_at, limits=limits, say=say)
+    records = load_records(
+        source, encoding=encoding, rows_at=rows_at, needs_target=needs_target, limits=limits, say=say
+    )
     fields = choose_fields(
         name,
         records.columns,
@@ -90,7 +93,11 @@ def load_examples(
         json_targets=json_targets,
     )
     examples = make_examples(name, records, reader)
-    for sentence in (*unused_words(records, fields, reader.columns, aside), space_words(examples, fields)):
+    for sentence in (
+        *unused_words(records, fields, reader.columns, aside),
+        space_words(examples, fields),
+        contradiction_words(name, examples, reader.columns, records.unit),
+    ):
         if sentence:
             say(sentence)
     return examples
@@ -116,6 +123,7 @@ def load_records(
     *,
     encoding: str | None = None,
     rows_at: str | None = None,
+    needs_target: bool = True,
     limits: Limits = LIMITS,
     say: Say = lambda message: None,
 ) -> Records:
@@ -126,10 +134,9 @@ def load_records(
     if not records.rows:
         if records.problems:
             raise BadRows(name, records.problems, _ADVICE, records.unit)
-        raise DataError(
-            f'{name} has no rows. Expected one per line, like {{"input": "...", "output": "..."}} in JSONL, '
-            "or a header and rows in CSV."
-        )
+        row = '{"input": "...", "output": "..."}' if needs_target else '{"input": "..."}'
+        kinds = "" if str(source) == STDIN else " in JSONL, or a header and rows in CSV"
+        raise DataError(f"{name} has no rows. Expected one per line, like {row}{kinds}.")
     return records
 
 
