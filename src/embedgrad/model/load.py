@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import transformers
 from pydantic import JsonValue
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from embedgrad.arguments import checked, path, text
+from embedgrad.arguments import checked, home_path, path, text
 from embedgrad.errors import (
     EmbedgradError,
     ModelError,
@@ -155,15 +156,17 @@ def _some(names: Collection[str]) -> str:
 
 def _locate(name: str | Path, revision: str | None) -> tuple[Path, str, str | None]:
     """Folder of the checkpoint, the name it is told by, and its commit (None for a folder)."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    if not str(name):
+        raise UsageError('The name of the model is empty. Give a folder, a name on the Hugging Face Hub, or "pocket".')
+    folder = home_path(name)
+    if os.path.isdir(folder):  # noqa: PTH112 (is_dir raises for a name that is too long)
         return folder, folder.resolve().name, None
-    if folder.is_file():
+    if os.path.isfile(folder):  # noqa: PTH113
         raise ModelNotFound(f"The model {name} is {single_file(folder)}.")
     if name == POCKET:
         return _POCKET_FOLDER, POCKET, None
     if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
-        near = [str(folder.parent / p.name) for p in folder.parent.glob("*/")] if folder.parent.is_dir() else []
+        near = [str(folder.parent / p.name) for p in folder.parent.glob("*/")] if os.path.isdir(folder.parent) else []  # noqa: PTH112
         raise ModelNotFound(f"There is no model folder {name}.{did_you_mean(str(folder), near)}")
     return _download(str(name), revision)
 
@@ -222,7 +225,17 @@ def _device(device: str) -> torch.device:
         raise UsageError(f"{device!r} is no device; write cpu, cuda or cuda:1.") from error
     if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"{device!r} is not here: torch {torch.__version__} sees {torch.cuda.device_count()} GPUs.")
+    if place.type not in ("cpu", "cuda") and not _is_here(place):
+        raise UsageError(
+            f"{device!r} is not here: torch {torch.__version__} sees no such device. Write auto, cpu, cuda or cuda:1."
+        )
     return place
+
+
+def _is_here(place: torch.device) -> bool:
+    """Whether `place` is one of this machine's accelerators, such as mps on a Mac."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return found is not None and found.type == place.type and (place.index or 0) < torch.accelerator.device_count()
 
 
 def fastest_dtype(place: torch.device) -> Dtype:
