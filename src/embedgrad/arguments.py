@@ -116,5 +116,17 @@ def path(name: str, value: object) -> None:
         raise expected(name, str(value), "a path that the file system can hold") from None
 
 
+def home_path(given: str | Path) -> Path:
+    """`given` with `~` or `~user` in front written out. Raises UsageError where there is no such user."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        home = Path(given).parts[0]
+        raise UsageError(
+            f"The path {str(given)!r} begins with {home}, and there is no such user here, or no home folder. Check the "
+            f"path; for something that is called {home} itself write ./ in front."
+        ) from None
+
+
 def is_encodable(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

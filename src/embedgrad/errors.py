@@ -140,6 +140,10 @@ class Interrupted(TuningError): ...
 class OutputError(EmbedgradError): ...
 
 
+class Guessed(UserWarning):
+    """A warning, no error: what a file is was guessed, and nobody listens to what is said of it (`say`)."""
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """` Did you mean "x"?` with the nearest known word, or nothing. Starts with a space."""
     close = get_close_matches(word, known, n=1)

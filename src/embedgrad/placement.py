@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import torch
 
 from embedgrad import runs
+from embedgrad.arguments import home_path
 from embedgrad.errors import BadPromptFile, PromptError, UsageError
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
@@ -105,11 +106,11 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
         return prompt
     if isinstance(prompt, str) and not names_a_path(prompt):
         return prompt_text(prompt)
-    path = Path(prompt).expanduser()
+    path = home_path(prompt)
     if os.path.isdir(path):  # noqa: PTH112 (is_dir raises where a folder above cannot be searched)
-        if (path / runs.PROMPT).is_file():
+        if (path / runs.PROMPT).exists():
             return SoftPrompt.load(path / runs.PROMPT)
-        if (path / "adapter_config.json").is_file():
+        if (path / "adapter_config.json").exists():
             return SoftPrompt.from_content(read_peft(path))
         raise UsageError(
             f"The prompt {str(prompt)!r} names a folder, which holds neither {runs.PROMPT} (a run) nor "

@@ -27,7 +27,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,7 @@ from embedgrad.durable import PART, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, FolderInUse, OutputError
 from embedgrad.held import LOCK as LOCK  # a file of the folder, too
 from embedgrad.held import Held, check_not_held
+from embedgrad.named_file import read_named
 from embedgrad.strict_json import sealed_json
 
 SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
@@ -61,6 +62,7 @@ _EXISTS = {
 _FILES = (SETTINGS, METRICS, PROMPT, ROWS, PREDICTIONS, RESULT, REPORT, SPLIT, SWEEP, PICTURE, CALIBRATION, DEMO)
 
 
+_RESTORE = "Restore it, or start the run anew."
 _TRIES = 200  # to take the lock of a folder that was just made: two seconds
 
 
@@ -89,7 +91,7 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """An existing run's folder, to write into it. Raises CannotResume, FolderInUse, OutputError."""
-        if not (path / SETTINGS).is_file():
+        if not (path / SETTINGS).exists():
             raise CannotResume(f"{path} is no run folder: it has no {SETTINGS}. Give the folder that tune wrote.")
         held = Held(path)
         for half_written in path.rglob(f"*{PART}"):
@@ -129,7 +131,7 @@ class RunFolder:
 
     def sha256(self, name: str) -> str:
         """Of a file that is there, in lower-case hex."""
-        return hashlib.sha256(self.file(name).read_bytes()).hexdigest()
+        return hashlib.sha256(read_named(self.file(name))).hexdigest()
 
     def write_lines(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
@@ -139,12 +141,15 @@ class RunFolder:
 class MetricsFile:
     """`metrics.jsonl`, appended a line at a time; `sync` before a checkpoint, so that none claims more than is here."""
 
-    def __init__(self, path: Path, last_step: int) -> None:
-        """Continue after `last_step`: later lines, and one cut off by a crash, are removed."""
+    def __init__(self, path: Path, last_step: int, validated: Sequence[int] = ()) -> None:
+        """Continue after `last_step`, -1 for a start: later lines, and what a crash left behind them, are removed.
+        Raises CannotResume where a line of a step until then, or of a validation after the steps `validated`, is gone
+        or cannot be read."""
         self._path = path
+        kept = _lines_until(path, last_step)
+        _check_whole(path, last_step, validated, {event for event, _ in kept})
         if path.exists():
-            kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _is_until(line, last_step)]
-            write_file(path, "".join(line + "\n" for line in kept).encode())
+            write_file(path, b"".join(line + b"\n" for _, line in kept))
         try:
             self._file = path.open("a", encoding="utf-8")
         except OSError as error:
@@ -170,11 +175,52 @@ class MetricsFile:
             raise output_error(self._path, error) from error
 
 
-def _is_until(line: str, last_step: int) -> bool:
+_Event = tuple[str, int]  # what a line tells of, and after which step
+
+
+def _lines_until(path: Path, last_step: int) -> list[tuple[_Event, bytes]]:
+    """The lines of `metrics.jsonl` that tell of steps until `last_step`. Raises CannotResume."""
     try:
-        return int(json.loads(line)["step"]) <= last_step
-    except (ValueError, KeyError, TypeError):
-        return False
+        lines = read_named(path).split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CannotResume(f"{path} cannot be read: {error.strerror or error}. {_RESTORE}") from error
+    kept: list[tuple[_Event, bytes]] = []
+    unreadable = None
+    for number, line in enumerate(lines, start=1):
+        event = _event(line)
+        if event is None:
+            unreadable = unreadable or (number if line.strip() else None)
+        elif event[1] <= last_step:
+            if unreadable is not None:
+                raise CannotResume(
+                    f"{path}, line {unreadable} is not what embedgrad writes, and later lines are: it was damaged or "
+                    f"changed. {_RESTORE}"
+                )
+            kept.append((event, line))
+    return kept
+
+
+def _event(line: bytes) -> _Event | None:
+    try:
+        found = json.loads(line.decode())
+        name, step = found["event"], found["step"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return (name, step) if isinstance(name, str) and type(step) is int else None
+
+
+def _check_whole(path: Path, last_step: int, validated: Sequence[int], found: Container[_Event]) -> None:
+    """Raises CannotResume where `found` lacks what was there when the checkpoint was saved."""
+    wanted = [("step", step, f"step {step}") for step in range(1, last_step + 1)]
+    wanted += [("validation", step, f"the validation after step {step}") for step in validated]
+    for name, step, words in wanted:
+        if (name, step) not in found:
+            raise CannotResume(
+                f"{path} has no line of {words}, and the checkpoint is of step {last_step}: it was damaged or changed. "
+                f"{_RESTORE}"
+            )
 
 
 def _held_by_its_maker(path: Path) -> Held:

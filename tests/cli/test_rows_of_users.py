@@ -82,7 +82,7 @@ def test_plain_lines(answers, model):
     assert [(one["input"], one["output"]) for one in found] == [("so sad", wanted[0].text), ("no", wanted[1].text)]
     assert "is read as" not in told
     _, told = answers("schöne Grüße\n".encode("cp1252"), "--lines")
-    assert told.startswith("standard input is read as cp1252, a guess (line 1: schöne).\n")
+    assert told.startswith("standard input is read as cp1252, a guess (line 1: schöne; --encoding sets it).\n")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,8 @@ def test_tune_on_what_a_spreadsheet_exports(capsys, model, tmp_path):
     assert main([*command, "--output", str(tmp_path / "run")]) == 0
     told = capsys.readouterr().err.splitlines()
     assert told[0] == (
-        f"{tmp_path / 'rows.csv'} is read as cp1252, a guess (line 2: Grüße) and with semicolons between the cells."
+        f"{tmp_path / 'rows.csv'} is read as cp1252, a guess (line 2: Grüße; --encoding sets it) and with semicolons "
+        "between the cells."
     )
     assert told[1].startswith('The texts in "note" are not used. To show them to the model: --template "{prompt}')
     assert sum("is read as" in line for line in told) == 1
@@ -210,3 +211,16 @@ def test_the_library_tells_what_it_guessed(model, tmp_path):
     eg.evaluate(loaded, "Good?", tmp_path / "rows.csv", max_new_tokens=2, say=said.append)
     eg.tune(loaded, "Good?", tmp_path / "rows.csv", epochs=0.1, min_steps=1, max_new_tokens=2, say=said.append)
     assert said.count(f"{tmp_path / 'rows.csv'} is read with semicolons between the cells.") == 2
+
+
+def test_rows_in_a_named_encoding(answers, capsys, model):
+    (line,), told = answers('{"input": "schöne Grüße"}\n'.encode("cp1252"), "--encoding", "cp1252")
+    assert json.loads(line)["input"] == "schöne Grüße"
+    assert "is read as" not in told
+    lines, _ = answers("schöne Grüße\n".encode("cp1252"), "--lines", "--encoding", "cp1252")
+    assert json.loads(lines[0])["input"] == "schöne Grüße"
+    assert main(["generate", "--model", model, "--prompt", "Good?", "--encoding", "cp12522"]) == 2
+    assert capsys.readouterr().err == (
+        "embedgrad: encoding is 'cp12522': there is no encoding of that name; near ones are cp1252, cp1258, cp1257. "
+        "See --help.\n"
+    )

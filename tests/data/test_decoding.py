@@ -1,12 +1,14 @@
 """Encodings: byte-order marks, guesses that are told, and damage that is not guessed away."""
 
 import codecs
+import warnings
 
 import pytest
 from read_rows import pairs, read
 
 from embedgrad.data.decoding import decode
-from embedgrad.errors import BadRows, DataError
+from embedgrad.data.sources import load_examples
+from embedgrad.errors import BadRows, DataError, Guessed, UsageError
 
 GERMAN = ["Das Café ist schön – „sehr gut“", "Die Größe passt nicht, schade", "Müller hat für die Straße bezahlt"]
 LANGUAGES = [
@@ -50,16 +52,19 @@ def test_prices_in_euro_do_not_make_german_cyrillic(tmp_path):
     rows, (said,) = read(tmp_path, "rows.csv", content.encode("cp1252"))
     assert [row.input for row in rows] == texts * 12
     assert rows[3].columns["preis"] == "3,50 €"
-    assert said == "rows.csv is read as cp1252, a guess (line 2: Qualität) and with semicolons between the cells."
+    assert said == (
+        "rows.csv is read as cp1252, a guess (line 2: Qualität; --encoding sets it) and with semicolons between the "
+        "cells."
+    )
 
 
 def test_the_guess_is_told_whole(tmp_path):
     table = "text;label\nschön „gut“;a\nStraße;b\n"
     assert read(tmp_path, "rows.csv", table.encode("cp1252"))[1] == [
-        "rows.csv is read as cp1252, a guess (line 2: schön) and with semicolons between the cells."
+        "rows.csv is read as cp1252, a guess (line 2: schön; --encoding sets it) and with semicolons between the cells."
     ]
     assert read(tmp_path, "rows.jsonl", '{"text": "die Größe für Müller", "label": "a"}'.encode("cp1252"))[1] == [
-        "rows.jsonl is read as cp1252, a guess (line 1: Größe)."
+        "rows.jsonl is read as cp1252, a guess (line 1: Größe; --encoding sets it)."
     ]
 
 
@@ -71,8 +76,8 @@ def test_the_guess_is_told_whole(tmp_path):
         (codecs.BOM_UTF16_BE, "utf-16-be", ["{} is read as UTF-16."]),
         (codecs.BOM_UTF32_LE, "utf-32-le", ["{} is read as UTF-32."]),
         (codecs.BOM_UTF32_BE, "utf-32-be", ["{} is read as UTF-32."]),
-        (b"", "utf-16-le", ["{} is read as UTF-16, a guess."]),
-        (b"", "utf-16-be", ["{} is read as UTF-16, a guess."]),
+        (b"", "utf-16-le", ["{} is read as UTF-16, a guess (--encoding sets it)."]),
+        (b"", "utf-16-be", ["{} is read as UTF-16, a guess (--encoding sets it)."]),
     ],
 )
 @pytest.mark.parametrize(
@@ -94,7 +99,7 @@ def test_a_mark_that_promises_too_much(tmp_path):
         read(tmp_path, "rows.csv", codecs.BOM_UTF16_LE + "text,label\na,b".encode("utf-16-le") + b"\x00\xd8")
     assert str(caught.value) == (
         f"{tmp_path / 'rows.csv'} begins with the byte-order mark of UTF-16, but byte 29 after it is none: unexpected "
-        "end of data. Save it as UTF-8."
+        "end of data. Save it as UTF-8, or name its encoding with --encoding."
     )
 
 
@@ -115,3 +120,76 @@ def test_plain_text_is_not_looked_at_twice():
     assert decode(b"text,label\na,b\n").note is None
     assert decode("text,label\nschön,b\n".encode()).note is None
     assert decode(b"\0" * 100).note is None  # no text at all is not UTF-16
+
+
+TABLE = "text,label\nПривет,x\nмир,y\n".encode("koi8-r")
+
+
+def test_an_encoding_that_is_named_is_no_guess(tmp_path):
+    rows, said = read(tmp_path, "rows.csv", TABLE, encoding="KOI8-R")
+    assert (pairs(rows), said) == ([(2, "Привет", "x"), (3, "мир", "y")], [])
+    lines = '{"text": "Größe", "label": "x"}\n'
+    for encoding in ("cp1252", "utf-8", "utf-16-le", "cp500"):
+        for name in ("rows.jsonl", "rows.json"):
+            rows, said = read(tmp_path, name, lines.encode(encoding), encoding=encoding)
+            assert ([row.input for row in rows], said) == (["Größe"], [])
+
+
+def test_utf8_by_chance_is_read_as_it_is_named(tmp_path):
+    data = "text,label\né,x\n".encode()
+    assert read(tmp_path, "rows.csv", data, encoding="cp1252")[0][0].input == "Ã©"
+
+
+def test_a_byte_order_mark_goes_before_the_named_encoding(tmp_path):
+    data = codecs.BOM_UTF8 + "text,label\né,x\n".encode()
+    assert read(tmp_path, "rows.csv", data, encoding="cp1252")[0][0].input == "é"
+
+
+def test_what_is_not_in_the_named_encoding_is_told_with_its_line(tmp_path):
+    with pytest.raises(DataError) as raised:
+        read(tmp_path, "rows.csv", b"text,label\na,x\n\x81,y\n", encoding="cp1252")
+    assert str(raised.value) == (
+        f"{tmp_path / 'rows.csv'} is not in the encoding cp1252 (--encoding): byte 16, about line 3: character maps to "
+        "<undefined>. Save it as UTF-8, or name its encoding with --encoding."
+    )
+    with pytest.raises(BadRows) as bad:
+        read(tmp_path, "rows.jsonl", b'{"text": "\xff", "label": "x"}\n', encoding="utf-8")
+    assert str(bad.value).startswith(f"{tmp_path / 'rows.jsonl'}: 1 row cannot be used.\n  line 1: ")
+
+
+def test_an_encoding_that_is_none_is_told(tmp_path):
+    expected = 'expected the name of an encoding, such as "cp1252".'
+    for name, problem in (
+        ("cp12522", "there is no encoding of that name; near ones are cp1252, cp1258, cp1257."),
+        ("rot13", "it is an encoding, but none of texts."),
+        ("zzzzzzz", "there is no encoding of that name."),
+    ):
+        with pytest.raises(UsageError) as raised:
+            read(tmp_path, "rows.csv", "text,label\na,b\n", encoding=name)
+        assert str(raised.value) == f"encoding is the text {name!r}; {expected} {problem}"
+
+
+def test_parquet_has_its_own_encoding(tmp_path):
+    with pytest.raises(DataError) as raised:
+        read(tmp_path, "rows.parquet", b"", encoding="cp1252")
+    assert str(raised.value) == (
+        f"{tmp_path / 'rows.parquet'} is Parquet, which says itself how its texts are encoded: leave out --encoding."
+    )
+
+
+def test_a_guess_that_nobody_hears_is_a_warning(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes("text;label\nschön „gut“;a\nStraße;b\n".encode("cp1252"))
+    with pytest.warns(Guessed) as caught:
+        load_examples(path)
+    assert [(str(one.message), one.filename) for one in caught] == [
+        (
+            f"{path} is read as cp1252, a guess (line 2: schön; --encoding sets it) and with semicolons between the "
+            "cells.",
+            __file__,
+        )
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_examples(path, encoding="cp1252")
+        load_examples(path, say=lambda sentence: None)

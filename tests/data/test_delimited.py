@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from read_rows import pairs, read
 
-from embedgrad.data.delimited import read_delimited
+from embedgrad.data.delimited import _repeated, read_delimited
 from embedgrad.errors import BadRows, DataError
 
 SEMICOLONS = "{} is read with semicolons between the cells."
@@ -102,3 +102,32 @@ def test_what_a_writer_wrote_is_read_back(rows, delimiter):
     found = read_delimited(out.getvalue(), ",")
     assert [tuple(row.values()) for _, row in found.rows] == rows
     assert found.problems == []
+
+
+class Watched(str):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Watched.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_a_wide_header_is_gone_through_once():
+    header = [Watched(f"column {number}") for number in range(3_000)]
+    assert _repeated(header) is None
+    assert Watched.compared < 10 * len(header), "not each name with each"
+    assert _repeated([*header, Watched("column 7")]) == 'two columns are called "column 7"'
+
+
+def test_of_many_columns_that_are_not_shown_a_few_are_named(tmp_path):
+    names = [f"c{number}" for number in range(3_000)]
+    table = f"text,label,{','.join(names)}\na b,x,{','.join('three words here' for _ in names)}\n"
+    shown = " and ".join(f'"{name}"' for name in names[:10])
+    slots = "".join(f"{{{name}}}\\n\\n" for name in names[:10])
+    assert read(tmp_path, "rows.csv", table)[1] == [
+        f"The texts in {shown} and 2,990 more columns are not used. To show them to the model: --template "
+        f'"{{prompt}}\\n\\n{slots}{{input}}"'
+    ]

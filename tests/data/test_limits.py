@@ -165,7 +165,7 @@ def test_lines(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         assert [(row.line, row.input) for row in load_lines("-", say=said.append)] == wanted
     assert said == [
-        "standard input is read as cp1252, a guess (line 1: schöne).",
+        "standard input is read as cp1252, a guess (line 1: schöne; --encoding sets it).",
         "standard input is read as UTF-16.",
     ]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n \n")))

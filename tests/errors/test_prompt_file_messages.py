@@ -44,7 +44,7 @@ def test_missing(tmp_path):
 def test_folder(tmp_path):
     with pytest.raises(BadPromptFile) as raised:
         read(tmp_path)
-    assert str(raised.value) == f"{tmp_path} is not a file. Name the file itself."
+    assert str(raised.value) == f"{tmp_path} cannot be read: it is a folder, not a file. Name the file itself."
 
 
 def test_unreadable(tmp_path, monkeypatch):
@@ -66,7 +66,9 @@ def test_too_large(tmp_path):
         file.truncate(5_000_000_000)
     with pytest.raises(BadPromptFile) as raised:
         read(path)
-    assert str(raised.value) == (f"{path} has 5,000,000,000 bytes; at most 64,000,000 are expected. Check what it is.")
+    assert str(raised.value) == (
+        f"{path} cannot be read: it has 5,000,000,000 bytes; at most 64,000,000 are read. Check what it is."
+    )
 
 
 def test_text_file():

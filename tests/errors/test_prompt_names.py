@@ -113,3 +113,55 @@ def test_an_input_that_names_a_file_of_rows(capsys) -> None:
         "embedgrad: The input 'reviews.jsonl' looks like a file of rows; an argument is a text. Rows come as JSONL "
         'through stdin: embedgrad generate ... < FILE. The word itself as an input is the row {"input": ...}.\n'
     )
+
+
+WITH_SLASHES = (
+    "Classify the review / comment.", "positive/negative/neutral, nothing else", "Answer yes/no", "Answer yes / no",
+    "Is the review positive/negative?", "Say and/or explain", "Translate into German/French", "Is it spam / ham",
+    "Name the he/she/they of the text", "Give km/h as a number", "Rate it from 1/5 to 5/5", "Write w/o commas",
+    "Date as 24/12/2025", "Use the format DD/MM/YYYY", "Solve 3/4 + 1/2", "What is 7/8 of 16?", "input / output",
+    "Label: good/bad", "Choose A/B/C/D", "Choose one of A / B / C / D", "true/false question", "Is it TCP/IP related",
+    "Explain I/O errors briefly", "Read https://example.com/a b and answer", "Is the claim supported/refuted",
+    "Sort into sports/politics/science/business", "Mark pros/cons of it", "Answer 24/7 support questions",
+    "Classify the tone (formal/informal)", "Reply in English/Spanish depending on the user",
+    "Extract the client/server roles", "The question/answer pair below", "Judge the cost/benefit ratio",
+    "Is the author a man / woman / unknown", "Start/stop words only", "Convert m/s into mph", "Keep the </s> token",
+    "Say whether src is used / not used", "Compare data / runs", "Find the N/A values", "/think about it first",
+    "Is src/main right?", "Tell what data/model means.", "Return JSON like {a/b c}", "Summarize README.md",
+    "Rewrite the notes in notes.txt", "Answer as in my runs",
+)  # fmt: skip
+MISTYPED = (
+    "runs/my reviws/prompt", "runs/my reviws", "my runs/prompt.safetensor", "my runs/prompt", "my prompt.safetensor",
+    "my prompt.safetensros", "nowhere/my run/prompt.txt", "no where/prompt.md", "my notes/prompt.TXT", "~/my runs/x",
+    "./my prompt", "../my runs/prompt", "data/emotion rows", "src/a b", "my runs/of may/prompt", "/tmp/my runs/prompt",
+    "my files/settings.toml", "old prompts/best.pt", "runs/reviews 2025-12-24/prompt", "my runs/a b.safetensor",
+)  # fmt: skip
+
+
+@pytest.fixture
+def folders(empty_folder: Path) -> Path:
+    for name in ("runs", "my runs", "data", "src"):
+        (empty_folder / name).mkdir()
+    return empty_folder
+
+
+@pytest.mark.parametrize("prompt", WITH_SLASHES)
+def test_a_slash_between_words_makes_no_path(prompt: str, folders: Path) -> None:
+    assert not names_a_path(prompt)
+    assert prompt_text(prompt) == prompt
+
+
+@pytest.mark.parametrize("prompt", MISTYPED)
+def test_a_mistyped_path_with_spaces_is_no_prompt(prompt: str, folders: Path, capsys) -> None:
+    says = path_words(prompt).replace("this word", "these words")
+    with pytest.raises(UsageError) as told:
+        prompt_text(prompt)
+    assert str(told.value) == says
+    assert prompt_text(marked_as_text(prompt)) == prompt, "it can be meant"
+
+
+def test_a_mistyped_path_with_spaces_is_told_before_the_model_loads(folders: Path, capsys) -> None:
+    for prompt in ("runs/my reviws/prompt", "my runs/prompt.safetensor"):
+        assert main(["generate", "--model", "none", "--prompt", prompt, "x"]) == 2
+        says = path_words(prompt).replace("this word", "these words")
+        assert capsys.readouterr().err == f"embedgrad: {says}\n"

@@ -44,6 +44,17 @@ def test_numbers_that_can_be_read_in_two_ways(targets, places):
     assert str(error.value) == READ_IN_TWO_WAYS.format(places).replace("'1.234'", repr(number))
 
 
+@pytest.mark.parametrize("task", [None, Task("json")])
+@pytest.mark.parametrize("target", ['{"a": 1, "a": 2}', '[{"b": {"a": 1, "a": 1}}]'])
+def test_json_with_a_key_twice(task, target):
+    with pytest.raises(DataError) as error:
+        settled(task, rows(['{"a": 1}', target, '{"a": 2}']))
+    assert str(error.value) == (
+        f"1 of 3 rows has a target that has a key twice in one object, which no answer can equal; the first is "
+        f"{target!r} at line 2. Correct the rows, or use --task exact to compare them as texts."
+    )
+
+
 @pytest.mark.parametrize("mark", [".", ","])
 def test_the_setting_says_how_they_are_read(mark):
     task = EvaluationSettings(decimal_mark=mark).task_for(rows(["1.234", "5.678"]))

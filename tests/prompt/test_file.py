@@ -194,7 +194,7 @@ def test_missing_file_folder_and_large_file(tmp_path):
         read(tmp_path / "no.safetensors")
     with pytest.raises(FileMissing):
         read(Path("\0"))
-    with pytest.raises(BadPromptFile, match="is not a file"):
+    with pytest.raises(BadPromptFile, match="it is a folder, not a file"):
         read(tmp_path)
     large = tmp_path / "large.safetensors"
     with large.open("wb") as file:
@@ -206,7 +206,7 @@ def test_missing_file_folder_and_large_file(tmp_path):
 def test_a_pipe_is_not_waited_for(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(BadPromptFile, match="is not a file"):
+    with pytest.raises(BadPromptFile, match="it is a pipe, not a file"):
         read(pipe)
 
 

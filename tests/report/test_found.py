@@ -61,7 +61,10 @@ def test_an_analysis_that_cannot_be_read(run_folder: Path) -> None:
     (run_folder / "analysis" / "entropy.json").mkdir(parents=True)
     with pytest.raises(EmbedgradError) as caught:
         read_found(run_folder)
-    assert str(caught.value) == f"Could not read {run_folder}/analysis/entropy.json: Is a directory."
+    assert str(caught.value) == (
+        f"Could not read {run_folder}/analysis/entropy.json: it is a folder, not a file. Delete it, or write it anew: "
+        f"embedgrad analyze {run_folder} --only entropy"
+    )
 
 
 def test_a_grid_that_chose_nothing(run_folder: Path) -> None:

@@ -386,7 +386,10 @@ def test_a_file_that_cannot_be_read(run_folder: Path) -> None:
     (run_folder / "result.json").mkdir()
     with pytest.raises(EmbedgradError) as caught:
         read_run(run_folder)
-    assert str(caught.value) == f"Could not read {run_folder / 'result.json'}: Is a directory."
+    assert str(caught.value) == (
+        f"Could not read {run_folder / 'result.json'}: it is a folder, not a file. It was damaged or changed: restore "
+        "it or repeat the run."
+    )
 
 
 def _wrong_type(folder: Path) -> str:

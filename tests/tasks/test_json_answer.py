@@ -45,6 +45,42 @@ def test_by_meaning_the_last_value_counts(output):
     assert is_meant(JSON, meant, CALL)
 
 
+ONE = '{"a":1}'
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        '[{"a":1},', '{"b":{"a":1}', '{"b":{"a":1}}', '[[{"a":1}]', '{"b": 2, "c": [{"a":1}', "{b: {\"a\":1}}",
+        '{"b":{"a":1}, \'c\': 2}', 'So: [{"a":1}, {"b":', '{"a":1} or rather [{"a":2},', '{"a":1}, no: {"a": 2',
+        '```json\n[{"a":1},\n```', '{"x": "}", "b": {"a":1}', '[1, {"a":1}', "{'b': {\"a\":1}", '[[1], {"a":1}, oops]',
+        '{"a":1,}', '{"a":1,"a":1}', '{"a":1} and [2]', '{"a":1}\n[2]', '[{"a":1}]', '{"b":\n{"a":1}\n',
+    ],
+)  # fmt: skip
+def test_a_fragment_of_a_longer_value_is_no_answer(output):
+    meant = read_by_meaning(JSON, output)
+    assert meant is None or not is_meant(JSON, meant, ONE)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        '{"a":1}', '{"a":1}. See [2].', '{"a":1} (see [2])', 'As in the manual[2], it is {"a":1}.', '{"a":1}, cf. [1].',
+        '{"a":1} (source: [3])', '{"a":1}. Refs [1-3].', 'The manual [2] says {"a":1}', 'Answer: {"a":1}',
+        '```\n{"a":1}\n```', '```json\n{"a":1}\n```\nThis sets a to 1.', '{ "a" : 1.0 }', '{"a":1} {',
+        'Use {this} pattern: {"a":1}', 'Not {"a":2}, but {"a":1}', '[note] {"a":1}', '{"a":1} [note]', '`{"a":1}`',
+        '<think>{"b": {"a":2}</think>{"a":1}', '<think>[{</think>\n{"a":1}', '{"a":1}!', '**{"a":1}**', '"{"a":1}"',
+        'First [1, 2], then {"a":1}', '\\boxed{{"a":1}}', '{"b": {"a":2}} is wrong; {"a":1} is right',
+        '{"b": oops} Again: {"a":1}', '[1, oops] Again: {"a":1}', 'f(x) = {x | x > 0}; {"a":1}', 'answer = {"a":1};',
+        'The answer is {"a":1} as arr[2] shows', '{\n  "a": 1\n}', '(a) {"a":1}', 'JSON:\n\n{"a":1}\n\nDone :)',
+        'For {name} and {age}: {"a":1}', 'a[0] is 1: {"a":1}', '1. {"a":1}', '> {"a":1}',
+        '{"a":1} // done', '{"a":1}\n\nNote: a is 1 [see above].', 'Result → {"a":1}',
+    ],
+)  # fmt: skip
+def test_the_answer_stands_among_words(output):
+    assert is_meant(JSON, read_by_meaning(JSON, output), ONE)
+
+
 @pytest.mark.parametrize(
     ("output", "value"),
     [

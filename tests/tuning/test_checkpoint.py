@@ -190,7 +190,7 @@ def deep(path: Path) -> None:
 
 
 OTHERS: list[tuple[Callable[[Path], None], str]] = [
-    (no_file, "it is not a file"),
+    (no_file, "it is a folder, not a file"),
     (too_old, "an earlier embedgrad wrote it, without a checksum, so that no damage would be noticed"),
     (a_prompt, "it holds the tensors ['prompt_embeddings']; expected embeddings and perhaps mean and perhaps"),
     (deep, "its header is nested too deep"),

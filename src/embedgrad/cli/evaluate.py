@@ -73,7 +73,9 @@ def evaluate(
     """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
     terminal = Terminal(json, quiet, says_result=True)
     job = merged(flags, settings, EvaluateSettings)
-    job = from_data_set(job, excluded=("input_field", "target_field"), needed_for=("split", "target", "seed"))
+    job = from_data_set(
+        job, excluded=("encoding", "input_field", "target_field"), needed_for=("split", "target", "seed")
+    )
     if data_set := job.named_data_set():
         job = job.model_copy(update={"prompt": job.prompt or (data_set.prompt,)})
     required(job, "model", "prompt", *(() if data_set else ("data",)))

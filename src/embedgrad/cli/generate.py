@@ -22,12 +22,14 @@ from embedgrad.cli.settings import (
     load_rows,
     merged,
     required,
+    rows_command,
     shown_columns,
+    shown_path,
 )
 from embedgrad.data.example import Example
 from embedgrad.data.files import KINDS
 from embedgrad.data.sources import load_lines
-from embedgrad.errors import DataError, UsageError, did_you_mean
+from embedgrad.errors import BadRows, DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import PositiveCount
 from embedgrad.template.layout import Overlong
@@ -117,13 +119,37 @@ def generate(
 
 def _rows(inputs: Sequence[str], job: GenerateSettings, terminal: Terminal) -> list[Example]:
     """The inputs given as arguments, or what comes through stdin."""
+    columns = () if job.lines else shown_columns(job, [job.prompt or ""])
     if inputs:
+        _check_columns(inputs[0], columns, job)
         return [Example(text, line=number, row={"input": text}) for number, text in enumerate(inputs, start=1)]
     if job.lines:
-        return load_lines("-", limits=job.limits, say=terminal.note)
-    columns = shown_columns(job, [job.prompt or ""])
+        return load_lines("-", encoding=job.encoding, limits=job.limits, say=terminal.note)
     aside = (job.prompt_field,) if job.prompt_field else ()
-    return load_rows("-", job, columns, labels=None, needs_target=False, aside=aside, say=terminal.note)
+    try:
+        return load_rows("-", job, columns, labels=None, needs_target=False, aside=aside, say=terminal.note)
+    except BadRows as error:
+        if not error.problems[0].problem.startswith("not JSON"):
+            raise
+        raise DataError(f"{error} If each line is an input by itself, add --lines.") from error
+
+
+def _check_columns(text: str, columns: Sequence[str], job: GenerateSettings) -> None:
+    """Raises UsageError where the template shows more of a row than an input given as an argument has."""
+    if columns:
+        row = {"input": text, **dict.fromkeys(columns, "...")}
+        command = [
+            "embedgrad",
+            "generate",
+            "--model",
+            shown_path(job.model or ""),
+            "--prompt",
+            shown_path(job.prompt or ""),
+        ]
+        raise UsageError(
+            f"The template shows {' and '.join(f'{{{name}}}' for name in columns)} besides the input, which an input "
+            f"on the command line lacks. Give whole rows through stdin: {rows_command(row, command)}"
+        )
 
 
 def _prompts(rows: Sequence[Example], job: GenerateSettings) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ Start with:
     embedgrad tune --model MODEL --prompt "..." --train train.jsonl --test test.jsonl
 """
 _EPILOGUE = "Every verb has --help with an example, --json and --quiet. --debug shows tracebacks."
+
+_COMMA_SEPARATED = ("--labels", "--only", "--tasks", "--rates", "--epochs-grid", "--freeze")
 
 # Each verb is the function of its name in the module of its name, imported when it is used; its help stands here
 # so that `embedgrad --help` imports none of them.
@@ -121,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
             raise
         from embedgrad.cli.console import visible
 
-        print(visible(f"embedgrad: {_words(error)}"), file=sys.stderr)
+        print(visible(f"embedgrad: {_words(error, flags)}"), file=sys.stderr)
         return 2 if isinstance(error, CycloptsError) else getattr(error, "exit_code", 1)
     return 0
 
@@ -150,13 +153,31 @@ def _traceback(kind: type[BaseException], error: BaseException, where: Traceback
     print(visible("".join(traceback.format_exception(kind, error, where))), end="", file=sys.stderr)
 
 
-def _words(error: BaseException) -> str:
+def _surplus_words(arguments: Sequence[str], surplus: Sequence[str]) -> str:
+    """What is wrong with words that belong to no flag, and how they were perhaps meant."""
+    words = " ".join(map(shlex.quote, surplus))
+    first = next((at for at in range(len(arguments)) if arguments[at : at + len(surplus)] == list(surplus)), 0)
+    flag = arguments[first - 2] if first > 1 else ""
+    if flag in _COMMA_SEPARATED:
+        whole = ",".join((arguments[first - 1].rstrip(","), *(word.strip(",") for word in surplus)))
+        return f"{flag} takes one word, its parts separated by commas: {flag} {shlex.quote(whole)}. Left over: {words}."
+    return (
+        f"Words that belong to no flag: {words}. A value with spaces in it needs quotes around it, and one flag takes "
+        "one value."
+    )
+
+
+def _words(error: BaseException, arguments: Sequence[str]) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Stopped."
     if isinstance(error, CycloptsError):
         if isinstance(error.__cause__, ValidationError):  # a flag's value that its setting refuses
             return f"{describe(error.__cause__, [])} See --help."
+        if surplus := getattr(error, "unused_tokens", None):
+            return f"{_surplus_words(arguments, surplus)} See --help."
         return f"{error} See --help."
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}. Check the path and the disk."
     return str(error)
 
 

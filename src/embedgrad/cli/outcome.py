@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.data_set_settings import group_names
+from embedgrad.cli.prompt_files import stored_record
 from embedgrad.cli.records import predictions_side_by_side, versions
-from embedgrad.cli.settings import shown_path
+from embedgrad.cli.settings import rows_command, shown_path
+from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
 from embedgrad.evaluation.baselines import baselines
 from embedgrad.evaluation.result import Evaluation, compare_accuracy, compare_loss
@@ -84,8 +86,8 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
     return result
 
 
-def show(result: Result, folder: RunFolder, model: str, example: str, terminal: Terminal) -> None:
-    """The before/after table, the verdict, what it cost, and the next command to try."""
+def show(result: Result, folder: RunFolder, model: str, example: Example, terminal: Terminal) -> None:
+    """The before/after table, the verdict, what it cost, and the next command to try, which answers `example`."""
     comparison = result.comparison
     terminal.result(result.model_dump(mode="json", exclude={"files"}) | {"folder": str(folder.path)})
     terminal.table(score_table([result.before, result.after], [comparison] if comparison else ()))
@@ -106,8 +108,19 @@ def show(result: Result, folder: RunFolder, model: str, example: str, terminal: 
         for sentence in no_gain_words(read_run(folder.path).validations, result.baselines):
             terminal.say(sentence)
         return
-    command = ["generate", "--model", shown_path(model), "--prompt", str(folder.file(PROMPT)), _short(example)]
-    terminal.say(f"Use it:\n  embedgrad {shlex.join(command)}")
+    terminal.say(f"Use it:\n  {_use(folder, model, example)}")
+
+
+def _use(folder: RunFolder, model: str, example: Example) -> str:
+    """The command that answers `example`: its input as an argument, or the whole row where the template shows more."""
+    prompt = folder.file(PROMPT)
+    command = ["embedgrad", "generate", "--model", shown_path(model), "--prompt", str(prompt)]
+    record = stored_record(str(prompt))
+    columns = record.template.source.columns[1:] if record is not None and record.template is not None else ()
+    if not columns:
+        return shlex.join([*command, _short(example.input)])
+    row = {"input": _short(example.input), **{name: _short(example.columns.get(name, "...")) for name in columns}}
+    return rows_command(row, command)
 
 
 def _short(text: str, limit: int = 80) -> str:

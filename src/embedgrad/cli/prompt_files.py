@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from embedgrad import runs
@@ -12,7 +13,8 @@ from embedgrad.prompt.naming import ENDING, names_a_path
 
 def prompt_path(path: Path) -> Path:
     """The prompt file that `path` names: itself, or the one in a run folder."""
-    return path / runs.PROMPT if (path / runs.PROMPT).is_file() else path
+    is_run = os.path.exists(path / runs.PROMPT)  # noqa: PTH110 (exists raises for a name that is too long)
+    return path / runs.PROMPT if is_run else path
 
 
 def stored_record(prompt: str) -> PromptRecord | None:

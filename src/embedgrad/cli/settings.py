@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -12,10 +13,13 @@ from cyclopts import Parameter
 from pydantic import Field, JsonValue, PositiveInt, field_validator
 
 from embedgrad import runs
+from embedgrad.arguments import home_path
+from embedgrad.data.decoding import encoding_problem
 from embedgrad.data.example import Example
+from embedgrad.data.fields import choose_fields
 from embedgrad.data.records import LIMITS, Limits
 from embedgrad.data.sources import Say, load_examples
-from embedgrad.errors import FileMissing, SettingsError
+from embedgrad.errors import DataError, FileMissing, SettingsError
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.named_file import read_named
 from embedgrad.prompt import file as prompt_file
@@ -41,7 +45,7 @@ WITH_ESCAPES = Typed(lambda text: text.replace("\\n", "\n").replace("\\t", "\t")
 def _prompt_from_flag(given: str) -> str:
     """A prompt as the flag gives it: `@FILE` is the file's text, paths become absolute, other texts stay."""
     if given.startswith("@"):
-        path = Path(given[1:]).expanduser()
+        path = home_path(given[1:])
         try:
             text = read_named(path, TEXT_BYTES).decode("utf-8-sig").rstrip("\r\n")
         except (OSError, ValueError) as error:
@@ -180,6 +184,9 @@ class TemplateSettings(Settings):
 
 
 class RowSettings(Settings):
+    encoding: str | None = Field(
+        None, description="Encoding of rows that are not UTF-8, such as cp1252; default what the file says, or a guess."
+    )
     input_field: str | None = Field(None, description="Column that holds the input, where it is not recognised.")
     target_field: str | None = Field(None, description="Column that holds the wanted answer.")
     rows_at: str | None = Field(
@@ -192,6 +199,13 @@ class RowSettings(Settings):
     max_file_megabytes: PositiveInt = Field(
         LIMITS.file_bytes // 1_000_000, description="Most megabytes of one file of rows, unpacked; more are an error."
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, given: str | None) -> str | None:
+        if given is not None and (problem := encoding_problem(given)):
+            raise ValueError(problem)
+        return given
 
     @property
     def limits(self) -> Limits:
@@ -213,6 +227,7 @@ def load_rows(
     `columns` and `aside` are not used. Objects are targets of a `task` json."""
     return load_examples(
         source,
+        encoding=rows.encoding,
         input_field=rows.input_field,
         target_field=rows.target_field,
         labels=labels,
@@ -283,6 +298,21 @@ def required(settings: Settings, *names: str) -> None:
         raise SettingsError(f"{' and '.join(missing)} must be given, as a flag or in a --settings file. See --help.")
 
 
+def rows_command(row: Mapping[str, str], command: Sequence[str]) -> str:
+    """`command` with `row` on its standard input, as one types it."""
+    text = json.dumps(row, ensure_ascii=False)
+    echo = ["printf", "%s\\n"] if "\\" in text else ["echo"]  # some shells' echo reads a backslash
+    fields = ["--input-field", "input"] if _is_ambiguous(tuple(row)) else []
+    return f"{shlex.join([*echo, text])} | {shlex.join([*command, *fields])}"
+
+
+def _is_ambiguous(names: tuple[str, ...]) -> bool:
+    try:
+        return choose_fields("", names, needs_target=False, columns=names).input != "input"
+    except DataError:
+        return True
+
+
 def shown_path(path: str) -> str:
     """A path as one would type it here: relative where it lies below the working folder."""
     try:
@@ -293,4 +323,4 @@ def shown_path(path: str) -> str:
 
 def absolute(path: str) -> str:
     """A path as it will still be found from elsewhere; stdin stays `-`."""
-    return path if path == "-" else str(Path(path).expanduser().absolute())
+    return path if path == "-" else str(home_path(path).absolute())

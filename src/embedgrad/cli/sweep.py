@@ -85,7 +85,7 @@ def _job(flags: SweepSettings | None, settings: Path | None) -> SweepSettings:
 
 def _opened(path: Path) -> RunFolder:
     """An existing sweep's folder. Raises CannotResume."""
-    if not (path / SETTINGS).is_file() or "rates" not in read_toml(path / SETTINGS):
+    if not (path / SETTINGS).exists() or "rates" not in read_toml(path / SETTINGS):
         raise CannotResume(f"{path} is no sweep's folder. Give the folder that sweep wrote.")
     return RunFolder.open(path)
 

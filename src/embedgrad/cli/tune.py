@@ -17,6 +17,7 @@ from embedgrad.cli.recipes import over_recipe
 from embedgrad.cli.resuming import discarding, told_how_to_resume
 from embedgrad.cli.settings import merged
 from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
+from embedgrad.data.example import Example
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import CannotResume, SettingsError
@@ -162,14 +163,16 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
     from embedgrad.tuning.events import Calibrating, Validated, Validating, as_metrics
-    from embedgrad.tuning.state import saved_step
+    from embedgrad.tuning.state import saved_record
     from embedgrad.tuning.trajectory import write_snapshot
     from embedgrad.tuning.tune import tune as tune_rows
 
-    first_step = saved_step(folder.file(CHECKPOINT))
+    saved = saved_record(folder.file(CHECKPOINT))
+    first_step = -1 if saved is None else saved.step
+    validated_after = [] if saved is None else [step for step, _, _ in saved.validations]
     total = job.total_steps(prepared.tuned_rows)
     with (
-        MetricsFile(folder.file(METRICS), first_step) as metrics,
+        MetricsFile(folder.file(METRICS), first_step, validated_after) as metrics,
         terminal.progress("tuning", total, max(first_step, 0)) as progress,
     ):
         validated = ""
@@ -225,7 +228,7 @@ def _compare(
     outcome = Outcome(
         run, before, after, prepared.model, prepared.baseline, parts, prepared.task, job.recipe, job.group_by
     )
-    show(write(outcome, folder), folder, job.model or "", parts.test[0].input, terminal)
+    show(write(outcome, folder), folder, job.model or "", parts.test[0], terminal)
 
 
 def _calibrated(job: TuneSettings, calibration: Calibration, folder: RunFolder) -> TuneSettings:
@@ -288,4 +291,4 @@ def _show_again(folder: RunFolder, job: TuneSettings, terminal: Terminal) -> Non
     record = read_run(folder.path)
     if not folder.file(REPORT).exists():  # the result was written, then something stopped the report
         write_report(folder.path)
-    show(record.result, folder, job.model or "", record.predictions[0].input, terminal)
+    show(record.result, folder, job.model or "", Example(record.predictions[0].input), terminal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from datetime import datetime
@@ -12,6 +13,7 @@ from cyclopts import Parameter
 from pydantic import AfterValidator, Field
 
 from embedgrad import runs
+from embedgrad.arguments import home_path
 from embedgrad.cli.data_set_settings import DataSetSettings, check_groups, from_data_set
 from embedgrad.cli.settings import (
     PROMPT,
@@ -113,7 +115,7 @@ class TuneSettings(
 
     def resolved(self) -> Self:
         """With what the data set decides and with paths that will be found from anywhere. Raises SettingsError."""
-        own = ("train", "validation", "test", "input_field", "target_field", "rows_at")
+        own = ("train", "validation", "test", "encoding", "input_field", "target_field", "rows_at")
         job = from_data_set(self, excluded=own, needed_for=("data", "target"))
         if self.split is not None and (self.split in _OF_DATA_SETS) != (self.dataset is not None):
             if self.dataset is None:
@@ -141,7 +143,7 @@ class TuneSettings(
             changes["prompt"] = absolute(self.prompt or "")
         else:
             prompt_text(self.prompt or "")
-        if Path(self.model or "").expanduser().is_dir():
+        if os.path.isdir(home_path(self.model or "")):  # noqa: PTH112 (is_dir raises for a name that is too long)
             changes["model"] = absolute(self.model or "")
         return self.model_copy(update=changes)
 
@@ -215,4 +217,4 @@ def keep_stdin(job: Job, folder: runs.RunFolder) -> Job:
 
 def _with_kept_rows(job: Job, folder: runs.RunFolder) -> Job:
     rows = folder.file(runs.ROWS)
-    return job.model_copy(update={"train": absolute(str(rows))}) if rows.is_file() else job
+    return job.model_copy(update={"train": absolute(str(rows))}) if rows.exists() else job

@@ -1,9 +1,12 @@
-"""Bytes of a file of rows as text: UTF-8, what a byte-order mark says, or a guess that is told."""
+"""Bytes of a file of rows as text: UTF-8, what a byte-order mark or the user says, or a guess that is told."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
+from encodings.aliases import aliases
 
 _MARKS = (  # UTF-32 first: its mark begins with UTF-16's
     (b"\xef\xbb\xbf", "utf-8", "UTF-8"),
@@ -25,6 +28,7 @@ _WORD = re.compile(r"\S*[^\x00-\x7f]\S*")
 _LATIN_LETTER = re.compile("[A-Za-z\u00c0-\u024f]")
 _OTHER_LETTER = re.compile("[\u0370-\u04ff]")  # Greek and Cyrillic, in one word with a Latin one: a wrong guess
 _MOST_MIXED = 0.2
+_OVERRULE = "--encoding sets it"
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what a byte that is no UTF-8 becomes
 
 
@@ -42,18 +46,32 @@ class Decoded:
     guessed: bool = False
 
 
-def decode(data: bytes) -> Decoded:
-    """The text of `data`, without its byte-order mark. Without one it is UTF-8 where it can be; UTF-16 where every
-    second byte is zero; else the likeliest of the encodings that spreadsheets write, unless it looks like damaged
-    UTF-8: then its bad bytes become lone surrogates (`NOT_UTF8`).
+def encoding_problem(name: str) -> str | None:
+    """Why `name` is no encoding that a file of rows may be in, with near ones; None where it is one of Python's."""
+    try:
+        if codecs.lookup(name)._is_text_encoding:
+            return None
+        return "it is an encoding, but none of texts"
+    except (LookupError, ValueError):
+        near = get_close_matches(name.lower().replace("-", "_"), sorted({*aliases, *aliases.values()}), n=3)
+        hint = f"; near ones are {', '.join(near)}" if near else ""
+        return f"there is no encoding of that name{hint}"
 
-    Raises UndecodableError where a byte-order mark promises what does not follow.
+
+def decode(data: bytes, encoding: str | None = None) -> Decoded:
+    """The text of `data`, without its byte-order mark. Without one it is in `encoding`; where none is given, UTF-8
+    where it can be; UTF-16 where every second byte is zero; else the likeliest of the encodings that spreadsheets
+    write, unless it looks like damaged UTF-8: then its bad bytes become lone surrogates (`NOT_UTF8`).
+
+    Raises UndecodableError where it is not what a byte-order mark or `encoding` promises.
     """
     for mark, codec, name in _MARKS:
         if data.startswith(mark):
             return _marked(data[len(mark) :], codec, name)
+    if encoding is not None:
+        return _named(data, encoding)
     if wide := _wide(data):
-        return Decoded(data.decode(wide), "as UTF-16, a guess", guessed=True)
+        return Decoded(data.decode(wide), f"as UTF-16, a guess ({_OVERRULE})", guessed=True)
     return _without_mark(data)
 
 
@@ -73,6 +91,21 @@ def _marked(data: bytes, codec: str, name: str) -> Decoded:
         raise UndecodableError(
             f"begins with the byte-order mark of {name}, but byte {error.start + 1:,} after it is none: {error.reason}"
         ) from error
+
+
+def _named(data: bytes, encoding: str) -> Decoded:
+    if codecs.lookup(encoding).name == "utf-8":
+        return Decoded(data.decode(errors="surrogateescape"))
+    try:
+        return Decoded(data.decode(encoding))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UndecodableError(
+            f"is not in the encoding {encoding} (--encoding): byte {error.start + 1:,}, about line {line:,}: "
+            f"{error.reason}"
+        ) from error
+    except UnicodeError as error:  # of codecs that say no more
+        raise UndecodableError(f"is not in the encoding {encoding} (--encoding): {error}") from error
 
 
 def _wide(data: bytes) -> str | None:
@@ -95,7 +128,7 @@ def _without_mark(data: bytes) -> Decoded:
     if codec is None or len(_MULTIBYTE.findall(data)) > by_chance:
         return Decoded(damaged)
     text = data.decode(codec)
-    return Decoded(text, f"as {codec}, a guess (line {_shown(text)})", guessed=True)
+    return Decoded(text, f"as {codec}, a guess (line {_shown(text)}; {_OVERRULE})", guessed=True)
 
 
 def _likeliest(data: bytes) -> str | None:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,5 +153,5 @@ def _damage(cells: list[str]) -> str | None:
 
 
 def _repeated(header: list[str]) -> str | None:
-    twice = [name for name in header if name and header.count(name) > 1]
+    twice = [name for name, times in Counter(header).items() if name and times > 1]
     return f'two columns are called "{twice[0]}"' if twice else None

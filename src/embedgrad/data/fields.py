@@ -13,6 +13,7 @@ INSTRUCTION, INPUT, OUTPUT = "instruction", "input", "output"
 _KNOWN = ", ".join(
     [*(f"{first}/{second}" for first, second in PAIRS.items()), "instruction/input/output", " or ".join(CHATS)]
 )
+_KNOWN_INPUTS = ", ".join([*PAIRS, INSTRUCTION, " or ".join(CHATS)])
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,16 @@ def choose_fields(
             candidates = [Fields(INPUT, target, above, input_may_be_empty=True), *others]
     if len(candidates) == 1:
         return candidates[0]
+    if not found:
+        raise DataError(f'The rows of {name} have no fields. Expected some like {{"input": "...", "output": "..."}}.')
     if candidates:
         ways = ", ".join(map(_words, candidates))
         problem = f"{name} can be read in several ways: {ways}."
     else:
-        problem = f"{name} has no fields known without being named: {_KNOWN}."
-    raise DataError(f"{problem}\n{_list(found)} Name them with --input-field and --target-field.")
+        known, them = (_KNOWN, "fields") if needs_target else (_KNOWN_INPUTS, "input")
+        problem = f"{name} has no {them} known without being named: {known}."
+    how = "Name them with --input-field and --target-field" if needs_target else "Name the input with --input-field"
+    raise DataError(f"{problem}\n{_list(found)} {how}.")
 
 
 def _candidates(

@@ -32,36 +32,43 @@ def name_of(source: str | Path) -> str:
     return "standard input" if str(source) == STDIN else str(source)
 
 
-def read_file(source: str | Path, rows_at: str | None, limits: Limits) -> Records:
-    """The rows as they stand there, and in `notes` how they were read. Raises FileMissing, DataError."""
+def read_file(source: str | Path, rows_at: str | None, limits: Limits, encoding: str | None = None) -> Records:
+    """The rows as they stand there, and in `notes` how they were read; text is in `encoding` where one is given. Raises
+    FileMissing, DataError."""
     name = name_of(source)
     kind = ".jsonl" if str(source) == STDIN else _kind(Path(source))
     if rows_at is not None and kind not in _JSON:
         raise DataError(f'{name} is no JSON, so there is no list "{rows_at}" (--rows-at) in it.')
+    if encoding is not None and kind == _PARQUET:
+        raise DataError(f"{name} is Parquet, which says itself how its texts are encoded: leave out --encoding.")
     try:
         if kind == _PARQUET:
             _check(Path(source))
             return read_parquet(Path(source), limits)
-        found = _decoded(source, limits)
+        found = _decoded(source, limits, encoding)
         if kind in _DELIMITERS:
             records = read_delimited(found.text, _DELIMITERS[kind], limits)
         else:
             records = _read_json(found.text, kind, rows_at, limits)
     except (ShapeError, TooMuchError) as error:
         raise DataError(f"{name} {error}.") from error
-    return replace(records, notes=((found.note,) if found.note else ()) + records.notes)
+    return replace(records, notes=_notes(found) + records.notes, is_guessed=found.guessed)
 
 
-def read_lines(source: str | Path, limits: Limits) -> Records:
+def read_lines(source: str | Path, limits: Limits, encoding: str | None = None) -> Records:
     """Each line that is not blank as a row with an `input`. Raises FileMissing, DataError."""
     try:
-        found, collected = _decoded(source, limits), Collected(limits)
+        found, collected = _decoded(source, limits, encoding), Collected(limits)
         for number, line in enumerate(io.StringIO(found.text, newline=""), start=1):
             if line.strip() and not collected.too_long(number, len(line)):
                 collected.add(number, {"input": line.rstrip("\r\n")})
     except TooMuchError as error:
         raise DataError(f"{name_of(source)} {error}.") from error
-    return collected.records(("input",), notes=(found.note,) if found.note else ())
+    return collected.records(("input",), notes=_notes(found))
+
+
+def _notes(found: Decoded) -> tuple[str, ...]:
+    return (found.note,) if found.note else ()
 
 
 def _read_json(text: str, kind: str, rows_at: str | None, limits: Limits) -> Records:
@@ -85,15 +92,17 @@ def _kind(path: Path) -> str:
     )
 
 
-def _decoded(source: str | Path, limits: Limits) -> Decoded:
+def _decoded(source: str | Path, limits: Limits, encoding: str | None) -> Decoded:
     is_stdin = str(source) == STDIN
     data = sys.stdin.buffer.read(limits.file_bytes + 1) if is_stdin else _bytes_of(Path(source), limits)
     if len(data) > limits.file_bytes:
         raise _too_large(limits)
     try:
-        return decode(data)
+        return decode(data, encoding)
     except UndecodableError as error:
-        raise DataError(f"{name_of(source)} {error}. Save it as UTF-8.") from error
+        raise DataError(
+            f"{name_of(source)} {error}. Save it as UTF-8, or name its encoding with --encoding."
+        ) from error
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:

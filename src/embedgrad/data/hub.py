@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
+from embedgrad.arguments import home_path
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import DataError, EmbedgradError
+from embedgrad.named_file import read_named
 
 _TIMEOUT_SECONDS = 60
 _OFFLINE = "downloads are switched off (HF_HUB_OFFLINE)"
@@ -60,7 +62,7 @@ class WebFile:
 
     @property
     def cached(self) -> Path:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "embedgrad"
+        folder = home_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "embedgrad"
         return folder / f"{hashlib.sha256(self.url.encode()).hexdigest()[:16]}-{self.url.rsplit('/', 1)[1]}"
 
 
@@ -71,7 +73,7 @@ def fetch(file: OriginFile) -> Path:
     """The file on this machine. Raises DataError where it cannot be had or is another than expected."""
     try:
         path = file.download()
-        data = path.read_bytes() if file.sha256 else b""
+        data = read_named(path) if file.sha256 else b""
     except EmbedgradError:
         raise
     except Exception as error:  # urllib, http.client, the Hub's HTTP client and Xet share no base class

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -218,7 +219,7 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> Row:
     row = dict(pairs)
     if len(row) != len(pairs):
         keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = next(key for key, times in Counter(keys).items() if times > 1)
         raise _JsonError(f'the key "{twice}" occurs twice')
     return row
 

@@ -48,6 +48,7 @@ class Records:
 
     unit   what a row's number counts, from 1: lines as an editor does, or rows where several or none have a line
     notes  how the file was read, where that had to be guessed or is out of the ordinary: phrases after "read"
+    is_guessed  whether its encoding had to be guessed
     """
 
     rows: list[tuple[int, Row]] = field(default_factory=list)
@@ -55,6 +56,7 @@ class Records:
     problems: list[RowProblem] = field(default_factory=list)
     unit: Unit = "line"
     notes: tuple[str, ...] = ()
+    is_guessed: bool = False
 
 
 class Collected:

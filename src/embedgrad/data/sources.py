@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from embedgrad.arguments import checked, path, text, texts
+from embedgrad.arguments import checked, expected, path, text, texts
+from embedgrad.data.contradictions import contradiction_words
+from embedgrad.data.decoding import encoding_problem
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
-from embedgrad.data.files import name_of, read_file, read_lines
+from embedgrad.data.files import STDIN, name_of, read_file, read_lines
 from embedgrad.data.records import LIMITS, Limits, Records, Row
 from embedgrad.data.rows import RowError, RowReader
 from embedgrad.data.target_form import target_form
 from embedgrad.data.unused import space_words, unused_words
-from embedgrad.errors import BadRows, DataError, RowProblem, did_you_mean
+from embedgrad.errors import BadRows, DataError, Guessed, RowProblem, did_you_mean
 
 Say = Callable[[str], None]
 
@@ -21,10 +25,21 @@ _ADVICE = "Correct these lines or take them out: a file is used whole or not at 
 _LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
 
 
-@checked(source=path, input_field=text, target_field=text, labels=texts, columns=texts)
+def nobody(sentence: str) -> None:
+    """A `say` for those who gave none: what was guessed of a file becomes a Python warning (`Guessed`)."""
+
+
+def _encoding(name: str, value: object) -> None:
+    text(name, value)
+    if problem := encoding_problem(str(value)):
+        raise expected(name, value, 'the name of an encoding, such as "cp1252"', f"{problem}.")
+
+
+@checked(source=path, encoding=_encoding, input_field=text, target_field=text, labels=texts, columns=texts)
 def load_examples(
     source: str | Path,
     *,
+    encoding: str | None = None,
     input_field: str | None = None,
     target_field: str | None = None,
     labels: Sequence[str] | None = None,
@@ -34,14 +49,15 @@ def load_examples(
     rows_at: str | None = None,
     limits: Limits = LIMITS,
     aside: Sequence[str] = (),
-    say: Say = lambda message: None,
+    say: Say = nobody,
 ) -> list[Example]:
     """The rows of a `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv` or `.parquet` file; `-` is JSON from standard input.
     All but Parquet may be packed (`.gz`).
 
     JSON is one object per line, a list of objects, or one object with a list of them (`rows_at` names it where there
-    are several). CSV may be cut by commas, semicolons, tabs or bars, told from the file. Text is UTF-8, what its
-    byte-order mark says, or a guess. Blank lines and rows are skipped. What was guessed goes to `say`.
+    are several). CSV may be cut by commas, semicolons, tabs or bars, told from the file. Text is what its
+    byte-order mark says, else in `encoding`; where none is given, UTF-8 or a guess. Blank lines and rows are skipped.
+    What was guessed goes to `say`; without one, a guessed encoding is a warning (`errors.Guessed`).
 
     Fields: input/output, prompt/completion, question/answer, text/label, instruction/input/output (instruction, a
     blank line, and the input where there is one), messages or conversations (a list of {role, content} or {from,
@@ -58,7 +74,9 @@ def load_examples(
     column that is the target or in no row, and for more than the `limits`; BadRows with every row that cannot be used.
     """
     name = name_of(source)
-    records = load_records(source, rows_at=rows_at, limits=limits, say=say)
+    records = load_records(
+        source, encoding=encoding, rows_at=rows_at, needs_target=needs_target, limits=limits, say=say
+    )
     fields = choose_fields(
         name,
         records.columns,
@@ -75,19 +93,25 @@ def load_examples(
         json_targets=json_targets,
     )
     examples = make_examples(name, records, reader)
-    for sentence in (*unused_words(records, fields, reader.columns, aside), space_words(examples, fields)):
+    for sentence in (
+        *unused_words(records, fields, reader.columns, aside),
+        space_words(examples, fields),
+        contradiction_words(name, examples, reader.columns, records.unit),
+    ):
         if sentence:
             say(sentence)
     return examples
 
 
-def load_lines(source: str | Path, *, limits: Limits = LIMITS, say: Say = lambda message: None) -> list[Example]:
+def load_lines(
+    source: str | Path, *, encoding: str | None = None, limits: Limits = LIMITS, say: Say = lambda message: None
+) -> list[Example]:
     """Each line of a text file, or of standard input (`-`), as an input by itself; blank lines are skipped.
 
     Raises what `load_examples` raises.
     """
     name = name_of(source)
-    records = read_lines(source, limits)
+    records = read_lines(source, limits, encoding)
     _tell_notes(name, records, say)
     if not records.rows and not records.problems:
         raise DataError(f"{name} has no lines. Expected an input on each.")
@@ -97,27 +121,40 @@ def load_lines(source: str | Path, *, limits: Limits = LIMITS, say: Say = lambda
 def load_records(
     source: str | Path,
     *,
+    encoding: str | None = None,
     rows_at: str | None = None,
+    needs_target: bool = True,
     limits: Limits = LIMITS,
     say: Say = lambda message: None,
 ) -> Records:
     """The rows of a file as they stand there. Raises FileMissing, DataError, BadRows; one row at least is a row."""
     name = name_of(source)
-    records = read_file(source, rows_at, limits)
+    records = read_file(source, rows_at, limits, encoding)
     _tell_notes(name, records, say)
     if not records.rows:
         if records.problems:
             raise BadRows(name, records.problems, _ADVICE, records.unit)
-        raise DataError(
-            f'{name} has no rows. Expected one per line, like {{"input": "...", "output": "..."}} in JSONL, '
-            "or a header and rows in CSV."
-        )
+        row = '{"input": "...", "output": "..."}' if needs_target else '{"input": "..."}'
+        kinds = "" if str(source) == STDIN else " in JSONL, or a header and rows in CSV"
+        raise DataError(f"{name} has no rows. Expected one per line, like {row}{kinds}.")
     return records
 
 
 def _tell_notes(name: str, records: Records, say: Say) -> None:
-    if records.notes:
-        say(f"{name} is read {' and '.join(records.notes)}.")
+    if not records.notes:
+        return
+    sentence = f"{name} is read {' and '.join(records.notes)}."
+    if say is nobody and records.is_guessed:
+        warnings.warn(sentence, Guessed, stacklevel=_depth_outside())
+    say(sentence)
+
+
+def _depth_outside() -> int:
+    """How many frames below the caller the code of somebody else is, for which a warning is meant."""
+    depth, frame = 0, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "embedgrad":
+        depth, frame = depth + 1, frame.f_back
+    return depth + 1
 
 
 def make_examples(

@@ -11,6 +11,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
+from embedgrad.named_file import read_named
 from embedgrad.shapes import Sha256, Shape
 from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
 from embedgrad.units import counted
@@ -63,7 +64,7 @@ def check_split(path: Path, now: SplitRecord) -> None:
     if not path.exists():
         return
     try:
-        then = SplitRecord.model_validate_json(unsealed_json(path.read_bytes())[0])
+        then = SplitRecord.model_validate_json(unsealed_json(read_named(path))[0])
     except (OSError, ValidationError, MalformedError) as error:
         raise CannotResume(f"{path} cannot be read: it was damaged or changed. Start the run anew.") from error
     for name, was, is_now in (

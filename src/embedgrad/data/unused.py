@@ -9,6 +9,7 @@ from embedgrad.data.fields import Fields
 from embedgrad.data.records import Number, Records
 from embedgrad.units import counted
 
+_MOST_NAMED = 10
 _SAMPLE_ROWS = 200
 _WORDS_OF_A_TEXT = 3  # on average; names, dates and categories have fewer
 
@@ -24,8 +25,9 @@ def unused_words(records: Records, fields: Fields, columns: Sequence[str], aside
     used = {fields.input, fields.target, fields.instruction, *columns, *aside}
     unused = [name for name in records.columns if name not in used and _is_text(records, name)]
     if unused:
-        names = " and ".join(f'"{name}"' for name in unused)
-        slots = [name for name in unused if name.isidentifier()]
+        named, more = unused[:_MOST_NAMED], len(unused) - _MOST_NAMED
+        names = " and ".join([*(f'"{name}"' for name in named), *([f"{more:,} more columns"] if more > 0 else [])])
+        slots = [name for name in named if name.isidentifier()]
         shown = f" To show them to the model: {_template(slots)}" if slots else ""
         yield f"The texts in {names} are not used.{shown}"
 

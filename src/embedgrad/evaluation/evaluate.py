@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embedgrad.data.example import Example
-from embedgrad.data.sources import load_examples
+from embedgrad.data.sources import load_examples, nobody
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.evaluation.judge import Judge, Progress
 from embedgrad.evaluation.result import Evaluation, undecided_words
@@ -38,7 +38,7 @@ def evaluate(
     special_tokens_in_rows: bool | None = None,
     allow_mismatch: bool = False,
     progress: Progress = lambda done, total: None,
-    say: Say = lambda message: None,
+    say: Say = nobody,
 ) -> Evaluation:
     """How well `prompt` (a text, a file or a SoftPrompt) does on `examples` (rows or their file).
 

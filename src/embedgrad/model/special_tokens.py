@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from embedgrad.arguments import home_path
 
 _POCKET = {"pocket": Path(__file__).parents[1] / "pocket" / "model"}  # as load/locate.py has it, which imports torch
 _FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -24,9 +27,10 @@ def stored_special_tokens(name: str | Path, revision: str | None = None) -> froz
 
 
 def _path(name: str | Path, file: str, revision: str | None) -> Path | None:
-    folder = Path(name).expanduser()
-    if folder.is_dir() or str(name) in _POCKET:
-        return (folder if folder.is_dir() else _POCKET[str(name)]) / file
+    folder = home_path(name)
+    is_folder = os.path.isdir(folder)  # noqa: PTH112 (is_dir raises for a name that is too long)
+    if is_folder or str(name) in _POCKET:
+        return (folder if is_folder else _POCKET[str(name)]) / file
     from huggingface_hub import try_to_load_from_cache
 
     try:

@@ -10,7 +10,7 @@ tells damage, not who made the file. Reading imports, downloads and executes not
 
 from __future__ import annotations
 
-import stat
+import errno
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from pydantic import AfterValidator, JsonValue
 
 from embedgrad.durable import write_file
 from embedgrad.errors import BadPromptFile, FileMissing, PromptError, TemplateError, UnknownVersion
+from embedgrad.named_file import read_named
 from embedgrad.prompt.container import MAX_FILE_BYTES, PROMPT, Tensor, find_tensors, float_rows, parse_header
 from embedgrad.prompt.sealed import DIGEST, record_of, record_text, sealed, without_digest
 from embedgrad.shapes import BaseIdentity, FirstError, Shape
@@ -32,6 +33,12 @@ from embedgrad.template.template import FixedText, Slot, Template
 
 IDS = "initial_ids"
 _DTYPES = {PROMPT: ("F32",), IDS: ("I64",)}
+_WHERE = {
+    errno.EISDIR: "Name the file itself.",
+    errno.EINVAL: "Name the file itself.",
+    errno.EFBIG: "Check what it is.",
+    errno.ENAMETOOLONG: "Check the path.",
+}
 _ADVICE = "Get the file again from where it came, or save the prompt again."
 
 
@@ -112,21 +119,15 @@ def decode(data: bytes, where: str) -> PromptFile:
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
-    """A regular file of at most `limit` bytes, in memory: a mapped file that shrinks kills its reader."""
+    """A file of at most `limit` bytes, in memory: a mapped file that shrinks kills its reader. Raises FileMissing,
+    BadPromptFile."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise BadPromptFile(f"{path} is not a file. Name the file itself.")
-        if found.st_size > limit:
-            raise BadPromptFile(
-                f"{path} has {found.st_size:,} bytes; at most {limit:,} are expected. Check what it is."
-            )
-        with path.open("rb") as file:
-            return file.read(limit + 1)
+        return read_named(path, limit)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise FileMissing(f"{path} is not there. Check the path.") from None
     except OSError as error:
-        raise BadPromptFile(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from error
+        advice = _WHERE.get(error.errno or 0, "Check its permissions.")
+        raise BadPromptFile(f"{path} cannot be read: {error.strerror or error}. {advice}") from error
 
 
 def _decoded(data: bytes) -> PromptFile:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy.typing as npt
@@ -87,15 +85,3 @@ def record_of(kind: type[Record], text: str) -> Record:
         if first["type"] == "missing":
             raise MalformedError(f"{place} is missing from its record") from None
         raise MalformedError(f"{place} is {shown(first['input'])}: {legible(first['msg'])}") from None
-
-
-def read_regular(path: Path, limit: int) -> bytes:
-    """A regular file of at most `limit` bytes, in memory: a mapped file that shrinks kills its reader. Raises
-    MalformedError, OSError."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise MalformedError("it is not a file")
-    if found.st_size > limit:
-        raise MalformedError(f"it has {found.st_size:,} bytes; at most {limit:,} are expected")
-    with path.open("rb") as file:
-        return file.read(limit + 1)

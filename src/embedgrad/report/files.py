@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError
+from embedgrad.named_file import read_named
 from embedgrad.strict_json import MalformedError, unsealed_json
 
 REPEAT_RUN = "It was damaged or changed: restore it or repeat the run."
@@ -44,14 +46,24 @@ def broken(where: str, problem: str, advice: str = REPEAT_RUN) -> EmbedgradError
     return EmbedgradError(f"{where} is not what embedgrad writes: {problem}. {advice}")
 
 
-def content_if_any(path: Path) -> bytes | None:
+def content_if_any(path: Path, advice: str = REPEAT_RUN) -> bytes | None:
     """The file's bytes, None where there is no such file. Raises EmbedgradError."""
     try:
-        return path.read_bytes()
+        return read_named(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise EmbedgradError(f"Could not read {path}: {error.strerror or error}.") from error
+        if error.errno == errno.ENAMETOOLONG:  # no file can be called that
+            return None
+        raise unreadable(path, error, advice) from error
+
+
+def unreadable(path: Path, error: OSError, advice: str = REPEAT_RUN) -> EmbedgradError:
+    """The error for a file that is there and cannot be read; `advice` is for one that is none of embedgrad's."""
+    is_ours = error.errno in (errno.EACCES, errno.EPERM)
+    return EmbedgradError(
+        f"Could not read {path}: {error.strerror or error}. {'Check its permissions.' if is_ours else advice}"
+    )
 
 
 def numbered_lines(content: bytes) -> Iterator[tuple[int, bytes]]:

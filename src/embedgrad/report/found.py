@@ -87,5 +87,5 @@ def _advice(folder: Path, name: str) -> str:
 
 
 def _read(path: Path, kind: type[Kind], advice: str) -> Kind | None:
-    content = content_if_any(path)
+    content = content_if_any(path, advice)
     return None if content is None else parsed_file(path, content, TypeAdapter(kind), advice)[0]

@@ -16,6 +16,7 @@ from embedgrad.report.run_folder import RunRecord, read_run
 from embedgrad.runs import DEMO, RESULT, SETTINGS, SWEEP
 from embedgrad.shapes import TrialResult
 
+_REPEAT_DEMO = "Repeat the demo."
 _TRIALS = TypeAdapter(dict[str, tuple[TrialResult, ...]])
 
 
@@ -88,8 +89,8 @@ def _inside(given: Path) -> list[Path]:
 
 
 def _trials(folder: Path) -> dict[str, tuple[TrialResult, ...]]:
-    content = content_if_any(folder / DEMO)
-    return {} if content is None else parsed_file(folder / DEMO, content, _TRIALS, "Repeat the demo.")[0]
+    content = content_if_any(folder / DEMO, _REPEAT_DEMO)
+    return {} if content is None else parsed_file(folder / DEMO, content, _TRIALS, _REPEAT_DEMO)[0]
 
 
 def _is_ours(folder: Path) -> bool:

@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
-from embedgrad.report.files import broken, numbered_lines, parsed, parsed_file
+from embedgrad.named_file import read_named
+from embedgrad.report.files import broken, numbered_lines, parsed, parsed_file, unreadable
 from embedgrad.report.found import Found, read_found
 from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, RESULT
 from embedgrad.shapes import Baselines, Comparison, EngineUsed, Score, Sha256, Shape
@@ -199,6 +200,8 @@ def _settings(folder: Path) -> str:
     try:
         text = _read(folder, "settings.toml").decode("utf-8")
         values = tomllib.loads(text)
+    except RecursionError:
+        raise broken(str(folder / "settings.toml"), "it is nested too deep") from None
     except ValueError as error:  # not UTF-8, or not TOML
         raise broken(str(folder / "settings.toml"), str(error)) from error
     if not values:
@@ -208,7 +211,7 @@ def _settings(folder: Path) -> str:
 
 def _read(folder: Path, name: str) -> bytes:
     try:
-        return (folder / name).read_bytes()
+        return read_named(folder / name)
     except FileNotFoundError as error:
         if name == "result.json":
             problem = "has no result.json: the run has not finished. Continue it with --resume first."
@@ -216,7 +219,7 @@ def _read(folder: Path, name: str) -> bytes:
             problem = f"has no {name}. Put it back if it was moved, else repeat the run."
         raise EmbedgradError(f"The run folder {folder} {problem}") from error
     except OSError as error:
-        raise EmbedgradError(f"Could not read {folder / name}: {error.strerror or error}.") from error
+        raise unreadable(folder / name, error) from error
 
 
 def _nearest_folder(folder: Path) -> str:

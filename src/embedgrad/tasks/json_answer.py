@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from typing import Any
 
+from embedgrad.tasks.said import after_thinking
+
 _OPENING = re.compile(r"[{\[]")
+_BEGINS_VALUE = re.compile(r"""\{|\[\s*(?:[\[{"'\]0-9-]|true\b|false\b|null\b)""")
+_OBJECT_BEGINS = re.compile(r"""\{\s*["']""")
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_COMMAND = re.compile(r"\\[a-z]{1,20}\Z")  # the brace of \\boxed{ begins no value
+_CITED = re.compile(r"(?:\b(?:see|cf\.?|refs?\.?|references?|sources?|notes?)(?:[ ]also)?[ :]*|[^\W\d_])\Z", re.I)
+_CITATION = re.compile(r"\[[0-9]{1,3}(?:[,–-] ?[0-9]{1,3}){0,9}\]")
 _FENCE = re.compile(r"^[ \t]{0,3}```[^\n`]{0,40}$", re.MULTILINE)
 _MOST_FALSE_STARTS = 200
 
@@ -37,29 +45,66 @@ def json_value(text: str) -> object | None:
     return found[0] if found is not None and found[1] == len(text) else None
 
 
-def last_json(output: str) -> str | None:
-    """The last JSON value of an output: the whole of it, or else the last object or array in it, or else what its last
-    fence of ``` holds. None without one.
+def has_key_twice(text: str) -> bool:
+    """Whether `text` is a JSON value in which an object has one key twice."""
+    return json_value(text) != json_value(text)
 
-    After 200 brackets that begin no value, those that follow are not read: so it takes linear time.
+
+def last_json(output: str) -> str | None:
+    """The last JSON value of an output: the whole of it, or else the last object or array in it after the thinking, or
+    else what its last fence of ``` holds. None without one.
+
+    What stands in a longer object or array that is cut off or no JSON is a fragment of it, and not the answer; and a
+    `[2]` after "see" or a word is a reference. After 200 brackets that begin no value, those that follow are not read:
+    so it takes linear time.
     """
     whole = output.strip()
     if json_value(whole) is not None:
         return whole
-    return _last_container(output) or _last_fence(output)
+    said = after_thinking(output)
+    last, is_cut = _last_container(said)
+    return None if is_cut else last or _last_fence(said)
 
 
-def _last_container(text: str) -> str | None:
-    last, at, false_starts = None, 0, 0
+def _last_container(text: str) -> tuple[str | None, bool]:
+    """The last object or array, and whether one after it is cut off or no JSON."""
+    last, is_cut, at, false_starts = None, False, 0, 0
     while false_starts < _MOST_FALSE_STARTS and (opening := _OPENING.search(text, at)):
-        found = _decoded(text, opening.start())
-        if found is None:
-            false_starts += 1
-            at = opening.end()
-        else:
+        start = opening.start()
+        found = _decoded(text, start)
+        if found is not None:
             at = found[1]
-            last = text[opening.start() : at]
-    return last
+            if not _is_citation(text, start, at):
+                last, is_cut = text[start:at], False
+            continue
+        false_starts += 1
+        at = opening.end()
+        if _BEGINS_VALUE.match(text, start) and not _COMMAND.search(text[max(start - 21, 0) : start]):
+            end, holds_values = _extent(text, start)
+            if holds_values or _OBJECT_BEGINS.match(text, start):
+                last, is_cut = None, True
+                at = end
+    return last, is_cut
+
+
+def _extent(text: str, start: int) -> tuple[int, bool]:
+    """Where the bracket at `start` is closed, the text's end if nowhere; and whether it holds other brackets or is an
+    array that is never closed."""
+    depth, holds = 0, False
+    for match in _STRING_OR_BRACKET.finditer(text, start):
+        if match[0] in "[{":
+            depth += 1
+            holds |= depth > 1
+        elif match[0] in "]}":
+            depth -= 1
+            if not depth:
+                return match.end(), holds
+    return len(text), holds or text[start] == "["
+
+
+def _is_citation(text: str, start: int, end: int) -> bool:
+    before = text[max(start - 14, 0) : start]
+    return _CITATION.fullmatch(text, start, end) is not None and _CITED.search(before) is not None
 
 
 def _last_fence(text: str) -> str | None:

@@ -18,7 +18,8 @@ _NAMED = re.compile(
     r"""\b(?:is|be|are|was|it['’]s|that['’]s|equals|answer|option|choice|letter|label|class|category|type|group|grade
         |level|statement|response|assistant|model|system|candidate|sentence|text|summary|version|output|item|image
         |choose|chose|chosen|select|selected|pick|picked|say|guess|think|believe|prefer|with|for|to|as|correct
-        |of|or|and|not|nor|neither|either|both|than|vs\.?|over)[ \t\"'“‘«(\[{*_`$:]+\Z""",
+        |of|or|and|not|nor|neither|either|both|than|vs\.?|over|so|then|therefore|thus|hence|maybe|perhaps|possibly
+        |probably|likely|even)[ \t\"'“‘«(\[{*_`$:]+\Z""",
     re.VERBOSE | re.IGNORECASE,
 )
 _CLOSED = re.compile(rf"[ \t]*(?:\Z|[\n.,;:!?)\]}}\"'”’»*_`$<>=…|–—-]|[{_UNSPACED}])")

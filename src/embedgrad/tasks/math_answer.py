@@ -13,6 +13,7 @@ from functools import lru_cache
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
 from embedgrad.tasks.math_process import MATH
+from embedgrad.tasks.math_signs import differ_in_signs, is_false_equation, scaled
 from embedgrad.tasks.numbers import first_number, last_number
 from embedgrad.tasks.quantity import differ_in_kind
 from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
@@ -41,6 +42,8 @@ _NUMBER = re.compile(
                   (?:\{(?P<below_braced>-?[0-9]+)\}|(?P<below_bare>[0-9])))""",
     re.VERBOSE,
 )
+_FRACTION_SIGN = re.compile(r"/|frac|½")
+_PERCENT_SIGN = re.compile("%")
 _SIGNS = str.maketrans(
     {
         "−": "-",
@@ -95,15 +98,17 @@ def compare_math(answer: str, target: str) -> bool | None:
     Numbers in two bases, or of two units, are never the same (`differ_in_kind`).
 
     Where either has more than 500 characters, both must be alike to the letter. Otherwise texts that differ only in
-    what is to look at and numbers of the same value are the same, two integers of other values are not, and the rest
-    is asked of math-verify (https://github.com/huggingface/Math-Verify 0.9.0; it compares decimals to six places):
-    None where that takes too long or ends its process.
+    what is to look at and numbers of the same value are the same; numbers of other values in one notation, and answers
+    that differ in their signs (`differ_in_signs`), are not. The rest is asked of math-verify
+    (https://github.com/huggingface/Math-Verify 0.9.0; it compares decimals to six places): None where that takes too
+    long or ends its process.
     """
     if max(len(answer), len(target)) > MOST_CHARACTERS:
         return answer.strip() == target.strip()
     if "=" not in target:
         answer = _ASSIGNED.sub("", answer)
-    if differ_in_kind(answer, target):
+    answer, target = scaled(answer), scaled(target)
+    if differ_in_kind(answer, target) or differ_in_signs(_bare(answer), _bare(target)):
         return False
     given, wanted = _plain(answer), _plain(target)
     if given == wanted or not given or not wanted:
@@ -111,9 +116,9 @@ def compare_math(answer: str, target: str) -> bool | None:
     if _TEXT.fullmatch(target.strip("$. \n")):
         return folded(given).strip("(). ") == folded(wanted).strip("(). ")
     first, second = _value(given), _value(wanted)
-    if first is not None and first == second:
-        return True
-    if _INTEGER.fullmatch(given) and _INTEGER.fullmatch(wanted):
+    if first is not None and second is not None and (first == second or _are_alike(answer, target)):
+        return first == second
+    if "=" not in target and is_false_equation([_value(side) for side in given.split("=")]):
         return False
     return _verified(_bare(answer), _bare(target))
 
@@ -176,6 +181,11 @@ def _value(plain: str) -> Fraction | None:
     above = number["above"] or number["above_braced"] or number["above_bare"]
     below = int(number["below"] or number["below_braced"] or number["below_bare"])
     return Fraction(int(number["sign"] + "1") * int(above), below) if below else None
+
+
+def _are_alike(answer: str, target: str) -> bool:
+    """Whether two numbers are written in one way, so that they must be equal: 0.333333 may be 1/3, and 50% be 0.5."""
+    return all(bool(sign.search(answer)) == bool(sign.search(target)) for sign in (_FRACTION_SIGN, _PERCENT_SIGN))
 
 
 @lru_cache(maxsize=1024)  # what is read strictly and by meaning from a row is mostly the same

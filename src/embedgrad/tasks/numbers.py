@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from embedgrad.tasks.amount import CURRENCY, amount_after, meaning_of
+from embedgrad.tasks.amount import CURRENCY, amount_after, are_two_units, meaning_of
 from embedgrad.tasks.boxed import boxed
 from embedgrad.tasks.decimal_mark import DecimalMark
 from embedgrad.tasks.number_text import plain_numbers
@@ -45,14 +46,21 @@ _PATTERNS: dict[DecimalMark, re.Pattern[str]] = {
 # What stands between two numbers that are no two answers: a range, a list, a date, a sum not done.
 _JOINT = re.compile(
     r"""[ \t]*(?:[-–—~+*×÷·/:;,&|x±]|\*\*|\.\.+|…
-          |up\ to|through|until|and|bis|und|à|et|y|至|到|和|与
-          |(?:[A-Za-z]{1,20}[ ])?(?:or|oder|to)(?:[ ]about)?|或)?[ \t]*|[.'’_@\#^]""",
+          |up\ to|through|until|and|bis|und|à|et|y|至|到|和|与|times|plus|divided\ by|multiplied\ by|→|[-–—]+>
+          |(?:[A-Za-z]{1,20}[ ])?(?:to|vs\.?|versus|by|(?:out[ ])?of(?:[ ](?:the|a[ ]total[ ]of))?)(?:[ ]about)?
+          |(?:[A-Za-z]{1,20})?[ ]?[,;(/]?[ ]?(?:(?:but|and)[ ])?(?:or|oder|maybe|perhaps|possibly|probably|rather|else)
+           (?:[ ](?:maybe|perhaps|possibly|even|rather|about|else)){0,2},?|或)?[ \t]*|[.'’_@\#^]""",
     re.VERBOSE,
 )
 _LONGEST_JOINT = 40
 _BOUND = re.compile(
-    r"(?:[<≤≥±]|(?<=[^\s>])[ ]>)[ ]?\Z|\b(?:minus|negative|not|than|at least|at most|under|up to)[ ]\Z", re.I
+    r"""(?:[<≤≥±√∛]|(?<=[^\s>])[ ]>)[ ]?\Z
+      |\b(?:minus|negative|not|than|at\ least|at\ most|under|up\ to|below|above|over|beyond|exceeds|exceeding|half
+         |half\ of|twice|double|triple|third\ of|quarter\ of|root\ of|log|ln|sin|cos|tan)[ ][$€£]?\Z""",
+    re.IGNORECASE | re.VERBOSE,
 )  # x > 5 gives no 5, but a line quoted as `> 5` does
+_LONGEST_FACTORIAL = 20  # `5!` alone may be 120, but 72 with a cheer is 72
+_IN_BRACKETS = re.compile(rf"\s*(?P<currency>{CURRENCY})?[ ]?\(\s*")
 _PART_OF_WORD = re.compile(r"[^\W\d_\u3005-\uffef][-_]?\Z|[\^_]\Z")  # scripts without spaces part words otherwise
 
 
@@ -86,7 +94,8 @@ def last_number(text: str, mark: DecimalMark = ".") -> str | None:
 
 
 def last_quantity(text: str, mark: DecimalMark = ".") -> str | None:
-    """The same with its unit behind a space (`12.50 usd`, `-5 celsius`), where it has a known one."""
+    """The same with its unit behind a space (`12.50 usd`, `-5 celsius`), or the word that stands in the place of one
+    (`72 clips`, `5 nautical`)."""
     found = _answer(text, mark)
     if found is None or found.text is None:
         return None
@@ -95,10 +104,10 @@ def last_quantity(text: str, mark: DecimalMark = ".") -> str | None:
 
 def same_quantity(first: str, second: str) -> bool:
     """Whether two texts of `last_quantity` have one value and not two units. A unit that only one names is no
-    difference; nothing is converted."""
+    difference, and neither are two words of which none is a unit (5 pens, 5 items); nothing is converted."""
     value, _, unit = first.partition(" ")
     other_value, _, other_unit = second.partition(" ")
-    return number_value(value) == number_value(other_value) and (not unit or not other_unit or unit == other_unit)
+    return number_value(value) == number_value(other_value) and not are_two_units(unit, other_unit)
 
 
 def first_number(text: str, mark: DecimalMark = ".") -> str | None:
@@ -186,11 +195,30 @@ def _found(text: str, match: re.Match[str]) -> _Found:
     if stop == match.end() and _TRAILING_MINUS.match(text, stop):  # 500- of account books
         sign, stop = "-", stop + 1
     value = None
-    if not after.is_glued and not _BOUND.search(text[max(match.start() - 12, 0) : match.start()]):
+    is_bound = _BOUND.search(text[max(match.start() - 14, 0) : match.start()]) is not None
+    if not after.is_glued and not is_bound and not _may_be_factorial(text, match):
         value = _value(match, sign, after.scale)
     whole = match["whole"] or "0"
-    unit = meaning_of(match["currency"]) or after.unit
+    unit = meaning_of(match["currency"]) or _other_currency(text, match.start()) or after.unit
     return _Found(match.start(), stop, value, unit, is_code=len(whole) > 1 and whole[0] == "0")
+
+
+def _other_currency(text: str, start: int) -> str | None:
+    """A sign of a currency before a number that is none of `CURRENCY`: ₦5."""
+    before = text[max(start - 2, 0) : start].rstrip(" ")[-1:]
+    is_currency = before not in ("", "$") and unicodedata.category(before) == "Sc"
+    return before if is_currency else None
+
+
+def _may_be_factorial(text: str, match: re.Match[str]) -> bool:
+    digits = match["whole"] or ""
+    return (
+        text.startswith("!", match.end())
+        and digits.isdigit()
+        and len(digits) <= 2
+        and int(digits) <= _LONGEST_FACTORIAL
+        and not any(map(str.isalpha, text))
+    )
 
 
 def _value(match: re.Match[str], sign: str, scale: int) -> str | None:
@@ -217,8 +245,16 @@ def _without_value(found: _Found) -> _Found:
 
 
 def _accounted(part: str, found: _Found) -> _Found:
-    """A number alone in parentheses is negative, as in account books; one with a sign of its own is what it says."""
-    around = part[: found.start].strip() + part[found.stop :].strip().removesuffix(".")
-    if around != "()" or found.text is None or found.text.startswith("-"):
+    """A number alone in parentheses is negative, as in account books, with its currency or percent sign beside them,
+    too; one with a sign of its own is what it says."""
+    if found.text is None or found.text.startswith("-"):
         return found
-    return _Found(found.start, found.stop, f"-{found.text}", found.unit, found.is_code)
+    before = _IN_BRACKETS.fullmatch(part, 0, found.start)
+    after = part[found.stop :].strip()
+    if before is None or not after.startswith(")"):
+        return found
+    beside = amount_after(after, 1)
+    if after[beside.stop :].strip(" .") or (before["currency"] == "$" and "$" in after):
+        return found
+    unit = meaning_of(before["currency"]) or found.unit or beside.unit
+    return _Found(found.start, found.stop, f"-{found.text}", unit, found.is_code)

@@ -26,8 +26,19 @@ _CONCLUSION = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _LEAD = re.compile(rf"[\s*_:>#]*+(?:{_VERB})?+[\s*_:]*+", re.IGNORECASE)
-# Not within 3.5 or U.S. or after St., Dr. and their like.
-_SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\b[A-Z][a-z])[.!?](?=[\s*_\"')]|\Z)|[。！？\n]")
+_SHORTENED = "Dr Mr Ms Mx St Mt Lt Ft Fr Br Bp Prof Gen Col Maj Capt Cmdr Sgt Cpl Adm Mrs Messrs Rev Hon Pres Sen Rep"
+_SHORTENED += " Gov Dept Drs Profs Gens Insp Supt Det Amb Cllr Mme Mlle vs approx ca cf e.g i.e"
+
+
+def _not_after(words: list[str]) -> str:
+    """A pattern for the end of none of `words`: one look back for each length, as `re` wants it."""
+    by_length = {len(word): [re.escape(w) for w in words if len(w) == len(word)] for word in words}
+    return "".join(rf"(?<!\b(?:{'|'.join(group)}))" for group in by_length.values())
+
+
+# Not within 3.5 or U.S., after Prof. or Dr., nor before the number of `No. 5`.
+_NUMBERED = r"(?!(?<=\b(?:No|Op|Ch|pp)\.) ?[0-9])(?!(?<=\b(?:Fig|Vol|Sec|Art)\.) ?[0-9])"
+_SENTENCE_END = re.compile(rf"(?<![A-Z]){_not_after(_SHORTENED.split())}[.!?]{_NUMBERED}(?=[\s*_\"')]|\Z)|[。！？\n]")
 _THOUGHT = "</think>"
 
 

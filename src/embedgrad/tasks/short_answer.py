@@ -14,7 +14,12 @@ _DASH = re.compile("[\u2010-\u2015\u2212]")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _COMPARISON = re.compile(r" ?((?<![-=])[<>]=?|[!=]=)(?: ?(?=[\w.-])|\Z)")
 _AFTER_WORD = re.compile(r"(?<=[^\W_])(?:\++|#|-)(?![^\W_])")  # C++, C#, A-, Na+
-_OF_NUMBER = re.compile(r"(?<![^\s($€£])[-.](?=\.?[0-9])|(?<=[0-9])[^\w\s](?=[0-9])")
+_OF_NUMBER = re.compile(
+    r"(?<![^\s($€£])[-.](?=[$€£]?\.?[0-9])|(?<=[0-9])[^\w\s](?=[0-9])|(?<=[0-9]e)-(?=[0-9])|\^(?=[-0-9])|(?<=\^)-"
+)
+_RAISED = re.compile("(?<=[^\\W_])[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207a\u207b]+")
+_BASE = re.compile("(?<=[0-9])(?=[\u2080-\u2089])")
+_VULGAR = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
 
 
@@ -35,10 +40,13 @@ def normalised(answer: str) -> str:
 
     Source: Rajpurkar et al. 2016, arXiv 1606.05250, Section 6.1 (exact match), as its evaluation script does it. We
     also fold forms of letters (NFKC), and drop the punctuation of all scripts, not only of ASCII. But we keep what
-    makes it another answer: the signs in -5, 3.5, 3-5, 14:30 (not the comma of 1,000), comparisons (>5, !=), what ends
-    C++, C#, A- and Na+, and an article that nothing follows (the A of Vitamin A).
+    makes it another answer: the signs in -5, -$5, 1e-5, 3.5, 3-5, 14:30 (not the comma of 1,000), powers (10⁵ is 10^5)
+    and mixed fractions (1½ is 1 1/2), comparisons (>5, !=), what ends C++, C#, A- and Na+, and an article that nothing
+    follows (the A of Vitamin A).
     """
-    text = _THOUSANDS.sub("", _DASH.sub("-", folded(answer)))
+    if not answer.isascii():
+        answer = _RAISED.sub(r"^\g<0>", _BASE.sub("base", _VULGAR.sub(" ", answer))).replace("‰", "permille")
+    text = _THOUSANDS.sub("", _DASH.sub("-", folded(answer).replace("\u2044", "/")))
     text = _COMPARISON.sub(r"\1", text)
     signs = (_OF_NUMBER, _COMPARISON, _AFTER_WORD)
     kept = {place for sign in signs for match in sign.finditer(text) for place in range(*match.span())}

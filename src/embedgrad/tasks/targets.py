@@ -9,7 +9,7 @@ from dataclasses import replace
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
 from embedgrad.tasks.decimal_mark import DecimalMark, mark_of, told_mark
-from embedgrad.tasks.json_answer import json_value
+from embedgrad.tasks.json_answer import has_key_twice, json_value
 from embedgrad.tasks.label_answer import label_key
 from embedgrad.tasks.numbers import answer_part, last_quantity
 from embedgrad.tasks.task import Task, infer_task
@@ -94,6 +94,12 @@ def _check_json(examples: Sequence[Example]) -> None:
         lambda target: json_value(target) is not None,
         "is no JSON value",
         "Correct the rows, or use another --task.",
+    )
+    _refuse(
+        examples,
+        lambda target: not has_key_twice(target),
+        "has a key twice in one object, which no answer can equal",
+        "Correct the rows, or use --task exact to compare them as texts.",
     )
 
 

@@ -20,6 +20,7 @@ Kind = Literal["label", "number", "math", "json", "short", "exact", "regex", "te
 
 _SHORT = 40  # characters of a label or an exact answer
 _FRACTION_ALONE = re.compile(r"[0-9]+\s?/\s?[0-9]+")
+_DECIMAL_ALONE = re.compile(r"([0-9]+)[.,]([0-9]+)")
 _DECIMALS = re.compile(r"[.,]([0-9]+)\Z")
 
 
@@ -137,7 +138,8 @@ def infer_task(targets: Sequence[str]) -> Task:
     json     every target is a JSON object or array
     number   every target is one number and nothing else (`72`, `$1,234.50`, `5 km`), or a worked solution with one
              (`... #### 72`, a box); see `numbers.is_one_number`. Not where all are fractions like 4/5, which may be
-             ratings or days, nor where decimals end in a zero and differ in length (3.9, 3.10): so do versions.
+             ratings or days, nor where decimals end in a zero and differ in length (3.9, 3.10) or all end so without a
+             unit (3.10, 3.20): so do versions; nor where all are a day with a month (12.05, 21.10).
     exact    all targets have at most 40 characters
     text     otherwise
 
@@ -164,6 +166,22 @@ def _are_numbers(targets: Sequence[str]) -> bool:
         return False
     if all(_FRACTION_ALONE.fullmatch(target) for target in targets):
         return False
+    if _may_be_dates_or_versions(targets):
+        return False
     decimals = {match[1] for target in targets if (match := _DECIMALS.search(target))}
     padded = any(digits.endswith("0") and digits.strip("0") for digits in decimals)
     return not padded or len(set(map(len, decimals))) == 1
+
+
+def _may_be_dates_or_versions(targets: Sequence[str]) -> bool:
+    """Whether all are decimals without a unit that end in a zero (3.10, 3.20), or days with a month (12.05, 21.10): as
+    numbers 3.1 and 21.1 would be right, which is another version and another day."""
+    parts = [match.groups() for target in targets if (match := _DECIMAL_ALONE.fullmatch(target))]
+    if len(parts) < len(targets) or len(parts) < 2:
+        return False
+    are_padded = all(decimals[-1] == "0" and decimals.strip("0") for _, decimals in parts)
+    are_days = all(
+        len(decimals) == 2 and 1 <= int(decimals) <= 12 and len(whole) <= 2 and 1 <= int(whole) <= 31
+        for whole, decimals in parts
+    )
+    return are_padded or are_days

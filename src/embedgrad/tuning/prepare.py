@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from embedgrad.data.example import Example
-from embedgrad.data.sources import load_examples
+from embedgrad.data.sources import load_examples, nobody
 from embedgrad.data.splits import Parts, split
 from embedgrad.engine.compiled import is_worth_it
 from embedgrad.engine.forecast import dear_fallback, fitted, naive_flops
@@ -75,7 +75,7 @@ class Setup:
         overlong: Overlong = "error",
         special_tokens_in_rows: bool | None = None,
         depends_on: str = "",
-        say: Say = lambda message: None,
+        say: Say = nobody,
     ) -> Setup:
         """As `tune` takes them; it has what is raised."""
         placed = start(
@@ -231,7 +231,7 @@ def _rows(examples: Rows, validation: Rows | None, seed: int, columns: Sequence[
     rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
     if any(example.target is None for example in rows):
         raise DataError("Tuning needs a target in every row.")
-    held_out = load_examples(validation, columns=columns) if isinstance(validation, str | Path) else validation
+    held_out = load_examples(validation, columns=columns, say=say) if isinstance(validation, str | Path) else validation
     return split(rows, validation=held_out, test=(), seed=seed, columns=columns)
 
 

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import CannotResume
+from embedgrad.named_file import read_named
 from embedgrad.prompt.container import METADATA, Limits, find_tensors, float_rows, parse_header
 from embedgrad.prompt.container import Tensor as Stored
-from embedgrad.prompt.sealed import read_regular, record_of, record_text, sealed, without_digest
+from embedgrad.prompt.sealed import record_of, record_text, sealed, without_digest
 from embedgrad.shapes import FirstError, Sha256, Shape
 from embedgrad.strict_json import MalformedError, MostOf, shown
 
@@ -174,12 +175,18 @@ def load_state(path: Path, inputs_sha256: str, device: torch.device) -> State:
 def saved_step(path: Path) -> int:
     """Step of the checkpoint at `path`; -1 where there is none yet (not even the start has been validated). Raises
     CannotResume where it is damaged or altered."""
-    return _read(path)[0].step if path.exists() else -1
+    record = saved_record(path)
+    return -1 if record is None else record.step
+
+
+def saved_record(path: Path) -> StateRecord | None:
+    """What the checkpoint at `path` says besides its tensors; None where there is none yet. Raises CannotResume."""
+    return _read(path)[0] if path.exists() else None
 
 
 def _read(path: Path) -> tuple[StateRecord, Arrays]:
     try:
-        return decode_state(read_regular(path, _LIMITS.file_bytes))
+        return decode_state(read_named(path, _LIMITS.file_bytes))
     except OSError as error:
         problem = str(error.strerror or error)
     except (MalformedError, RecursionError) as error:

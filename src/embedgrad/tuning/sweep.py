@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from embedgrad.data.sources import nobody
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike
@@ -37,7 +38,7 @@ def sweep(
     depends_on: str = "",
     stage: Callable[[int, str], None] = lambda number, rate: None,
     listen: Listener = lambda event: None,
-    say: Say = lambda message: None,
+    say: Say = nobody,
     **settings: Any,
 ) -> Trials:
     """Tune at each of `rates` ("0.5rms" or "0.01") for the most of `epochs`; a Cell for each rate and each number of

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import EmbedgradError
+from embedgrad.named_file import read_named
 from embedgrad.prompt.container import MAX_FILE_BYTES, METADATA, PROMPT, find_tensors, float_rows, parse_header
-from embedgrad.prompt.sealed import read_regular, record_of, record_text, sealed, without_digest
+from embedgrad.prompt.sealed import record_of, record_text, sealed, without_digest
 from embedgrad.shapes import Shape
 from embedgrad.strict_json import MalformedError, shown
 
@@ -42,13 +43,14 @@ def read_trajectory(folder: Path) -> list[tuple[int, Tensor]]:
     found: list[tuple[int, Tensor]] = []
     for path in sorted(folder.glob("step-*.safetensors")):
         try:
-            step, rows = _decoded(read_regular(path, MAX_FILE_BYTES), path.stem.removeprefix("step-"))
+            step, rows = _decoded(read_named(path, MAX_FILE_BYTES), path.stem.removeprefix("step-"))
             if found and rows.shape != found[0][1].shape:
                 raise MalformedError(f"it has the shape {tuple(rows.shape)}, others have {tuple(found[0][1].shape)}")
             found.append((step, rows))
         except (OSError, MalformedError, RecursionError) as error:
+            problem = getattr(error, "strerror", None) or error
             raise EmbedgradError(
-                f"{path} is not what embedgrad writes: {error}. It was damaged or changed: restore it or take it out."
+                f"{path} is not what embedgrad writes: {problem}. It was damaged or changed: restore it or take it out."
             ) from error
     return sorted(found, key=lambda pair: pair[0])
 

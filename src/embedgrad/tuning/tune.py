@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from embedgrad.data.example import Example
+from embedgrad.data.sources import nobody
 from embedgrad.engine.plan import BATCH_TOKENS, choose
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import DataError, TuningError, UsageError
@@ -84,7 +85,7 @@ def tune(
     listen: Listener = lambda event: None,
     snapshot: Snapshot = lambda step, embeddings: None,
     before_save: Callable[[], None] = lambda: None,
-    say: Say = lambda message: None,
+    say: Say = nobody,
     **settings: Any,
 ) -> Run:
     """Tune the embeddings of `prompt` on `examples`, the model frozen.

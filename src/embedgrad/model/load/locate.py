@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from embedgrad.errors import ModelNotFound, did_you_mean
+from embedgrad.arguments import home_path
+from embedgrad.errors import ModelNotFound, UsageError, did_you_mean
 from embedgrad.model.load.loaders import hub_files
 from embedgrad.model.load.stored import Source
 
@@ -14,16 +16,18 @@ _POCKET_FOLDER = Path(__file__).parents[2] / "pocket" / "model"
 
 
 def located(name: str | Path, revision: str | None) -> Source:
-    """Where the model `name` lies, downloaded if need be. Raises ModelNotFound."""
-    path = Path(name).expanduser()
-    if path.is_dir():
+    """Where the model `name` lies, downloaded if need be. Raises ModelNotFound, UsageError."""
+    if not str(name):
+        raise UsageError('The name of the model is empty. Give a folder, a name on the Hugging Face Hub, or "pocket".')
+    path = home_path(name)
+    if os.path.isdir(path):  # noqa: PTH112 (is_dir raises for a name that is too long)
         return Source(path, path.resolve().name)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113
         return Source(path, str(name))
     if name == POCKET:
         return Source(_POCKET_FOLDER, POCKET)
     if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
-        near = [str(path.parent / p.name) for p in path.parent.glob("*/")] if path.parent.is_dir() else []
+        near = [str(path.parent / p.name) for p in path.parent.glob("*/")] if os.path.isdir(path.parent) else []  # noqa: PTH112
         raise ModelNotFound(f"There is no model folder {name}.{did_you_mean(str(path), near)}")
     return _downloaded(str(name), revision)
 

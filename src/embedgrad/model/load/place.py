@@ -23,7 +23,17 @@ def device_of(device: str) -> torch.device:
         raise UsageError(f"{device!r} is no device; write cpu, cuda or cuda:1.") from error
     if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"{device!r} is not here: torch {torch.__version__} sees {torch.cuda.device_count()} GPUs.")
+    if place.type not in ("cpu", "cuda") and not _is_here(place):
+        raise UsageError(
+            f"{device!r} is not here: torch {torch.__version__} sees no such device. Write auto, cpu, cuda or cuda:1."
+        )
     return place
+
+
+def _is_here(place: torch.device) -> bool:
+    """Whether `place` is one of this machine's accelerators, such as mps on a Mac."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return found is not None and found.type == place.type and (place.index or 0) < torch.accelerator.device_count()
 
 
 def dtype_of(dtype: str, place: torch.device) -> torch.dtype:
