@@ -300,7 +300,7 @@ def test_a_vision_tower_as_deep_as_the_text_model(tmp_path, monkeypatch) -> None
 
     model = loaded(config, tmp_path, monkeypatch)
     prompt, layouts = prompt_of(model), [made_up(5, 4, 2, 4), made_up(8, 4, 2, 4)]
-    found = Engine(model, "cached input", means=Means(trims=True)).loss_and_gradient(prompt, layouts)
+    found = Engine(PATHS["cached input"](model, Means(trims=True))).loss_and_gradient(prompt, layouts)
     assert found.row_nats.tolist() == pytest.approx(alone(model, prompt, layouts), rel=1e-5)
 
 
