@@ -18,12 +18,13 @@ from peft import PeftModel, PromptTuningConfig, TaskType, get_peft_model
 from torch import Tensor
 
 from embedgrad.engine import plain
-from embedgrad.engine.plan import BATCH_TOKENS, choose
+from embedgrad.engine.plan import choose
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.in_float32 import InFloat32
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Layout
-from embedgrad.tuning.loop import adam_step
 from embedgrad.tuning.state import State
+from embedgrad.tuning.step import adam_step
 from models import with_shared_weights
 
 RATE = 1e-4

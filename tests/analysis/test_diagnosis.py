@@ -11,6 +11,7 @@ import embedgrad as eg
 from embedgrad.analysis.diagnosis import _SENTENCES, LEAST_PAIRS, diagnosis, majority, told_apart
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
 
 
@@ -27,7 +28,7 @@ def prompt(model):
 def test_told_apart_against_forward(model, prompt):
     outcomes = set()
     for first, second in zip(EXAMPLES[:16:2], EXAMPLES[1:16:2], strict=True):
-        judge = Judge.prepare(model, prompt, [first, second], LABELS, max_new_tokens=2)
+        judge = Judge.prepare(model, prompt, [first, second], Judging(LABELS, max_new_tokens=2))
         found = told_apart(judge, prompt, judge.judge(prompt.embeddings, "text"))
         rows = [(first, first.target), (second, second.target), (first, second.target), (second, first.target)]
         nats = eg.forward(model, prompt, [eg.Example(row.input, target) for row, target in rows]).row_nats
@@ -37,7 +38,7 @@ def test_told_apart_against_forward(model, prompt):
 
 
 def test_no_row_is_in_more_than_two_pairs(model, prompt):
-    judge = Judge.prepare(model, prompt, EXAMPLES, LABELS, max_new_tokens=2)
+    judge = Judge.prepare(model, prompt, EXAMPLES, Judging(LABELS, max_new_tokens=2))
     found = told_apart(judge, prompt, judge.judge(prompt.embeddings, "text"))
     assert 0 < found.total <= len(EXAMPLES)
     assert found.interval == wilson(found.correct, found.total)

@@ -20,6 +20,7 @@ import torch
 from torch.nn import functional
 
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import compare_accuracy
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import POCKET, load_model
@@ -74,9 +75,9 @@ def run_case(model: FrozenModel, task: PocketTask, best: SoftPrompt, case: Case)
     first = best if case.start == "text" else start(model, best.text or "", kind="random", seed=case.seed)
     settings = settings_of(task) | {"learning_rate": case.rate, "seed": case.seed}
     run = tune(model, first, parts.train[: case.rows], validation=parts.validation, task=task.task, **settings)
-    judge = Judge.prepare(model, best, parts.test, task.task)
+    judge = Judge.prepare(model, best, parts.test, Judging(task.task))
     text = judge.judge(best.embeddings, "text")
-    tuned = Judge.prepare(model, run.prompt, parts.test, task.task).judge(run.prompt.embeddings, "tuned")
+    tuned = Judge.prepare(model, run.prompt, parts.test, Judging(task.task)).judge(run.prompt.embeddings, "tuned")
     before, after = run.start.embeddings, run.prompt.embeddings
     comparison = compare_accuracy(text, tuned)
     assert comparison is not None

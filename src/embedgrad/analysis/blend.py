@@ -8,20 +8,22 @@ from statistics import fmean
 from embedgrad.analysis.entropy import bits
 from embedgrad.analysis.records import Blend, BlendPoint
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError, PromptError
 from embedgrad.evaluation.answering import Answering
-from embedgrad.evaluation.judge import Judge, Progress
+from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.statistics import proportion
 from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import FixedText
+from embedgrad.watch import Progress, Watch
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -53,17 +55,8 @@ def blend(
     check_fit(first, second)
 
     def judge_of(rows: Sequence[Example], task: Task | None, limit: int | None) -> Judge:
-        return Judge.prepare(
-            model,
-            first,
-            rows,
-            task,
-            score_by=score_by,
-            max_new_tokens=limit,
-            overlong=overlong,
-            batch_tokens=batch_tokens,
-            say=say,
-        )
+        judging = Judging(task, score_by, limit, overlong, batch_tokens)
+        return Judge.prepare(model, first, rows, judging, Watch(note=say))
 
     judge = judge_of(examples, task, max_new_tokens)
     limit = judge.max_new_tokens

@@ -9,16 +9,18 @@ from typing import Literal
 
 from embedgrad.analysis.records import Diagnosis, Sign
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError
-from embedgrad.evaluation.judge import Judge, Progress
+from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation
 from embedgrad.evaluation.statistics import proportion
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Proportion
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
+from embedgrad.watch import Progress, Watch
 
 _CHANCE = 0.5
 # From 11 pairs on, the 95 % Wilson interval of a share of 0.8 lies above chance;
@@ -61,16 +63,8 @@ def diagnosis(
     which names no sign. Raises what `Judge.prepare` raises, and DataError for fewer than `LEAST_PAIRS` pairs of rows
     with different targets.
     """
-    judge = Judge.prepare(
-        model,
-        prompt,
-        examples,
-        task,
-        max_new_tokens=max_new_tokens,
-        overlong=overlong,
-        batch_tokens=batch_tokens,
-        say=say,
-    )
+    judging = Judging(task, max_new_tokens=max_new_tokens, overlong=overlong, batch_tokens=batch_tokens)
+    judge = Judge.prepare(model, prompt, examples, judging, Watch(note=say))
     _check_pairs(judge.examples)
     found = judge.judge(prompt.embeddings, prompt.name, lambda done, _: progress(done, judge.work + 1))
     signs = tuple(_signs(found, told_apart(judge, prompt, found), majority(judge.examples)))

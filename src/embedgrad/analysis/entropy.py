@@ -8,19 +8,20 @@ from statistics import fmean
 from embedgrad.analysis.loops import is_endless
 from embedgrad.analysis.records import Entropy, EntropySide
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError
 from embedgrad.evaluation.answering import Answering, Generation
-from embedgrad.evaluation.judge import ROOM_FOR_WORDS, Progress, longest_target
+from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
 from embedgrad.evaluation.statistics import paired_mean, proportion
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Comparison
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.targets import settled
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
+from embedgrad.watch import Progress
 
 _ROWS_AT_ONCE = 128  # between two reports of progress
 _LONGEST = 128  # tokens, where no target says how long an answer is; what `generate` takes

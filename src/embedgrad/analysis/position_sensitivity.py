@@ -11,13 +11,15 @@ from embedgrad.analysis.anchoring import anchor_ids, drifts
 from embedgrad.analysis.records import PositionReturned, PositionSensitivity
 from embedgrad.analysis.vocabulary import token_text
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
-from embedgrad.evaluation.judge import Judge, Progress
+from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import paired_loss
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
+from embedgrad.watch import Progress, Watch
 
 
 def position_sensitivity(
@@ -40,9 +42,9 @@ def position_sensitivity(
     Raises PromptError where the prompt has no original tokens or the lengths differ, DataError, OverlongRows.
     """
     ids = anchor_ids(start, tuned)
-    judge = Judge.prepare(
-        model, tuned, examples, Task("text"), overlong=overlong, batch_tokens=batch_tokens, say=say
-    )  # of kind text: losses alone, whatever the task
+    # Of kind text: losses alone, whatever the task.
+    judging = Judging(Task("text"), overlong=overlong, batch_tokens=batch_tokens)
+    judge = Judge.prepare(model, tuned, examples, judging, Watch(note=say))
     tokens = [len(row.target) for row in judge.targets]
     moved = [i for i in range(len(ids)) if not torch.equal(start.embeddings[i], tuned.embeddings[i])]
     total, done = (len(moved) + 2) * len(tokens), 0

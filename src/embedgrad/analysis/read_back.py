@@ -10,18 +10,19 @@ from embedgrad.analysis.anchoring import drifts
 from embedgrad.analysis.records import Hint, ReadBack
 from embedgrad.analysis.vocabulary import cosines, token_text, top_tokens
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import PromptError
-from embedgrad.evaluation.judge import Progress
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.side_by_side import judges_side_by_side
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import start
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Score
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
+from embedgrad.watch import Progress, Watch
 
 _TOWARDS = 5
 READ_BACK = "read back"
@@ -59,17 +60,8 @@ def read_back(
             f"{len(nearest)}), so its score is the text's, not theirs."
         )
     prompts, names = (text, tuned, back), (text.name, "tuned", READ_BACK)
-    judges = judges_side_by_side(
-        model,
-        prompts,
-        examples,
-        task,
-        score_by=score_by,
-        max_new_tokens=max_new_tokens,
-        overlong=overlong,
-        batch_tokens=batch_tokens,
-        say=say,
-    )
+    judging = Judging(task, score_by, max_new_tokens, overlong, batch_tokens)
+    judges = judges_side_by_side(model, prompts, examples, judging, Watch(note=say))
     scores: list[Score] = []
     for number, (judge, prompt, name) in enumerate(zip(judges, prompts, names, strict=True)):
         scores.append(judge.judge(prompt.embeddings, name).score)

@@ -14,15 +14,15 @@ from embedgrad.analysis.contrast import Concept, shipped_concepts
 from embedgrad.analysis.records import LayerReading, Reading, Readings
 from embedgrad.analysis.states import row_states, text_rows
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError
-from embedgrad.evaluation.judge import Progress
 from embedgrad.evaluation.statistics import paired_mean, proportion
 from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Interval
 from embedgrad.template.layout import Overlong
+from embedgrad.watch import Progress
 
 Floats = NDArray[np.float64]
 States = NDArray[np.float32]

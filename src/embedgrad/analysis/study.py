@@ -17,14 +17,14 @@ from embedgrad.analysis.position_sensitivity import position_sensitivity
 from embedgrad.analysis.read_back import read_back
 from embedgrad.analysis.reading import read_concepts
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
-from embedgrad.evaluation.judge import Progress
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Shape
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
+from embedgrad.watch import Progress
 
 Item = TypeVar("Item")
 

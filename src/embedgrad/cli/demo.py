@@ -27,9 +27,9 @@ from embedgrad.settings import write_toml
 from embedgrad.units import counted
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
+    from embedgrad.events import Calibrating, Event, Validating
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.pocket.trial import Trial
-    from embedgrad.tuning.events import Calibrating, Event, Validating
 
 _ROWS_SHOWN = 3
 _ALL = 100  # parts of the progress bar per task
@@ -99,8 +99,8 @@ def _tried(
 ) -> Trial:
     """Run one task and write its run folder. The bar moves a fifth for choosing, three for tuning, one for the test."""
     from embedgrad.cli.outcome import Outcome, write
+    from embedgrad.events import StepDone, Validated, as_metrics
     from embedgrad.pocket.trial import run_trial, settings_of
-    from embedgrad.tuning.events import StepDone, Validated, as_metrics
     from embedgrad.tuning.trajectory import write_snapshot
 
     at = done

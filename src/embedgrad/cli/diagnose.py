@@ -20,7 +20,7 @@ from embedgrad.cli.settings import (
 )
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.report.findings import sentences
-from embedgrad.settings import PositiveCount
+from embedgrad.settings import BATCH_TOKENS, PositiveCount
 from embedgrad.tasks.targets import check_special_tokens
 
 
@@ -31,7 +31,9 @@ class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSett
     data: RowsFile = Field(
         None, description="With --diagnose: labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin."
     )
-    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
+    batch_tokens: PositiveCount = Field(
+        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
+    )
 
 
 def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:

@@ -187,6 +187,11 @@ class TuneSettings(
             shares=parse_shares(self.split) if self.split else None,
         )
 
+    def tuning(self, **changes: object) -> TuningSettings:
+        """Those of these settings that the loop takes, with `changes`."""
+        own = {name: getattr(self, name) for name in TuningSettings.model_fields}
+        return TuningSettings.model_validate(own | changes)
+
     def split_record(self, parts: Parts) -> SplitRecord:
         """What `split.json` says of `parts`."""
         return split_record(parts, self.seed, self.dataset, self.split)

@@ -24,10 +24,9 @@ from embedgrad.model import hooks
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.model.turns import in_turn
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import EngineUsed
 from embedgrad.template.layout import Layout
-
-BATCH_TOKENS = 8192
 
 Cut = Callable[[Sequence[int], int], list[list[int]]]
 

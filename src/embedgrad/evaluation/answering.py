@@ -8,7 +8,7 @@ from pathlib import Path
 
 from embedgrad.data.example import Example
 from embedgrad.engine.generate import GeneratedIds, generate_ids, steps
-from embedgrad.engine.plan import BATCH_TOKENS, memory_told
+from embedgrad.engine.plan import memory_told
 from embedgrad.engine.requests import Request, with_checked_prefixes
 from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import UsageError
@@ -18,6 +18,7 @@ from embedgrad.layouts import lay_out_rows, special_tokens_report, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
 from embedgrad.units import counted

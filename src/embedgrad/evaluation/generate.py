@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.answering import Answering, Generation
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike
 from embedgrad.public import prompts, public
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
 

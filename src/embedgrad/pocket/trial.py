@@ -10,17 +10,18 @@ from typing import Any, Literal
 from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, compare_accuracy
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.events import Listener
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import start
 from embedgrad.pocket.baselines import bag_of_words, majority
 from embedgrad.pocket.tasks import PocketTask
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.shapes import Comparison, Score, TrialComparisons, TrialResult
-from embedgrad.tuning.events import Listener
-from embedgrad.tuning.loop import Snapshot
 from embedgrad.tuning.tune import Run, tune
+from embedgrad.watch import Snapshot
 
 SETTINGS: dict[str, Any] = {"learning_rate": "0.5rms", "batch_size": 32, "evaluate_every": 70}
 """How every task of the demo is tuned, for its own number of steps; chosen on validation rows (docs/pocket.md)."""
@@ -151,7 +152,7 @@ def best_prompt(
 def _judged(
     model: FrozenModel, prompt: SoftPrompt, rows: Sequence[Example], task: PocketTask, score_by: ScoreBy
 ) -> Evaluation:
-    return Judge.prepare(model, prompt, rows, task.task, score_by=score_by).judge(prompt.embeddings, prompt.name)
+    return Judge.prepare(model, prompt, rows, Judging(task.task, score_by)).judge(prompt.embeddings, prompt.name)
 
 
 def _named(evaluation: Evaluation, name: str) -> Evaluation:
