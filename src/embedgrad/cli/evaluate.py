@@ -32,6 +32,7 @@ from embedgrad.cli.settings import (
 from embedgrad.data.example import Example
 from embedgrad.data.records import written
 from embedgrad.data.sources import Say
+from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
 from embedgrad.evaluation.settings import EvaluationSettings, check_score_by
@@ -39,7 +40,6 @@ from embedgrad.evaluation.task_record import own_task, task_record, task_words
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import PositiveCount, Seed
-from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 

@@ -10,8 +10,8 @@ from embedgrad.data.example import Example
 from embedgrad.data.hub import HubFile
 from embedgrad.data.records import Row
 from embedgrad.data.rows import RowError
-from embedgrad.tasks.data_set import LARGE, DataSet, Split, Target, field, present
-from embedgrad.tasks.source_file import SourceFile
+from embedgrad.datasets.data_set import LARGE, DataSet, Split, Target, field, present
+from embedgrad.datasets.source_file import SourceFile
 from embedgrad.tasks.task import Task
 
 _REPOSITORY, _REVISION = "openai/gsm8k", "740312add88f781978c0658806c59bc2815b9866"

@@ -20,8 +20,8 @@ from embedgrad.data.records import Row
 from embedgrad.data.rows import RowError, RowReader
 from embedgrad.data.sources import load_records, make_examples
 from embedgrad.data.splits import Parts, split
+from embedgrad.datasets.source_file import SourceFile, expected, local_files
 from embedgrad.errors import DataError, SettingsError, did_you_mean
-from embedgrad.tasks.source_file import SourceFile, expected, local_files
 from embedgrad.tasks.task import Task
 
 LARGE, PAPER = "large", "paper"

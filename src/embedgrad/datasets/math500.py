@@ -8,8 +8,8 @@ from __future__ import annotations
 from embedgrad.data.draws import as_published, halves, or_else
 from embedgrad.data.example import Example
 from embedgrad.data.hub import HubFile
-from embedgrad.tasks.data_set import LARGE, PAPER, DataSet, Split, Target, field
-from embedgrad.tasks.source_file import SourceFile
+from embedgrad.datasets.data_set import LARGE, PAPER, DataSet, Split, Target, field
+from embedgrad.datasets.source_file import SourceFile
 from embedgrad.tasks.task import Task
 
 _HALF = halves("test", by="level")

@@ -19,13 +19,13 @@ from embedgrad.data.draws import halves, whole_groups
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_records
 from embedgrad.data.split_record import SplitRecord, keep_split, split_record
+from embedgrad.datasets.catalog import DATA_SETS, data_set
+from embedgrad.datasets.data_set import digest
+from embedgrad.datasets.medd import MEANING
 from embedgrad.errors import BadRows, CannotResume, DataError, FileMissing, SettingsError
 from embedgrad.folding import folded
-from embedgrad.tasks.catalog import DATA_SETS, data_set
-from embedgrad.tasks.data_set import digest
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct
-from embedgrad.tasks.medd import MEANING
 from embedgrad.template.template import CHAT_DEFAULT
 from rows import said
 from tiny import SHARED

@@ -8,8 +8,8 @@ from __future__ import annotations
 from embedgrad.data.draws import as_published
 from embedgrad.data.example import Example
 from embedgrad.data.hub import HubFile
-from embedgrad.tasks.data_set import LARGE, PAPER, DataSet, Split, Target, label
-from embedgrad.tasks.source_file import SourceFile
+from embedgrad.datasets.data_set import LARGE, PAPER, DataSet, Split, Target, label
+from embedgrad.datasets.source_file import SourceFile
 from embedgrad.tasks.task import Task
 
 _REPOSITORY, _REVISION = "stanfordnlp/imdb", "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from embedgrad.data.draws import halves
 from embedgrad.data.example import Example
 from embedgrad.data.hub import HubFile
-from embedgrad.tasks.data_set import LARGE, PAPER, DataSet, Split, Target, label
-from embedgrad.tasks.source_file import SourceFile
+from embedgrad.datasets.data_set import LARGE, PAPER, DataSet, Split, Target, label
+from embedgrad.datasets.source_file import SourceFile
 from embedgrad.tasks.task import Task
 
 MEANING = {

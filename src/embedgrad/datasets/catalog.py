@@ -1,14 +1,14 @@
-"""The data sets by name. docs/data-sets.md describes them."""
+"""The data sets by name: a new one is a file of this room and its line here. docs/data-sets.md describes them."""
 
 from __future__ import annotations
 
+from embedgrad.datasets.causal_judgement import CAUSAL_JUDGEMENT
+from embedgrad.datasets.data_set import DataSet
+from embedgrad.datasets.gsm8k import GSM8K
+from embedgrad.datasets.imdb import IMDB
+from embedgrad.datasets.math500 import MATH500
+from embedgrad.datasets.medd import MEDD
 from embedgrad.errors import SettingsError, did_you_mean
-from embedgrad.tasks.causal_judgement import CAUSAL_JUDGEMENT
-from embedgrad.tasks.data_set import DataSet
-from embedgrad.tasks.gsm8k import GSM8K
-from embedgrad.tasks.imdb import IMDB
-from embedgrad.tasks.math500 import MATH500
-from embedgrad.tasks.medd import MEDD
 
 DATA_SETS = {found.name: found for found in (MATH500, GSM8K, IMDB, MEDD, CAUSAL_JUDGEMENT)}
 

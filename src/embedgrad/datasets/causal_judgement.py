@@ -11,8 +11,8 @@ from embedgrad.data.example import Example
 from embedgrad.data.hub import WebFile
 from embedgrad.data.records import Row
 from embedgrad.data.rows import RowError
-from embedgrad.tasks.data_set import LARGE, PAPER, DataSet, Split, Target, present
-from embedgrad.tasks.source_file import SourceFile
+from embedgrad.datasets.data_set import LARGE, PAPER, DataSet, Split, Target, present
+from embedgrad.datasets.source_file import SourceFile
 from embedgrad.tasks.task import Task
 
 _LABELS = ("Yes", "No")
