@@ -93,7 +93,7 @@ def evaluate(
     from embedgrad.layouts import special_tokens_report
     from embedgrad.placement import start
     from embedgrad.report.tables import TABLE_NOTE, score_table
-    from embedgrad.report.words import loss_difference_words
+    from embedgrad.words import loss_difference_words
 
     with terminal.working(f"loading {job.model}"):
         model = job.load(terminal.note)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embedgrad.report.run_folder import PredictedRow, RunRecord
-from embedgrad.report.words import token_words
 from embedgrad.tasks.kinds import KINDS
 from embedgrad.units import counted
+from embedgrad.words import token_words
 
 MOST_LABELS = 12
 OTHER, UNREADABLE = "(other)", "(unreadable)"

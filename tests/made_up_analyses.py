@@ -183,7 +183,7 @@ def grid() -> dict[str, Any]:
 
 
 def analyses() -> dict[str, dict[str, Any]]:
-    """By the names of `analysis.records.KINDS`."""
+    """By the names of `analysis.analyses.ANALYSES`."""
     return {
         "anchoring": anchoring(),
         "entropy": entropy(),

@@ -5,39 +5,31 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import made_up_analyses as made_up
 import pytest
 
-from embedgrad.analysis.records import (
-    KINDS,
-    Anchoring,
-    Blend,
-    Diagnosis,
-    Entropy,
-    Grid,
-    LayerReading,
-    PositionSensitivity,
-    ReadBack,
-    Reading,
-    Readings,
-)
-from embedgrad.report.findings import reading_finding, sentences
-from embedgrad.shapes import Interval, Proportion, Shape
+import made_up_analyses as made_up
+from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.analysis import Analysis
+from embedgrad.analysis.anchoring import ANCHORING
+from embedgrad.analysis.blend import BLEND
+from embedgrad.analysis.diagnosis import DIAGNOSIS
+from embedgrad.analysis.entropy import ENTROPY
+from embedgrad.analysis.position_sensitivity import POSITION_SENSITIVITY
+from embedgrad.analysis.read_back import READ_BACK
+from embedgrad.analysis.reading import READING
+from embedgrad.analysis.reading.record import LayerReading, Reading
+from embedgrad.analysis.reading.shown import concept_sentences
+from embedgrad.shapes import Interval, Proportion
 
 
-def told(kind: type[Shape], found: dict[str, Any]) -> list[str]:
-    return sentences(kind.model_validate_json(json.dumps(found)))
+def told(analysis: Analysis[Any], found: dict[str, Any]) -> list[str]:
+    return analysis.sentences(analysis.record.model_validate_json(json.dumps(found)))
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_each_kind_has_sentences(name: str) -> None:
-    for sentence in told(KINDS[name], made_up.analyses()[name]):
+@pytest.mark.parametrize("name", ANALYSES)
+def test_each_has_sentences(name: str) -> None:
+    for sentence in told(ANALYSES[name], made_up.analyses()[name]):
         assert sentence == sentence.strip() != ""
-
-
-def test_what_is_no_analysis() -> None:
-    with pytest.raises(KeyError):
-        sentences(Proportion(correct=1, total=2, interval=(0.0, 1.0)))
 
 
 def test_anchoring() -> None:
@@ -51,10 +43,10 @@ def test_anchoring() -> None:
         "Along the run, step 0 to 40: cosine 1.00 to 0.90, nearest by cosine 100.0 % to 100.0 % (means over the "
         "positions that may move).",
     ]
-    assert told(Anchoring, found) == expected
+    assert told(ANCHORING, found) == expected
     course = "The run kept no prompts along the way, so there is nothing to say of its course."
-    assert told(Anchoring, found | {"along": []}) == [*expected[:3], course]
-    assert told(Anchoring, found | {"tokens": []}) == ["The prompt has no tokens that it started from."]
+    assert told(ANCHORING, found | {"along": []}) == [*expected[:3], course]
+    assert told(ANCHORING, found | {"tokens": []}) == ["The prompt has no tokens that it started from."]
 
 
 def test_the_median_is_that_of_the_result() -> None:
@@ -63,7 +55,7 @@ def test_the_median_is_that_of_the_result() -> None:
 
     found = made_up.anchoring()
     median = torch.tensor([token["drift"] for token in found["tokens"]]).median().item()
-    assert f"The vectors moved by {median:.2f} of their length in the median" in told(Anchoring, found)[2]
+    assert f"The vectors moved by {median:.2f} of their length in the median" in told(ANCHORING, found)[2]
 
 
 def test_entropy() -> None:
@@ -75,11 +67,11 @@ def test_entropy() -> None:
     loops = "Answers that end in a loop: 9 of 40 before, 0 after."
     without = " Without them: 0.257 and 0.140 bits"
     both = "; on rows that loop under neither prompt -0.100, 95 % interval -0.120 to -0.070, p < 0.001"
-    assert told(Entropy, found) == [mean, f"{loops}{without}{both}."]
+    assert told(ENTROPY, found) == [mean, f"{loops}{without}{both}."]
     found["difference_without_loops"] = None
-    assert told(Entropy, found) == [mean, f"{loops}{without}."]
+    assert told(ENTROPY, found) == [mean, f"{loops}{without}."]
     found["before"]["mean_bits_without_loops"] = None
-    assert told(Entropy, found) == [mean, loops]
+    assert told(ENTROPY, found) == [mean, loops]
 
 
 def reading(*random: Interval | None, shuffled: Interval | None = None, moves: int = 0) -> Reading:
@@ -107,25 +99,25 @@ def test_reading() -> None:
     picked = apart.format("; picked on these pairs, so rather too high")
     moved = "There the tuned prompt moves the activation by +0.40 standard deviations (0.35 to 0.45"
     alone = "; 95 % intervals over 100 rows alone."
-    assert reading_finding(reading(None, None)) == [f"{picked}.", f"{moved}){alone}"]
-    assert reading_finding(reading(None))[0] == f"{apart.format('')}.", "nothing to pick from"
+    assert concept_sentences(reading(None, None)) == [f"{picked}.", f"{moved}){alone}"]
+    assert concept_sentences(reading(None))[0] == f"{apart.format('')}.", "nothing to pick from"
     four = (-0.5, 0.41), (-0.5, 0.39), (0.42, 0.9), (0.4, 0.4)
-    assert reading_finding(reading(*four, moves=19)) == [
+    assert concept_sentences(reading(*four, moves=19)) == [
         f"{picked}.",
         f"{moved}; random moves: -0.50 to 0.41){alone}",
         "At 2 of 4 layers the change goes beyond that of 19 random moves of the same length; one more random move "
         "would in 2 of 20 cases per layer.",
     ]
     unknown = "At 2 of 4 layers the change goes beyond that of random moves of the same length."
-    assert reading_finding(reading(*four))[2] == unknown
+    assert concept_sentences(reading(*four))[2] == unknown
     shuffled = f"{picked}, and above the 95 % range of shuffled pairs at {{}} of 2 layers."
-    assert reading_finding(reading(None, None, shuffled=(0.2, 0.8)))[0] == shuffled.format(2)
-    assert reading_finding(reading(None, None, shuffled=(0.2, 0.9)))[0] == shuffled.format(0)
-    assert reading_finding(reading()) == ["emotion: no layers were read."]
+    assert concept_sentences(reading(None, None, shuffled=(0.2, 0.8)))[0] == shuffled.format(2)
+    assert concept_sentences(reading(None, None, shuffled=(0.2, 0.9)))[0] == shuffled.format(0)
+    assert concept_sentences(reading()) == ["emotion: no layers were read."]
 
 
 def test_the_layer_that_moved_most_is_named_where_it_is_another() -> None:
-    words = told(Readings, made_up.reading())
+    words = told(READING, made_up.reading())
     assert [sentence.partition(":")[0] for sentence in words] == ["emotion", "sentiment"]
     assert words[0] == (
         "emotion: the direction tells held-out pairs apart best at layer 5 (15 of 16: 93.8 %, 95 % interval 88.8 to "
@@ -144,23 +136,23 @@ def test_position_sensitivity() -> None:
         "token (95 % interval 0.071 to 0.121)."
     )
     loss = "With all as at the start the loss is 1.790, tuned 0.510; 40 rows."
-    assert told(PositionSensitivity, found) == [
+    assert told(POSITION_SENSITIVITY, found) == [
         most,
         "Next: 'the' at 1, +0.084 (0.064 to 0.114); '.' at 3, +0.014 (-0.006 to 0.044).",
         "At 2 of 4 positions the 95 % interval, of that position alone, lies above zero.",
         loss,
     ]
-    assert told(PositionSensitivity, found | {"positions": found["positions"][2:3]}) == [
+    assert told(POSITION_SENSITIVITY, found | {"positions": found["positions"][2:3]}) == [
         most,
         "At 1 of 1 positions the 95 % interval, of that position alone, lies above zero.",
         loss,
     ]
-    assert told(PositionSensitivity, found | {"positions": []}) == ["No position of this prompt moved."]
+    assert told(POSITION_SENSITIVITY, found | {"positions": []}) == ["No position of this prompt moved."]
 
 
 def test_blend() -> None:
     found = made_up.blend()
-    assert told(Blend, found) == [
+    assert told(BLEND, found) == [
         "From prompt text to tuned on 40 rows, the loss is lowest at weight 1 (0.500 nats per target token), strict "
         "accuracy highest at 1: 70.0 % (95 % interval 60.0 to 85.0).",
         "The loss is at none of these points above the higher end: no sign of a ridge.",
@@ -169,7 +161,7 @@ def test_blend() -> None:
     ]
     found["points"] = [point | {"accuracy": None, "interval": None} for point in found["points"][::2]]
     found["points"][1]["loss"] = 1.9
-    assert told(Blend, found) == [
+    assert told(BLEND, found) == [
         "From prompt text to tuned on 40 rows, the loss is lowest at weight 1 (0.500 nats per target token).",
         "The loss is highest at weight 0.5, 0.100 above the higher end: a point figure without an interval, so it may "
         "be chance and no ridge.",
@@ -180,7 +172,7 @@ def test_blend() -> None:
 def test_read_back() -> None:
     found = made_up.read_back()
     text = "The nearest tokens read: Name the mood ."
-    assert told(ReadBack, found) == [
+    assert told(READ_BACK, found) == [
         "On 40 rows: prompt text 42.5 % (95 % interval 40.5 to 45.5), loss 1.790; tuned prompt 72.5 % (95 % interval "
         "70.5 to 75.5), loss 0.510; its nearest tokens as a text 50.0 % (95 % interval 48.0 to 53.0), loss 1.500.",
         text,
@@ -188,28 +180,15 @@ def test_read_back() -> None:
     ]
     for side in ("before", "after", "read_back"):
         found[side] |= {"accuracy": None, "correct": None, "interval": None}
-    assert told(ReadBack, found | {"hints": []}) == [
+    assert told(READ_BACK, found | {"hints": []}) == [
         "On 40 rows: prompt text loss 1.790; tuned prompt loss 0.510; its nearest tokens as a text loss 1.500.",
         text,
     ]
 
 
 def test_diagnosis() -> None:
-    assert told(Diagnosis, made_up.diagnosis()) == [
+    assert told(DIAGNOSIS, made_up.diagnosis()) == [
         "Few answers are in the form that the task asks for.",
         "readable answers: 0.300 (bad; bound 0.500). answers with a label",
         "loss against no prompt: -0.400 (good; bound 0.000). nats",
-    ]
-
-
-def test_grid() -> None:
-    found = made_up.grid()
-    assert told(Grid, found) == [
-        "Of 9 tunings the chosen one, 0.5rms, 5 epochs, has 60.0 % (95 % interval 40.0 to 70.0) on 200 validation "
-        "rows.",
-        "1 of 9 tunings failed.",
-    ]
-    found["cells"] = [found["cells"][3] | {"accuracy": None, "interval": None}]
-    assert told(Grid, found | {"chosen": 0}) == [
-        "Of 1 tunings the chosen one, 0.5rms, 1 epoch, has loss 0.900 on 200 validation rows."
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from embedgrad.analysis.entropy import bits
-from embedgrad.analysis.records import Blend, BlendPoint
+from embedgrad.analysis.blend.record import Blend, BlendPoint
+from embedgrad.analysis.entropy.measure import bits
+from embedgrad.analysis.study import Study
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError, PromptError
@@ -24,6 +25,22 @@ from embedgrad.template.layout import Overlong
 from embedgrad.template.template import FixedText
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def measure(study: Study, progress: Progress) -> Blend:
+    """From the start, or from the prompt that the study names instead."""
+    name, first = study.other or ("start", study.start)
+    return blend(
+        study.model,
+        first,
+        study.tuned,
+        study.rows,
+        study.task,
+        names=(name, "tuned"),
+        score_by=study.score_by,
+        max_new_tokens=study.max_new_tokens,
+        **study.how(progress),
+    )
 
 
 def blend(

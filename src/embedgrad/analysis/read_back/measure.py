@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from embedgrad.analysis.anchoring import drifts
-from embedgrad.analysis.records import Hint, ReadBack
+from embedgrad.analysis.anchoring.measure import drifts
+from embedgrad.analysis.read_back.record import Hint, ReadBack
+from embedgrad.analysis.study import Study
 from embedgrad.analysis.vocabulary import cosines, token_text, top_tokens
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
@@ -25,6 +26,20 @@ from embedgrad.template.layout import Overlong
 
 _TOWARDS = 5
 READ_BACK = "read back"
+
+
+def measure(study: Study, progress: Progress) -> ReadBack:
+    """Scored as the run was."""
+    return read_back(
+        study.model,
+        study.text,
+        study.tuned,
+        study.rows,
+        study.task,
+        score_by=study.score_by,
+        max_new_tokens=study.max_new_tokens,
+        **study.how(progress),
+    )
 
 
 def read_back(

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from embedgrad.analysis.records import Diagnosis, Sign
+from embedgrad.analysis.diagnosis.record import Diagnosis, Sign
+from embedgrad.analysis.study import Study
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError
@@ -39,6 +40,18 @@ _SENTENCES: dict[Literal["fit", "doubtful", "poor"], str] = {
         "another wording, or ask whether this model can do the task at all, before tuning for long."
     ),
 }
+
+
+def measure(study: Study, progress: Progress) -> Diagnosis:
+    """Of the prompt that tuning started from."""
+    return diagnosis(
+        study.model,
+        study.start,
+        study.rows,
+        study.task,
+        max_new_tokens=study.max_new_tokens,
+        **study.how(progress),
+    )
 
 
 def diagnosis(

@@ -17,7 +17,7 @@ from embedgrad.named_file import read_named
 SHIPPED = ("sentiment", "emotion", "reasoning")
 LEAST_PAIRS = 8  # half of them fit a direction, the other half tests it
 
-_FOLDER = Path(__file__).parent / "contrast"
+_FOLDER = Path(__file__).parent / "contrast_pairs"
 _SIDES = ("positive", "negative")
 _ADVICE = 'Each line is {"positive": "...", "negative": "..."}: with the concept, and without it.'
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import quoteattr
 
-from embedgrad.report.words import token_words
+from embedgrad.shapes import Interval
+from embedgrad.words import token_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,6 +128,44 @@ def whiskers(values: Sequence[float], intervals: Sequence[tuple[float, float]]) 
     below = [max(0.0, value - low) for value, (low, _) in zip(values, intervals, strict=True)]
     above = [max(0.0, high - value) for value, (_, high) in zip(values, intervals, strict=True)]
     return [below, above]
+
+
+def draw_points(
+    panel: Axes,
+    values: Sequence[float],
+    intervals: Sequence[Interval],
+    *,
+    shift: float = 0.0,
+    color: str,
+    marker: str,
+    label: str | None = None,
+) -> None:
+    """A point per line with its interval, from the top."""
+    panel.errorbar(
+        values,
+        [line + shift for line in range(len(values))],
+        xerr=whiskers(values, intervals),
+        color=color,
+        marker=marker,
+        markersize=5,
+        linestyle="none",
+        capsize=3,
+        label=label,
+    )
+
+
+def name_lines(panel: Axes, names: Sequence[str]) -> None:
+    """The y axis of a panel with a line for each name, the first one on top."""
+    panel.set_yticks(range(len(names)), list(names))
+    panel.set_ylim(len(names) - 0.5, -0.5)
+    panel.tick_params(axis="y", length=0)
+    grid_lines(panel, "x")
+
+
+def in_per_cent(interval: Interval) -> Interval:
+    """An interval of fractions in per cent."""
+    low, high = interval
+    return 100 * low, 100 * high
 
 
 def _inline(document: str, finding: str, width_inches: float, height_inches: float) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from embedgrad.analysis.anchoring import anchor_ids, drifts
-from embedgrad.analysis.records import PositionReturned, PositionSensitivity
+from embedgrad.analysis.anchoring.measure import anchor_ids, drifts
+from embedgrad.analysis.position_sensitivity.record import PositionReturned, PositionSensitivity
+from embedgrad.analysis.study import Study, spread
 from embedgrad.analysis.vocabulary import token_text
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
@@ -18,6 +19,21 @@ from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
+
+_ROW_FORWARDS = 4096
+_LEAST_ROWS = 32
+
+
+def measure(study: Study, progress: Progress) -> PositionSensitivity:
+    """Over as many rows as 4096 forwards of a row allow: more positions, fewer rows."""
+    most = max(_LEAST_ROWS, _ROW_FORWARDS // len(study.tuned))
+    return position_sensitivity(
+        study.model,
+        study.start,
+        study.tuned,
+        spread(study.rows, most),
+        **study.how(progress),
+    )
 
 
 def position_sensitivity(

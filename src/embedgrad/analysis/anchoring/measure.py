@@ -8,14 +8,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from embedgrad.analysis.records import AnchoredToken, Anchoring, AnchoringAt, Neighbour
+from embedgrad.analysis.anchoring.record import AnchoredToken, Anchoring, AnchoringAt, Neighbour
+from embedgrad.analysis.study import Study, spread
 from embedgrad.analysis.vocabulary import cosines, table_chunks, token_text, top_tokens
 from embedgrad.errors import PromptError
+from embedgrad.evaluation.judge import Progress
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 
 _NEAREST = 5
+_MOST_STAGES = 12  # of the run: each is compared with the whole table
 _EXACT = 1e-11  # relative; what two orders of a sum in float64 may differ by, many times over
+
+
+def measure(study: Study, progress: Progress) -> Anchoring:
+    """The tuned prompt against its start, and at no more than 12 steps of the run."""
+    return anchoring(study.model, study.start, study.tuned, spread(study.along, _MOST_STAGES))
 
 
 def anchoring(

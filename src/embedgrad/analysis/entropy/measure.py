@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from embedgrad.analysis.loops import is_endless
-from embedgrad.analysis.records import Entropy, EntropySide
+from embedgrad.analysis.entropy.loops import is_endless
+from embedgrad.analysis.entropy.record import Entropy, EntropySide
+from embedgrad.analysis.study import Study
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError
@@ -24,6 +25,19 @@ from embedgrad.template.layout import Overlong
 
 _ROWS_AT_ONCE = 128  # between two reports of progress
 _LONGEST = 128  # tokens, where no target says how long an answer is; what `generate` takes
+
+
+def measure(study: Study, progress: Progress) -> Entropy:
+    """Of the prompt text and of the tuned prompt."""
+    return trajectory_entropy(
+        study.model,
+        study.text,
+        study.tuned,
+        study.rows,
+        task=study.task,
+        max_new_tokens=study.max_new_tokens,
+        **study.how(progress),
+    )
 
 
 def trajectory_entropy(

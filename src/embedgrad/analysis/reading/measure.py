@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embedgrad.analysis.contrast import Concept, shipped_concepts
-from embedgrad.analysis.records import LayerReading, Reading, Readings
-from embedgrad.analysis.states import row_states, text_rows
+from embedgrad.analysis.reading.contrast import Concept, shipped_concepts
+from embedgrad.analysis.reading.record import LayerReading, Reading, Readings
+from embedgrad.analysis.reading.states import row_states, text_rows
+from embedgrad.analysis.study import Study
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError
@@ -29,6 +30,20 @@ States = NDArray[np.float32]
 
 SHUFFLES = 200
 MOVES, MOVED_ROWS = 10, 40
+
+
+def measure(study: Study, progress: Progress) -> Readings:
+    """The study's concepts, else those that ship."""
+    return read_concepts(
+        study.model,
+        study.text,
+        study.tuned,
+        study.rows,
+        concepts=study.concepts,
+        overlong=study.overlong,
+        batch_tokens=study.batch_tokens,
+        progress=progress,
+    )
 
 
 def read_concepts(
