@@ -25,7 +25,7 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from embedgrad.analysis.diagnosis import diagnosis, majority, told_apart
+from embedgrad.analysis.diagnosis.measure import diagnosis, majority, told_apart
 from embedgrad.durable import make_folder
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging

@@ -9,7 +9,7 @@ import pytest
 from studied import EXAMPLES, LABELS, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.blend import blend
+from embedgrad.analysis.blend.measure import blend
 from embedgrad.errors import DataError, PromptError
 
 

@@ -8,7 +8,7 @@ import pytest
 from studied import EXAMPLES, LABELS, TEXT
 
 import embedgrad as eg
-from embedgrad.analysis.diagnosis import _SENTENCES, LEAST_PAIRS, diagnosis, majority, told_apart
+from embedgrad.analysis.diagnosis.measure import _SENTENCES, LEAST_PAIRS, diagnosis, majority, told_apart
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging

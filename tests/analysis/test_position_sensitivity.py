@@ -6,7 +6,7 @@ import pytest
 from studied import EXAMPLES, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.position_sensitivity import position_sensitivity
+from embedgrad.analysis.position_sensitivity.measure import position_sensitivity
 from embedgrad.errors import PromptError
 from embedgrad.evaluation.statistics import paired_loss
 

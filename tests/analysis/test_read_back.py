@@ -9,7 +9,7 @@ import torch
 from studied import EXAMPLES, LABELS, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.read_back import READ_BACK, read_back
+from embedgrad.analysis.read_back.measure import READ_BACK, read_back
 from embedgrad.analysis.vocabulary import token_text
 from embedgrad.errors import PromptError
 

@@ -11,10 +11,10 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.analysis import reading as reading_module
-from embedgrad.analysis.contrast import Concept, Pair, shipped_concepts
-from embedgrad.analysis.reading import direction, random_moves, read_concepts
-from embedgrad.analysis.states import row_states, text_rows
+from embedgrad.analysis.reading import measure as reading_module
+from embedgrad.analysis.reading.contrast import Concept, Pair, shipped_concepts
+from embedgrad.analysis.reading.measure import direction, random_moves, read_concepts
+from embedgrad.analysis.reading.states import row_states, text_rows
 from embedgrad.errors import DataError
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.load import load_model

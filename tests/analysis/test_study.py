@@ -8,9 +8,9 @@ import pytest
 from studied import EXAMPLES, LABELS, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.contrast import Concept, Pair
-from embedgrad.analysis.records import KINDS
-from embedgrad.analysis.study import NAMES, Study, spread
+from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.reading.contrast import Concept, Pair
+from embedgrad.analysis.study import Study, spread
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +30,13 @@ def study(tiny_model):
     )
 
 
-def test_every_kind_has_its_analysis():
-    assert tuple(KINDS) == NAMES
-
-
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ANALYSES)
 def test_each_gives_its_record(study, name):
     told: list[tuple[int, int]] = []
     found = study.analyze(name, lambda done, total: told.append((done, total)))
-    assert type(found) is KINDS[name]
-    assert KINDS[name].model_validate_json(found.model_dump_json()) == found
+    record = ANALYSES[name].record
+    assert type(found) is record
+    assert record.model_validate_json(found.model_dump_json()) == found
     assert all(0 < done <= total for done, total in told)
 
 

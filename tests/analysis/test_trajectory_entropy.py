@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import embedgrad as eg
-from embedgrad.analysis.entropy import trajectory_entropy
+from embedgrad.analysis.entropy.measure import trajectory_entropy
 from embedgrad.errors import DataError
 from embedgrad.evaluation.loops import ends_in_a_loop
 from embedgrad.evaluation.statistics import paired_mean

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import rows
-from embedgrad.analysis.records import Grid
 from embedgrad.cli.main import main
 from embedgrad.cli.sweep_settings import SweepSettings
+from embedgrad.report.grid import Grid
 
 
 @pytest.fixture(scope="module")

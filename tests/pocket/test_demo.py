@@ -143,7 +143,7 @@ def test_a_demo_that_is_stopped_keeps_the_tasks_that_are_done(monkeypatch, tmp_p
 
 
 def test_the_full_demo_puts_everything_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from embedgrad.analysis.records import KINDS
+    from embedgrad.analysis.analyses import ANALYSES
     from embedgrad.cli import demo_study
 
     monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
@@ -152,7 +152,7 @@ def test_the_full_demo_puts_everything_on_one_page(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(demo_study, "EPOCHS", "0.1")
     folder = tmp_path / "out"
     assert main(["demo", "--tasks", "sentiment", "--full", "--output", str(folder), "--quiet"]) == 0
-    assert {path.stem for path in (folder / "sentiment" / "analysis").iterdir()} == {*KINDS}
+    assert {path.stem for path in (folder / "sentiment" / "analysis").iterdir()} == {*ANALYSES}
     cells = json.loads((folder / "sentiment-sweep" / "sweep.json").read_text())["cells"]
     assert [(cell["relative_rate"], cell["epochs"]) for cell in cells] == [(pytest.approx(0.5), 0.1)]
     page = (folder / "report.html").read_text()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from embedgrad.analysis.contrast import load_concept
-from embedgrad.analysis.records import KINDS
+from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.reading.contrast import load_concept
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.diagnose import DiagnoseSettings, judge_start
 from embedgrad.cli.settings import COMMA_SEPARATED, merged
@@ -21,7 +21,6 @@ from embedgrad.cli.tune_settings import TuneSettings, run_settings
 from embedgrad.data.split_record import check_split
 from embedgrad.durable import make_folder
 from embedgrad.errors import DataError, Interrupted, ModelError, PromptError, UsageError, did_you_mean
-from embedgrad.report.findings import sentences
 from embedgrad.report.page import write_report
 from embedgrad.report.run_folder import read_run
 from embedgrad.runs import ANALYSIS, PROMPT, REPORT, SPLIT, TRAJECTORY, RunFolder
@@ -35,7 +34,7 @@ ROWS_LOOKED_AT = 100
 def analyze(
     run: Annotated[Path | None, Parameter(help="Folder of a finished run.")] = None,
     *,
-    only: Annotated[str | None, Parameter(help=f"Only these of {', '.join(KINDS)}; comma-separated.")] = None,
+    only: Annotated[str | None, Parameter(help=f"Only these of {', '.join(ANALYSES)}; comma-separated.")] = None,
     rows: Annotated[
         int, Parameter(help="How many rows to look at, spread evenly over the test rows.")
     ] = ROWS_LOOKED_AT,
@@ -95,13 +94,14 @@ def analyze_run(
 
 
 def _named(only: str | None) -> Sequence[str]:
-    names = tuple(KINDS) if only is None else COMMA_SEPARATED.read([only])
+    names = tuple(ANALYSES) if only is None else COMMA_SEPARATED.read([only])
     if not names:
-        raise UsageError(f"--only {only!r} names no analysis; write some of {', '.join(KINDS)}, or omit --only.")
+        raise UsageError(f"--only {only!r} names no analysis; write some of {', '.join(ANALYSES)}, or omit --only.")
     for name in names:
-        if name not in KINDS:
+        if name not in ANALYSES:
             raise UsageError(
-                f"There is no analysis {name!r}; write some of {', '.join(KINDS)}.{did_you_mean(name, list(KINDS))}"
+                f"There is no analysis {name!r}; write some of {', '.join(ANALYSES)}."
+                f"{did_you_mean(name, list(ANALYSES))}"
             )
     return tuple(dict.fromkeys(names))
 
@@ -117,7 +117,7 @@ def _study(folder: RunFolder, rows: int, concepts: Path | None, other: str | Non
         terminal.note(f"{SPLIT} is missing: it cannot be checked that these are the run's rows")
     pairs = None if concepts is None else (load_concept(concepts),)
 
-    from embedgrad.analysis.blend import check_fit
+    from embedgrad.analysis.blend.measure import check_fit
     from embedgrad.analysis.study import Study, spread
     from embedgrad.placement import start
     from embedgrad.tuning.trajectory import read_trajectory
@@ -174,5 +174,5 @@ def _analyzed(
             raise Interrupted(f"Stopped. {done}Do the rest with --only {rest}.") from None
         found[name] = written = record.model_dump(mode="json")
         folder.write_json(str(ANALYSIS / f"{name}.json"), written)
-        terminal.section(title, sentences(record))
+        terminal.section(title, ANALYSES[name].sentences(record))
     return found, left_out

@@ -21,10 +21,10 @@ from embedgrad.errors import FolderExists, UsageError, did_you_mean
 from embedgrad.held import check_not_held
 from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
-from embedgrad.report.words import cut, duration_words
 from embedgrad.runs import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY, MetricsFile, RunFolder
 from embedgrad.settings import write_toml
 from embedgrad.units import counted
+from embedgrad.words import cut, duration_words
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
     from embedgrad.events import Calibrating, Event, Validating

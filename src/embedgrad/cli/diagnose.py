@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from embedgrad.analysis.diagnosis import DIAGNOSIS
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.settings import (
     PROMPT,
@@ -19,7 +20,6 @@ from embedgrad.cli.settings import (
     shown_columns,
 )
 from embedgrad.model.special_tokens import stored_special_tokens
-from embedgrad.report.findings import sentences
 from embedgrad.settings import BATCH_TOKENS, PositiveCount
 from embedgrad.tasks.targets import check_special_tokens
 
@@ -46,7 +46,7 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
     if task.has_metric:
         check_special_tokens(examples, stored_special_tokens(job.model or "", job.revision))
 
-    from embedgrad.analysis.diagnosis import diagnosis
+    from embedgrad.analysis.diagnosis.measure import diagnosis
     from embedgrad.analysis.study import spread
     from embedgrad.placement import start
 
@@ -74,4 +74,4 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
             say=terminal.note,
         )
     terminal.result({"analyses": {"diagnosis": found.model_dump(mode="json")}, "left_out": {}})
-    terminal.section("diagnosis", sentences(found))
+    terminal.section("diagnosis", DIAGNOSIS.sentences(found))

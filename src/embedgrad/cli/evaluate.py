@@ -32,6 +32,7 @@ from embedgrad.cli.settings import (
 from embedgrad.data.example import Example
 from embedgrad.data.records import written
 from embedgrad.data.sources import Say
+from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
 from embedgrad.evaluation.judging import Judging
@@ -40,7 +41,6 @@ from embedgrad.evaluation.task_record import own_task, task_record, task_words
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import BATCH_TOKENS, PositiveCount, Seed
-from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 from embedgrad.watch import Watch
@@ -97,7 +97,7 @@ def evaluate(
     from embedgrad.layouts import special_tokens_report
     from embedgrad.placement import start
     from embedgrad.report.tables import TABLE_NOTE, score_table
-    from embedgrad.report.words import loss_difference_words
+    from embedgrad.words import loss_difference_words
 
     with terminal.working(f"loading {job.model}"):
         model = job.load(terminal.note)

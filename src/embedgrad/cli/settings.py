@@ -22,6 +22,7 @@ from embedgrad.named_file import read_named
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, marked_as_text, names_a_path, prompt_text
 from embedgrad.settings import BATCH_TOKENS, Settings, checked, read_toml
+from embedgrad.tasks.kinds import has_json_targets
 from embedgrad.tasks.task import Task
 from embedgrad.template.template import Message, Template
 
@@ -220,7 +221,7 @@ def load_rows(
         labels=labels,
         columns=columns,
         needs_target=needs_target,
-        json_targets=task == "json",
+        json_targets=has_json_targets(task),
         rows_at=rows.rows_at,
         limits=rows.limits,
         aside=aside,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from embedgrad.analysis.records import Grid
 from embedgrad.cli.console import ProgressLine, Terminal
 from embedgrad.cli.grid import as_grid, failures, grid_table
 from embedgrad.cli.recipes import over_recipe
@@ -25,6 +24,7 @@ from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume, SettingsError
 from embedgrad.report.found import read_grid
+from embedgrad.report.grid import Grid
 from embedgrad.runs import CHECKPOINT, PICTURE, SETTINGS, SPLIT, SWEEP, RunFolder
 from embedgrad.settings import read_toml, write_toml
 from embedgrad.units import counted

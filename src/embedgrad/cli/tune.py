@@ -19,6 +19,7 @@ from embedgrad.cli.settings import merged
 from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
+from embedgrad.datasets.data_set import LARGE
 from embedgrad.errors import CannotResume, SettingsError
 from embedgrad.evaluation.task_record import task_words
 from embedgrad.model.special_tokens import stored_special_tokens
@@ -35,7 +36,6 @@ from embedgrad.runs import (
     RunFolder,
 )
 from embedgrad.settings import write_toml
-from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate

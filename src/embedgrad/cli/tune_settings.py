@@ -28,12 +28,12 @@ from embedgrad.cli.settings import (
 from embedgrad.data.sources import Say
 from embedgrad.data.split_record import SplitRecord, split_record
 from embedgrad.data.splits import Parts, parse_shares, split
+from embedgrad.datasets.catalog import data_set
+from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.prompt.naming import names_a_path, prompt_text
 from embedgrad.settings import PositiveCount, Settings, checked, read_toml
-from embedgrad.tasks.catalog import data_set
-from embedgrad.tasks.data_set import LARGE
 from embedgrad.tuning.learning_rate import parse_learning_rate
 from embedgrad.tuning.settings import TuningSettings
 

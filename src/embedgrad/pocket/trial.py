@@ -113,7 +113,7 @@ def run_trial(
         **(settings_of(task) | settings | {"seed": seed}),
     )
     stage(f"{task.name}: on {len(parts.test)} unseen rows")
-    score_by: ScoreBy = "both" if task.task.kind == "label" else "generation"
+    score_by: ScoreBy = "both" if task.task.labels else "generation"
     best_written = _judged(model, best, parts.test, task, score_by)
     is_first = best.text == task.prompts[0]
     before = best_written if is_first else _judged(model, start(model, task.prompts[0]), parts.test, task, score_by)
