@@ -77,7 +77,7 @@ def measured(model: FrozenModel, task: PocketTask, text: str, kind: str, most: i
     judge = Judge.prepare(model, prompt, parts.validation[:most], Judging(task.task, score_by))
     found = judge.judge(prompt.embeddings, "text")
     score, pairs = found.score, told_apart(judge, prompt, found)
-    verdict = diagnosis(model, prompt, parts.validation[:most], task.task).verdict
+    verdict = diagnosis(model, prompt, parts.validation[:most], Judging(task.task)).verdict
     before = Judge.prepare(model, prompt, parts.validation, Judging(task.task)).judge(prompt.embeddings, "text").score
     settings = settings_of(task) | {"evaluate_every": task.steps}  # judged at the start and at the end only
     run = tune(model, prompt, parts.train, validation=parts.validation, task=task.task, **settings)

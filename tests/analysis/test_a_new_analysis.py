@@ -17,6 +17,7 @@ from embedgrad.analysis.study import Study
 from embedgrad.cli.analyze import _analyzed, _named
 from embedgrad.cli.console import Terminal
 from embedgrad.errors import EmbedgradError, UsageError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.report.found import read_found
 from embedgrad.report.page import write_report
 from embedgrad.runs import RunFolder
@@ -38,7 +39,8 @@ def run_folder(tmp_path):
 @pytest.fixture
 def study(tiny_model):
     start = eg.start(tiny_model("qwen2"), TEXT)
-    return Study(tiny_model("qwen2"), text=start, start=start, tuned=moved(start), rows=tuple(EXAMPLES), task=LABELS)
+    rows = tuple(EXAMPLES)
+    return Study(tiny_model("qwen2"), text=start, start=start, tuned=moved(start), rows=rows, judging=Judging(LABELS))
 
 
 @pytest.mark.usefixtures("among_the_analyses")

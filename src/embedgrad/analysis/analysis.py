@@ -42,7 +42,7 @@ Found = TypeVar("Found", bound=Record)
 
 @dataclass(frozen=True)
 class Analysis(Generic[Found]):
-    """One analysis. Its folder's module `measure` has `measure(study, progress)`, which gives the record.
+    """One analysis. Its folder's module `measure` has `measure(study, watch)`, which gives the record.
 
     package    the folder, as a package; its last part is the analysis's name
     record     the class of what it finds

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
-from typing import TypedDict, TypeVar
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -13,37 +13,25 @@ from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.analysis.analysis import Record
 from embedgrad.analysis.reading.contrast import Concept
 from embedgrad.data.example import Example
-from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.judging import Judging
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.settings import BATCH_TOKENS
-from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Overlong
-from embedgrad.watch import Progress
+from embedgrad.watch import Watch
 
 Item = TypeVar("Item")
-
-
-class How(TypedDict):
-    """Keyword arguments that the analyses share."""
-
-    overlong: Overlong
-    batch_tokens: int
-    progress: Progress
-    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Study:
     """Everything the analyses of one run need.
 
-    text            the prompt text, as the run compares it; `start` is where tuning began (the same for a text start)
-    tuned           what tuning found
-    rows            labeled rows that nothing was chosen on
-    score_by        what the run's accuracies are of: generated answers or likeliest labels
-    along           (step, embeddings) along the run, where they were kept
-    other           a prompt to blend `tuned` with, instead of `start`, and what it is called
-    concepts        contrast pairs, instead of those that ship
+    text      the prompt text, as the run compares it; `start` is where tuning began (the same for a text start)
+    tuned     what tuning found
+    rows      labeled rows that nothing was chosen on
+    judging   as the run was judged
+    along     (step, embeddings) along the run, where they were kept
+    other     a prompt to blend `tuned` with, instead of `start`, and what it is called
+    concepts  contrast pairs, instead of those that ship
     """
 
     model: FrozenModel
@@ -51,27 +39,19 @@ class Study:
     start: SoftPrompt
     tuned: SoftPrompt
     rows: tuple[Example, ...]
-    task: Task
-    score_by: ScoreBy = "generation"
-    max_new_tokens: int | None = None
-    overlong: Overlong = "error"
-    batch_tokens: int = BATCH_TOKENS
+    judging: Judging
     along: Sequence[tuple[int, Tensor]] = ()
     other: tuple[str, SoftPrompt] | None = None
     concepts: tuple[Concept, ...] | None = None
-    say: Callable[[str], None] = field(default=lambda message: None)
 
-    def how(self, progress: Progress) -> How:
-        """What nearly every analysis takes besides its prompts and rows."""
-        return How(overlong=self.overlong, batch_tokens=self.batch_tokens, progress=progress, say=self.say)
-
-    def analyze(self, name: str, progress: Progress = lambda done, total: None) -> Record:
-        """The analysis of that name, one of ANALYSES. Raises what it raises: PromptError where it does not fit the run.
+    def analyze(self, name: str, watch: Watch = Watch()) -> Record:
+        """The analysis of that name, one of ANALYSES; `watch` is told its notes and its progress. Raises what it
+        raises: PromptError where it does not fit the run.
 
         What measures is found by its place, so that whoever shows analyses need not load it.
         """
-        measure: Callable[[Study, Progress], Record] = import_module(f"{ANALYSES[name].package}.measure").measure
-        return measure(self, progress)
+        measure: Callable[[Study, Watch], Record] = import_module(f"{ANALYSES[name].package}.measure").measure
+        return measure(self, watch)
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

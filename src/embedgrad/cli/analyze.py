@@ -24,6 +24,7 @@ from embedgrad.errors import DataError, Interrupted, ModelError, PromptError, Us
 from embedgrad.report.page import write_report
 from embedgrad.report.run_folder import read_run
 from embedgrad.runs import ANALYSIS, PROMPT, REPORT, SPLIT, TRAJECTORY, RunFolder
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.analysis.study import Study
@@ -137,15 +138,10 @@ def _study(folder: RunFolder, rows: int, concepts: Path | None, other: str | Non
         start=prepared.start,
         tuned=tuned,
         rows=chosen,
-        task=prepared.task,
-        score_by=job.score_by,
-        max_new_tokens=job.max_new_tokens,
-        overlong=job.overlong,
-        batch_tokens=job.batch_tokens,
+        judging=job.judging(prepared.task, job.batch_tokens),
         along=read_trajectory(folder.file(TRAJECTORY)),
         other=blended,
         concepts=pairs,
-        say=terminal.note,
     )
 
 
@@ -160,7 +156,7 @@ def _analyzed(
         title = name.replace("_", " ")
         try:
             with terminal.progress(title, 100) as line:
-                record = study.analyze(name, line.part)
+                record = study.analyze(name, Watch(note=terminal.note, progress=line.part))
         except (PromptError, ModelError, DataError) as error:
             if len(names) == 1:
                 raise

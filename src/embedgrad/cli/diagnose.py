@@ -22,6 +22,7 @@ from embedgrad.cli.settings import (
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.settings import BATCH_TOKENS, PositiveCount
 from embedgrad.tasks.targets import check_special_tokens
+from embedgrad.watch import Watch
 
 
 class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
@@ -66,12 +67,8 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
             model,
             prompt,
             spread(examples, rows),
-            task,
-            max_new_tokens=job.max_new_tokens,
-            overlong=job.overlong,
-            batch_tokens=job.batch_tokens,
-            progress=line.part,
-            say=terminal.note,
+            job.judging(task, job.batch_tokens),
+            Watch(note=terminal.note, progress=line.part),
         )
     terminal.result({"analyses": {"diagnosis": found.model_dump(mode="json")}, "left_out": {}})
     terminal.section("diagnosis", DIAGNOSIS.sentences(found))

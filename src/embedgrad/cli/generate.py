@@ -32,6 +32,7 @@ from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import BATCH_TOKENS, PositiveCount
 from embedgrad.template.layout import Overlong
 from embedgrad.units import counted
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.answering import Answering, Generation
@@ -94,23 +95,15 @@ def generate(
     rows = _rows(inputs, job, terminal)
     prompts = _prompts(rows, job)
 
-    from embedgrad.evaluation.answering import Answering
+    from embedgrad.evaluation.answering import Answering, Asking
+    from embedgrad.placement import Placing
 
     with terminal.working(f"loading {job.model}"):
         model = job.load(terminal.note)
-    answering = Answering.prepare(
-        model,
-        prompts,
-        rows,
-        max_new_tokens=job.max_new_tokens,
-        stop=job.stop,
-        template=job.named_template(model.has_chat_template),
-        special_tokens_in_rows=job.special_tokens_in_rows,
-        allow_mismatch=job.allow_mismatch,
-        overlong=job.overlong,
-        batch_tokens=job.batch_tokens,
-        say=terminal.note,
-    )
+    template = job.named_template(model.has_chat_template)
+    asking = Asking(job.max_new_tokens, job.stop, job.overlong, job.batch_tokens)
+    placing = Placing(template, job.special_tokens_in_rows, job.allow_mismatch)
+    answering = Answering.prepare(model, prompts, rows, asking, placing, Watch(note=terminal.note))
     if stream or (len(inputs) == 1 and sys.stdout.isatty() and not json):
         _stream(answering, rows, terminal)
     else:

@@ -14,7 +14,7 @@ from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import own_task, task_words
 from embedgrad.layouts import special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import PromptLike, start
+from embedgrad.placement import Placing, PromptLike
 from embedgrad.public import public
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.task import Task
@@ -49,8 +49,7 @@ def evaluate(
 
     Raises what `start`, `load_examples` and `Judge.prepare` raise.
     """
-    special = special_tokens_in_rows
-    placed = start(model, prompt, template, special_tokens_in_rows=special, allow_mismatch=allow_mismatch, say=say)
+    placed = Placing(template, special_tokens_in_rows, allow_mismatch).place(model, prompt, say)
     columns = template_of(placed).source.columns[1:]
     rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
     if task is None and (task := own_task(placed.settings)) is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from embedgrad.analysis.study import Study
-from embedgrad.evaluation.judge import Progress
+from embedgrad.watch import Watch
 from lengths import Lengths
 
 
-def measure(study: Study, progress: Progress) -> Lengths:
+def measure(study: Study, watch: Watch) -> Lengths:
     found = study.tuned.embeddings.norm(dim=1).tolist()
-    progress(1, 1)
+    watch.progress(1, 1)
     return Lengths(lengths=tuple(found))

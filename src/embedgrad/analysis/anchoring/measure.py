@@ -14,14 +14,14 @@ from embedgrad.analysis.vocabulary import cosines, table_chunks, token_text, top
 from embedgrad.errors import PromptError
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.watch import Progress
+from embedgrad.watch import Watch
 
 _NEAREST = 5
 _MOST_STAGES = 12  # of the run: each is compared with the whole table
 _EXACT = 1e-11  # relative; what two orders of a sum in float64 may differ by, many times over
 
 
-def measure(study: Study, progress: Progress) -> Anchoring:
+def measure(study: Study, watch: Watch) -> Anchoring:
     """The tuned prompt against its start, and at no more than 12 steps of the run."""
     return anchoring(study.model, study.start, study.tuned, spread(study.along, _MOST_STAGES))
 

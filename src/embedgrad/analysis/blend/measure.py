@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from embedgrad.analysis.blend.record import Blend, BlendPoint
@@ -10,39 +11,26 @@ from embedgrad.analysis.entropy.measure import bits
 from embedgrad.analysis.study import Study
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError, PromptError
-from embedgrad.evaluation.answering import Answering
+from embedgrad.evaluation.answering import Answering, Asking
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
-from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.statistics import proportion
 from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
-from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import FixedText
-from embedgrad.watch import Progress, Watch
+from embedgrad.watch import Watch
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def measure(study: Study, progress: Progress) -> Blend:
+def measure(study: Study, watch: Watch) -> Blend:
     """From the start, or from the prompt that the study names instead."""
     name, first = study.other or ("start", study.start)
-    return blend(
-        study.model,
-        first,
-        study.tuned,
-        study.rows,
-        study.task,
-        names=(name, "tuned"),
-        score_by=study.score_by,
-        max_new_tokens=study.max_new_tokens,
-        **study.how(progress),
-    )
+    return blend(study.model, first, study.tuned, study.rows, study.judging, watch, names=(name, "tuned"))
 
 
 def blend(
@@ -50,16 +38,11 @@ def blend(
     first: SoftPrompt,
     second: SoftPrompt,
     examples: Sequence[Example],
-    task: Task | None = None,
+    judging: Judging = Judging(),
+    watch: Watch = Watch(),
     *,
     weights: Sequence[float] = WEIGHTS,
     names: tuple[str, str] | None = None,
-    score_by: ScoreBy = "generation",
-    max_new_tokens: int | None = None,
-    overlong: Overlong = "error",
-    batch_tokens: int = BATCH_TOKENS,
-    progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda message: None,
 ) -> Blend:
     """Accuracy, loss and trajectory entropy of (1 - w) * first + w * second for each w of `weights`.
 
@@ -67,16 +50,13 @@ def blend(
     bit. Entropy in bits: the mean over answers of an answer's mean over its steps (Eq. 11 of arXiv 2508.03533), of
     answers up to `max_new_tokens` (default: the longest target and 16 more), which are generated even where accuracy
     is that of the likeliest labels (`score_by="likelihood"`). All three are of the rows that have room for such an
-    answer. Raises PromptError where the prompts do not fit each other, DataError, OverlongRows.
+    answer. `names` are what the record calls the two, by default their own names.
+
+    Raises PromptError where the prompts do not fit each other, DataError, OverlongRows.
     """
     check_fit(first, second)
-
-    def judge_of(rows: Sequence[Example], task: Task | None, limit: int | None) -> Judge:
-        judging = Judging(task, score_by, limit, overlong, batch_tokens)
-        return Judge.prepare(model, first, rows, judging, Watch(note=say))
-
-    judge = judge_of(examples, task, max_new_tokens)
-    limit = judge.max_new_tokens
+    judge = Judge.prepare(model, first, examples, judging, watch)
+    overlong, limit = judging.overlong, judge.max_new_tokens
     laid = lay_out_rows(model, first, judge.examples, with_target=False, answer_tokens=limit, overlong=overlong)
     if None in laid:  # where no answer is generated, a judge leaves room for the target alone
         kept = [example for example, row in zip(judge.examples, laid, strict=True) if row is not None]
@@ -85,12 +65,13 @@ def blend(
                 f"No row leaves room in the model's context for an answer of {limit} tokens: there is nothing to "
                 "measure the blend on. Give shorter rows or a lower max_new_tokens."
             )
-        judge = judge_of(kept, judge.task, limit)
+        same = replace(judging, task=judge.task, max_new_tokens=limit)
+        judge = Judge.prepare(model, first, kept, same, watch)
     points: list[BlendPoint] = []
     for weight in weights:
         at = first.moved((1 - weight) * first.embeddings + weight * second.embeddings)
         points.append(_point(judge, at, weight, overlong))
-        progress(len(points), len(weights))
+        watch.progress(len(points), len(weights))
     return Blend(
         first=names[0] if names else first.name,
         second=names[1] if names else second.name,
@@ -104,15 +85,8 @@ def _point(judge: Judge, at: SoftPrompt, weight: float, overlong: Overlong) -> B
     unless that is of likelihoods."""
     rows = len(judge.rows)
     nats = judge.engine.row_nats(at.embeddings.to(judge.model.device), judge.targets)
-    answering = Answering.prepare(
-        judge.model,
-        at,
-        judge.examples,
-        max_new_tokens=judge.max_new_tokens,
-        overlong=overlong,
-        batch_tokens=judge.engine.batch_tokens,
-    )
-    answers = answering.answers(0, rows)
+    asking = Asking(judge.max_new_tokens, overlong=overlong, batch_tokens=judge.engine.batch_tokens)
+    answers = Answering.prepare(judge.model, at, judge.examples, asking).answers(0, rows)
     share = None
     if judge.score_by == "likelihood":
         score = judge.judge(at.embeddings, at.name).score

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from embedgrad.analysis.diagnosis.record import Diagnosis, Sign
@@ -17,11 +18,8 @@ from embedgrad.evaluation.result import Evaluation
 from embedgrad.evaluation.statistics import proportion
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Proportion
-from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Overlong
-from embedgrad.watch import Progress, Watch
+from embedgrad.watch import Watch
 
 _CHANCE = 0.5
 # From 11 pairs on, the 95 % Wilson interval of a share of 0.8 lies above chance;
@@ -44,44 +42,33 @@ _SENTENCES: dict[Literal["fit", "doubtful", "poor"], str] = {
 }
 
 
-def measure(study: Study, progress: Progress) -> Diagnosis:
+def measure(study: Study, watch: Watch) -> Diagnosis:
     """Of the prompt that tuning started from."""
-    return diagnosis(
-        study.model,
-        study.start,
-        study.rows,
-        study.task,
-        max_new_tokens=study.max_new_tokens,
-        **study.how(progress),
-    )
+    return diagnosis(study.model, study.start, study.rows, study.judging, watch)
 
 
 def diagnosis(
     model: FrozenModel,
     prompt: SoftPrompt,
     examples: Sequence[Example],
-    task: Task | None = None,
-    *,
-    max_new_tokens: int | None = None,
-    overlong: Overlong = "error",
-    batch_tokens: int = BATCH_TOKENS,
-    progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda message: None,
+    judging: Judging = Judging(),
+    watch: Watch = Watch(),
 ) -> Diagnosis:
     """What speaks against starting from `prompt`, from labeled `examples` alone: no tuning, no gradient.
 
     Two signs, each with its bound (`_signs`); "poor" where all that the task has are bad, "doubtful" where one of two
     is. How well they foretell what tuning reaches, and which other signs do not, was tried out on the pocket model
     (docs/methods/diagnosis.md, benchmarks/diagnosis.py). **Source** of the question: arXiv 2508.03533, section 5.5,
-    which names no sign. Raises what `Judge.prepare` raises, and DataError for fewer than `LEAST_PAIRS` pairs of rows
-    with different targets.
+    which names no sign. Answers are generated, whatever the judging's `score_by`.
+
+    Raises what `Judge.prepare` raises, and DataError for fewer than `LEAST_PAIRS` pairs of rows with different targets.
     """
-    judging = Judging(task, max_new_tokens=max_new_tokens, overlong=overlong, batch_tokens=batch_tokens)
-    judge = Judge.prepare(model, prompt, examples, judging, Watch(note=say))
+    generated = replace(judging, score_by="generation")
+    judge = Judge.prepare(model, prompt, examples, generated, watch)
     _check_pairs(judge.examples)
-    found = judge.judge(prompt.embeddings, prompt.name, lambda done, _: progress(done, judge.work + 1))
+    found = judge.judge(prompt.embeddings, prompt.name, lambda done, _: watch.progress(done, judge.work + 1))
     signs = tuple(_signs(found, told_apart(judge, prompt, found), majority(judge.examples)))
-    progress(judge.work + 1, judge.work + 1)
+    watch.progress(judge.work + 1, judge.work + 1)
     bad = sum(sign.is_bad for sign in signs)
     verdict: Literal["fit", "doubtful", "poor"] = "fit" if not bad else "poor" if bad == len(signs) else "doubtful"
     sentence = _SENTENCES[verdict]

@@ -10,35 +10,26 @@ from embedgrad.analysis.entropy.record import Entropy, EntropySide
 from embedgrad.analysis.study import Study
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
-from embedgrad.evaluation.answering import Answering, Generation
+from embedgrad.evaluation.answering import Answering, Asking, Generation
 from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import paired_mean, proportion
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Comparison
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.targets import settled
 from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Overlong
-from embedgrad.watch import Progress
+from embedgrad.watch import Watch
 
 _ROWS_AT_ONCE = 128  # between two reports of progress
 _LONGEST = 128  # tokens, where no target says how long an answer is; what `generate` takes
 
 
-def measure(study: Study, progress: Progress) -> Entropy:
+def measure(study: Study, watch: Watch) -> Entropy:
     """Of the prompt text and of the tuned prompt."""
-    return trajectory_entropy(
-        study.model,
-        study.text,
-        study.tuned,
-        study.rows,
-        task=study.task,
-        max_new_tokens=study.max_new_tokens,
-        **study.how(progress),
-    )
+    return trajectory_entropy(study.model, study.text, study.tuned, study.rows, study.judging, watch)
 
 
 def trajectory_entropy(
@@ -46,13 +37,8 @@ def trajectory_entropy(
     before: SoftPrompt,
     after: SoftPrompt,
     examples: Sequence[Example],
-    *,
-    task: Task | None = None,
-    max_new_tokens: int | None = None,
-    overlong: Overlong = "error",
-    batch_tokens: int = BATCH_TOKENS,
-    progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda message: None,
+    judging: Judging = Judging(),
+    watch: Watch = Watch(),
 ) -> Entropy:
     """Entropy in bits of the greedy answers to `examples` under two placed prompts, row by row.
 
@@ -60,9 +46,11 @@ def trajectory_entropy(
     entropy of the next-token distribution. The step that chose the stop token counts, since the model decided there as
     well; so an empty answer has a T of 1. An answer that the limit cut has a T of `max_new_tokens`.
 
+    Of `judging` it takes:
     task            splits right answers from wrong ones; default: told from the targets where every row has one
     max_new_tokens  longest answer; default the longest target and 16 more, as in `evaluate`, or 128 without targets
     overlong        "skip" leaves a row out under both prompts
+    batch_tokens    most tokens in a forward pass
 
     Raises DataError where no row is left, and what `Answering.prepare` raises.
 
@@ -71,27 +59,18 @@ def trajectory_entropy(
     """
     targets = [example.target for example in examples if example.target is not None]
     has_targets = bool(examples) and len(targets) == len(examples)
+    task, max_new_tokens = judging.task, judging.max_new_tokens
     if max_new_tokens is None:
         max_new_tokens = _LONGEST
         if has_targets:
             max_new_tokens = ROOM_FOR_WORDS + max(longest_target(model, p, examples) for p in (before, after))
     if task is None and has_targets:
         task = settled(None, examples)
-    jobs = [
-        Answering.prepare(
-            model,
-            prompt,
-            examples,
-            max_new_tokens=max_new_tokens,
-            overlong=overlong,
-            batch_tokens=batch_tokens,
-            say=say,
-        )
-        for prompt in (before, after)
-    ]
+    asking = Asking(max_new_tokens, overlong=judging.overlong, batch_tokens=judging.batch_tokens)
+    jobs = [Answering.prepare(model, prompt, examples, asking, watch=watch) for prompt in (before, after)]
     total = 2 * len(examples)
-    first = _answers(jobs[0], len(examples), lambda done: progress(done, total))
-    second = _answers(jobs[1], len(examples), lambda done: progress(len(examples) + done, total))
+    first = _answers(jobs[0], len(examples), lambda done: watch.progress(done, total))
+    second = _answers(jobs[1], len(examples), lambda done: watch.progress(len(examples) + done, total))
     kept = [(e, a, b) for e, a, b in zip(examples, first, second, strict=True) if a is not None and b is not None]
     if not kept:
         raise DataError("There is no row whose answers' entropy could be measured. Give at least one that fits.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,25 +18,17 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import paired_loss
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Overlong
-from embedgrad.watch import Progress, Watch
+from embedgrad.watch import Watch
 
 _ROW_FORWARDS = 4096
 _LEAST_ROWS = 32
 
 
-def measure(study: Study, progress: Progress) -> PositionSensitivity:
+def measure(study: Study, watch: Watch) -> PositionSensitivity:
     """Over as many rows as 4096 forwards of a row allow: more positions, fewer rows."""
     most = max(_LEAST_ROWS, _ROW_FORWARDS // len(study.tuned))
-    return position_sensitivity(
-        study.model,
-        study.start,
-        study.tuned,
-        spread(study.rows, most),
-        **study.how(progress),
-    )
+    return position_sensitivity(study.model, study.start, study.tuned, spread(study.rows, most), study.judging, watch)
 
 
 def position_sensitivity(
@@ -43,24 +36,20 @@ def position_sensitivity(
     start: SoftPrompt,
     tuned: SoftPrompt,
     examples: Sequence[Example],
-    *,
-    overlong: Overlong = "error",
-    batch_tokens: int = BATCH_TOKENS,
-    progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda message: None,
+    judging: Judging = Judging(),
+    watch: Watch = Watch(),
 ) -> PositionSensitivity:
     """The loss of `tuned` on `examples` when one position returns to its row in `start`, position by position.
 
     Differences in nats per target token, positive where the position's move helps; 95 % paired bootstrap intervals
     over rows, each position by itself. They do not add up to the gain: positions work together. A position that has
-    not moved has difference 0.
+    not moved has difference 0. Of `judging` only `overlong` and `batch_tokens` matter: no answer is asked for.
 
     Raises PromptError where the prompt has no original tokens or the lengths differ, DataError, OverlongRows.
     """
     ids = anchor_ids(start, tuned)
-    # Of kind text: losses alone, whatever the task.
-    judging = Judging(Task("text"), overlong=overlong, batch_tokens=batch_tokens)
-    judge = Judge.prepare(model, tuned, examples, judging, Watch(note=say))
+    losses = replace(judging, task=Task("text"), score_by="generation")  # of kind text: nothing is generated
+    judge = Judge.prepare(model, tuned, examples, losses, watch)
     tokens = [len(row.target) for row in judge.targets]
     moved = [i for i in range(len(ids)) if not torch.equal(start.embeddings[i], tuned.embeddings[i])]
     total, done = (len(moved) + 2) * len(tokens), 0
@@ -68,7 +57,7 @@ def position_sensitivity(
     def count(rows: int) -> None:
         nonlocal done
         done += rows
-        progress(done, total)
+        watch.progress(done, total)
 
     def nats(embeddings: Tensor) -> list[float]:
         return [float(n) for n in judge.engine.row_nats(embeddings.to(model.device), judge.targets, count)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -13,34 +13,21 @@ from embedgrad.analysis.vocabulary import cosines, token_text, top_tokens
 from embedgrad.data.example import Example
 from embedgrad.errors import PromptError
 from embedgrad.evaluation.judging import Judging
-from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.side_by_side import judges_side_by_side
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import start
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Score
-from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Overlong
-from embedgrad.watch import Progress, Watch
+from embedgrad.watch import Watch
 
 _TOWARDS = 5
 READ_BACK = "read back"
 
 
-def measure(study: Study, progress: Progress) -> ReadBack:
+def measure(study: Study, watch: Watch) -> ReadBack:
     """Scored as the run was."""
-    return read_back(
-        study.model,
-        study.text,
-        study.tuned,
-        study.rows,
-        study.task,
-        score_by=study.score_by,
-        max_new_tokens=study.max_new_tokens,
-        **study.how(progress),
-    )
+    return read_back(study.model, study.text, study.tuned, study.rows, study.judging, watch)
 
 
 def read_back(
@@ -48,19 +35,13 @@ def read_back(
     text: SoftPrompt,
     tuned: SoftPrompt,
     examples: Sequence[Example],
-    task: Task | None = None,
-    *,
-    score_by: ScoreBy = "generation",
-    max_new_tokens: int | None = None,
-    overlong: Overlong = "error",
-    batch_tokens: int = BATCH_TOKENS,
-    progress: Progress = lambda done, total: None,
-    say: Callable[[str], None] = lambda message: None,
+    judging: Judging = Judging(),
+    watch: Watch = Watch(),
 ) -> ReadBack:
     """`tuned` as the text of its nearest ordinary tokens (by cosine), scored as a plain prompt beside `text` and
     `tuned` on the same rows; hints which words moved where.
 
-    The text is tokenized anew, as anybody's would be: where that gives other tokens than the nearest, `say` is told.
+    The text is tokenized anew, as anybody's would be: where that gives other tokens than the nearest, a note says so.
     An untuned prompt comes back as its own text. Raises PromptError where the nearest tokens are blank, DataError
     where no row fits, and what `Judge.prepare` raises.
     """
@@ -70,17 +51,16 @@ def read_back(
         raise PromptError("The nearest tokens of this prompt are blank: there is no text to read back.")
     back = start(model, words, template_of(tuned).source)
     if back.initial_ids != nearest:
-        say(
+        watch.note(
             f"The text that was read back is tokenized otherwise than the nearest tokens ({len(back)} tokens, not "
             f"{len(nearest)}), so its score is the text's, not theirs."
         )
     prompts, names = (text, tuned, back), (text.name, "tuned", READ_BACK)
-    judging = Judging(task, score_by, max_new_tokens, overlong, batch_tokens)
-    judges = judges_side_by_side(model, prompts, examples, judging, Watch(note=say))
+    judges = judges_side_by_side(model, prompts, examples, judging, watch)
     scores: list[Score] = []
     for number, (judge, prompt, name) in enumerate(zip(judges, prompts, names, strict=True)):
         scores.append(judge.judge(prompt.embeddings, name).score)
-        progress(number + 1, len(prompts))
+        watch.progress(number + 1, len(prompts))
     return ReadBack(
         text=words,
         rows=len(judges[0].rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -16,14 +17,13 @@ from embedgrad.analysis.reading.states import row_states, text_rows
 from embedgrad.analysis.study import Study
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import paired_mean, proportion
 from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import Interval
-from embedgrad.template.layout import Overlong
-from embedgrad.watch import Progress
+from embedgrad.watch import Watch
 
 Floats = NDArray[np.float64]
 States = NDArray[np.float32]
@@ -32,17 +32,19 @@ SHUFFLES = 200
 MOVES, MOVED_ROWS = 10, 40
 
 
-def measure(study: Study, progress: Progress) -> Readings:
+@dataclass(frozen=True)
+class Chance:
+    """What is left to chance: how many random moves are the control (0: none), and the seed of these and their rows, of
+    which half of the pairs fits, and of the shuffled labels."""
+
+    moves: int = MOVES
+    seed: int = 0
+
+
+def measure(study: Study, watch: Watch) -> Readings:
     """The study's concepts, else those that ship."""
     return read_concepts(
-        study.model,
-        study.text,
-        study.tuned,
-        study.rows,
-        concepts=study.concepts,
-        overlong=study.overlong,
-        batch_tokens=study.batch_tokens,
-        progress=progress,
+        study.model, study.text, study.tuned, study.rows, study.judging, watch, concepts=study.concepts
     )
 
 
@@ -51,13 +53,11 @@ def read_concepts(
     before: SoftPrompt,
     after: SoftPrompt,
     examples: Sequence[Example],
+    judging: Judging = Judging(),
+    watch: Watch = Watch(),
     *,
     concepts: Sequence[Concept] | None = None,
-    moves: int = MOVES,
-    seed: int = 0,
-    overlong: Overlong = "error",
-    batch_tokens: int = BATCH_TOKENS,
-    progress: Progress = lambda done, total: None,
+    chance: Chance = Chance(),
 ) -> Readings:
     """How strongly each concept shows, in each layer, where the answers to `examples` begin, under two placed prompts.
 
@@ -69,9 +69,7 @@ def read_concepts(
     moved prompts from `before`, on at most MOVED_ROWS of the rows drawn by chance, give each layer's range.
 
     concepts  default: the three that ship
-    moves     how many random moves; 0: no control
-    seed      which half of the pairs fits, the shuffled labels, the random moves and their rows
-    overlong  "skip" leaves a row out under both prompts
+    judging   only `overlong` and `batch_tokens` matter: no answer is asked for. "skip" leaves a row out under both
 
     Raises DataError where no row is left, OverlongRows, TemplateError. Memory: rows * L * D numbers for each prompt.
     Time: 2 * rows + moves * min(rows, MOVED_ROWS) forwards of a row, and one of each text of the pairs.
@@ -79,12 +77,13 @@ def read_concepts(
     **Source** Zou et al. 2023, arXiv 2310.01405, section 3.1; the paper's section 5.3 and Figure 3.
     """
     concepts = shipped_concepts() if concepts is None else concepts
+    seed, overlong, batch_tokens = chance.seed, judging.overlong, judging.batch_tokens
     sides = [lay_out_rows(model, p, examples, with_target=False, overlong=overlong) for p in (before, after)]
     kept = [(one, two) for one, two in zip(*sides, strict=True) if one is not None and two is not None]
     if not kept:
         raise DataError("There is no row to read the concepts on. Give at least one that fits.")
     is_chat = template_of(after).source.is_chat
-    moved = random_moves(before.embeddings, after.embeddings, moves, seed)
+    moved = random_moves(before.embeddings, after.embeddings, chance.moves, seed)
     drawn = Random(f"moves:{seed}").sample(range(len(kept)), min(MOVED_ROWS, len(kept)))
     total = 2 * (len(kept) + sum(len(concept.pairs) for concept in concepts)) + len(moved) * len(drawn)
     done = 0
@@ -92,7 +91,7 @@ def read_concepts(
     def count(rows: int) -> None:
         nonlocal done
         done += rows
-        progress(done, total)
+        watch.progress(done, total)
 
     rows_before = row_states(model, before.embeddings, [one for one, _ in kept], batch_tokens, count).numpy()
     rows_after = row_states(model, after.embeddings, [two for _, two in kept], batch_tokens, count).numpy()
