@@ -57,7 +57,7 @@ class Contest:
         self.train, self.validation, self.test = (task.rows(p)[:most_rows] for p in ("train", "validation", "test"))
         self.start, _ = best_prompt(model, task, self.validation)
         exact = {"min_steps": steps or task.steps, "epochs": 1e-9, "patience": 10**6, "evaluate_every": evaluate_every}
-        self.settings = settings_of(task) | exact
+        self.settings = settings_of(task).model_dump() | exact
 
     def ours(self, seed: int, **changed: Any) -> Tuned:
         """By `embedgrad.tune`."""

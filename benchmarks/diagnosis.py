@@ -79,7 +79,9 @@ def measured(model: FrozenModel, task: PocketTask, text: str, kind: str, most: i
     score, pairs = found.score, told_apart(judge, prompt, found)
     verdict = diagnosis(model, prompt, parts.validation[:most], Judging(task.task)).verdict
     before = Judge.prepare(model, prompt, parts.validation, Judging(task.task)).judge(prompt.embeddings, "text").score
-    settings = settings_of(task) | {"evaluate_every": task.steps}  # judged at the start and at the end only
+    settings = settings_of(task).model_dump() | {
+        "evaluate_every": task.steps
+    }  # judged at the start and at the end only
     run = tune(model, prompt, parts.train, validation=parts.validation, task=task.task, **settings)
     last = [event for event in run.events if isinstance(event, Validated)][-1]
     return {

@@ -73,7 +73,7 @@ class Frontier:
         self.start, _ = best_prompt(model, task, validation)
         self.judges = {"validation": self._judge(validation), "test": self._judge(test)}
         self.validation = validation
-        self.settings = settings_of(task) | changed
+        self.settings = settings_of(task).model_dump() | changed
         self.table = model.table
 
     def _judge(self, rows: Sequence[Example]) -> Judge:

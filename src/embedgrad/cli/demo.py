@@ -24,6 +24,7 @@ from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
 from embedgrad.runs import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY, MetricsFile, RunFolder
 from embedgrad.settings import write_toml
 from embedgrad.units import counted
+from embedgrad.watch import Watch
 from embedgrad.words import cut, duration_words
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
@@ -103,6 +104,7 @@ def _tried(
     from embedgrad.pocket.trial import run_trial, settings_of
     from embedgrad.tuning.trajectory import write_snapshot
 
+    settings = settings_of(task, seed)
     at = done
 
     def stage(words: str) -> None:
@@ -121,14 +123,8 @@ def _tried(
             if isinstance(event, StepDone | Validated):
                 metrics.append(as_metrics(event))
 
-        trial = run_trial(
-            model,
-            task,
-            seed=seed,
-            stage=stage,
-            listen=listen,
-            snapshot=lambda step, embeddings: write_snapshot(folder.file(TRAJECTORY), step, embeddings),
-        )
+        watch = Watch(event=listen, snapshot=lambda step, at: write_snapshot(folder.file(TRAJECTORY), step, at))
+        trial = run_trial(model, task, settings, stage=stage, watch=watch)
     job = TuneSettings(
         model=model.identity.name,
         prompt=trial.start.text,
@@ -141,7 +137,7 @@ def _tried(
         accepted={label: tuple(forms) for label, forms in task.task.accepted.items()} or None,
         by_number=task.task.by_number,
         dtype=model.dtype_name,
-        **settings_of(task) | {"seed": seed},
+        **settings.model_dump(),
     )
     write_toml(folder.file(SETTINGS), job)
     keep_split(folder.file(SPLIT), job.split_record(trial.parts))

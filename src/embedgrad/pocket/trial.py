@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
@@ -13,23 +12,24 @@ from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, compare_accuracy
 from embedgrad.evaluation.settings import ScoreBy
-from embedgrad.events import Listener
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import start
+from embedgrad.placement import Start, start
 from embedgrad.pocket.baselines import bag_of_words, majority
 from embedgrad.pocket.tasks import PocketTask
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.shapes import Comparison, Score, TrialComparisons, TrialResult
-from embedgrad.tuning.tune import Run, tune
-from embedgrad.watch import Snapshot
+from embedgrad.tuning.prepare import Setup, tuning_parts
+from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.tune import Run, run_tuning
+from embedgrad.watch import Watch
 
-SETTINGS: dict[str, Any] = {"learning_rate": "0.5rms", "batch_size": 32, "evaluate_every": 70}
+SETTINGS = TuningSettings(learning_rate="0.5rms", batch_size=32, evaluate_every=70, epochs=1.0)
 """How every task of the demo is tuned, for its own number of steps; chosen on validation rows (docs/pocket.md)."""
 
 
-def settings_of(task: PocketTask) -> dict[str, Any]:
+def settings_of(task: PocketTask, seed: int = 0) -> TuningSettings:
     """SETTINGS with the task's steps, however many rows there are."""
-    return {"epochs": 1, "min_steps": task.steps} | SETTINGS
+    return SETTINGS.model_copy(update={"min_steps": task.steps, "seed": seed})
 
 
 Stage = Callable[[str], None]
@@ -85,33 +85,28 @@ class Trial:
 def run_trial(
     model: FrozenModel,
     task: PocketTask,
+    settings: TuningSettings,
     *,
-    seed: int = 0,
-    kind: Literal["text", "random", "vocabulary"] = "text",
+    kind: Start = "text",
     stage: Stage = lambda words: None,
-    listen: Listener = lambda event: None,
-    snapshot: Snapshot = lambda step, embeddings: None,
-    **settings: Any,
+    watch: Watch = Watch(),
 ) -> Trial:
     """Choose the best written prompt, tune it (or a random start of its length), compare on the test rows.
 
-    `settings` go on top of the task's; `stage` is told what begins.
+    settings  of the tuning; `settings_of` gives the task's
+    stage     told what begins, in words
+    watch     told of the tuning
+
+    Raises what `Setup.prepare` and `run_tuning` raise.
     """
     began = time.monotonic()
     parts = task.parts()
     best, written = best_prompt(model, task, parts.validation, stage)
     stage(f"{task.name}: tuning")
-    first = best if kind == "text" else start(model, best.text or "", kind=kind, seed=seed)
-    run = tune(
-        model,
-        first,
-        parts.train,
-        validation=parts.validation,
-        task=task.task,
-        listen=listen,
-        snapshot=snapshot,
-        **(settings_of(task) | settings | {"seed": seed}),
-    )
+    first = best if kind == "text" else start(model, best.text or "", kind=kind, seed=settings.seed)
+    tuned_on = tuning_parts(parts.train, parts.validation, settings.seed, columns=())
+    judging = Judging(task.task, batch_tokens=settings.batch_tokens)
+    run = run_tuning(Setup.prepare(model, first, tuned_on, settings, judging, watch=watch), settings, watch=watch)
     stage(f"{task.name}: on {len(parts.test)} unseen rows")
     score_by: ScoreBy = "both" if task.task.labels else "generation"
     best_written = _judged(model, best, parts.test, task, score_by)
