@@ -6,6 +6,7 @@ Read it top down: the run, its rows and prompts, the analyses one by one, the re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,17 +33,22 @@ if TYPE_CHECKING:
 ROWS_LOOKED_AT = 100
 
 
+@dataclass(frozen=True)
+class Looking:
+    """The flags that say what of a run to look at, and how closely."""
+
+    only: Annotated[str | None, Parameter(help=f"Only these of {', '.join(ANALYSES)}; comma-separated.")] = None
+    rows: Annotated[int, Parameter(help="How many rows to look at, spread evenly over the test rows.")] = ROWS_LOOKED_AT
+    concepts: Annotated[Path | None, Parameter(help="JSONL of contrast pairs for reading, instead of ours.")] = None
+    with_: Annotated[
+        str | None, Parameter(name="--with", help="Prompt file of equal length to blend with, instead of the start.")
+    ] = None
+
+
 def analyze(
     run: Annotated[Path | None, Parameter(help="Folder of a finished run.")] = None,
     *,
-    only: Annotated[str | None, Parameter(help=f"Only these of {', '.join(ANALYSES)}; comma-separated.")] = None,
-    rows: Annotated[
-        int, Parameter(help="How many rows to look at, spread evenly over the test rows.")
-    ] = ROWS_LOOKED_AT,
-    concepts: Annotated[Path | None, Parameter(help="JSONL of contrast pairs for reading, instead of ours.")] = None,
-    with_: Annotated[
-        str | None, Parameter(name="--with", help="Prompt file of equal length to blend with, instead of the start.")
-    ] = None,
+    looking: Annotated[Looking, Parameter(name="*")] = Looking(),
     diagnose: Annotated[
         bool, Parameter(help="Judge a starting prompt before tuning: --model, --prompt, --data.", negative=())
     ] = False,
@@ -57,10 +63,11 @@ def analyze(
 ) -> None:
     """Look into a finished run: how far its vectors moved, how sure its answers are, what each position does."""
     terminal = Terminal(json, quiet, says_result=diagnose)
+    rows, concepts, with_ = looking.rows, looking.concepts, looking.with_
     if rows < 1:
         raise UsageError(f"--rows {rows}: an analysis needs at least one row.")
     if diagnose:
-        if any(given is not None for given in (run, only, concepts, with_)):
+        if any(given is not None for given in (run, looking.only, concepts, with_)):
             raise UsageError("--diagnose judges a prompt before tuning: it takes no run folder and none of its flags.")
         judge_start(merged(flags, settings, DiagnoseSettings), rows, terminal)
         return
@@ -68,7 +75,7 @@ def analyze(
         raise UsageError("Give the folder of a run, or --diagnose with --model, --prompt and --data.")
     if flags is not None or settings is not None:
         raise UsageError("A run is analyzed with its own settings: --model, --data and the like go with --diagnose.")
-    names = _named(only)
+    names = _named(looking.only)
     for flag, given, name in (("--with", with_, "blend"), ("--concepts", concepts, "reading")):
         if given is not None and name not in names:
             raise UsageError(f"{flag} is for {name}, which --only leaves out. Add {name} to --only, or omit {flag}.")
