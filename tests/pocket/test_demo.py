@@ -130,6 +130,13 @@ def test_an_unknown_task_and_an_existing_folder_are_refused(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_seed_that_is_none_is_refused_before_anything_is_done(tmp_path, capsys):
+    assert main(["demo", "--tasks", "desk", "--seed", "-1", "--output", str(tmp_path / "out")]) == 2
+    told = "embedgrad: seed is -1; expected a whole number from 0 to 9223372036854775807.\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_demo_that_is_stopped_keeps_the_tasks_that_are_done(monkeypatch, tmp_path, capsys):
     folder, run_trial = tmp_path / "out", trials.run_trial
 

@@ -17,6 +17,7 @@ from embedgrad.placement import Start, start
 from embedgrad.pocket.baselines import bag_of_words, majority
 from embedgrad.pocket.tasks import PocketTask
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.public import RULES
 from embedgrad.shapes import Comparison, Score, TrialComparisons, TrialResult
 from embedgrad.tuning.prepare import Setup, tuning_parts
 from embedgrad.tuning.settings import TuningSettings
@@ -28,7 +29,8 @@ SETTINGS = TuningSettings(learning_rate="0.5rms", batch_size=32, evaluate_every=
 
 
 def settings_of(task: PocketTask, seed: int = 0) -> TuningSettings:
-    """SETTINGS with the task's steps, however many rows there are."""
+    """SETTINGS with the task's steps, however many rows there are. Raises UsageError for a seed out of range."""
+    RULES["seed"]("seed", seed)
     return SETTINGS.model_copy(update={"min_steps": task.steps, "seed": seed})
 
 
