@@ -31,6 +31,7 @@ check: $(STAMP) ## format, lint, types, arrows
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy --strict --package tools.pocket
+	$(BIN)/mypy --strict tools/shape.py
 	$(BIN)/lint-imports
 
 test: check ## check, then the tests, offline, a file to a process

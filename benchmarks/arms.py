@@ -19,12 +19,13 @@ from torch import Tensor
 
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
-from embedgrad.engine.plan import BATCH_TOKENS, choose
+from embedgrad.engine.plan import choose
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.in_float32 import InFloat32
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Layout
-from embedgrad.tuning.loop import adam_step
 from embedgrad.tuning.state import State
+from embedgrad.tuning.step import adam_step
 from models import with_shared_weights
 
 RATE = 1e-4

@@ -14,7 +14,9 @@ from arms import TOLERANCE
 from embedgrad.data.example import Example
 from embedgrad.evaluation.answer_text import decode
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
+from embedgrad.events import Event, StepDone, Validated, Validating
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.pocket.tasks import PocketTask
@@ -22,7 +24,6 @@ from embedgrad.pocket.trial import best_prompt, settings_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
-from embedgrad.tuning.events import Event, StepDone, Validated, Validating
 from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.tune import tune
 from outcome import Row
@@ -56,7 +57,7 @@ class Contest:
         self.train, self.validation, self.test = (task.rows(p)[:most_rows] for p in ("train", "validation", "test"))
         self.start, _ = best_prompt(model, task, self.validation)
         exact = {"min_steps": steps or task.steps, "epochs": 1e-9, "patience": 10**6, "evaluate_every": evaluate_every}
-        self.settings = settings_of(task) | exact
+        self.settings = settings_of(task).model_dump() | exact
 
     def ours(self, seed: int, **changed: Any) -> Tuned:
         """By `embedgrad.tune`."""
@@ -113,7 +114,7 @@ class Contest:
             )
 
     def judge(self, rows: Sequence[Example]) -> Judge:
-        return Judge.prepare(self.model, self.start, rows, self.task.task)
+        return Judge.prepare(self.model, self.start, rows, Judging(self.task.task))
 
     def peft_accuracy(self, wrapped: PeftModel, judge: Judge) -> float:
         """Share of rows that PEFT's `generate` answers right, by the task's strict reading."""

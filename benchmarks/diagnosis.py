@@ -25,10 +25,12 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from embedgrad.analysis.diagnosis import diagnosis, majority, told_apart
+from embedgrad.analysis.diagnosis.measure import diagnosis, majority, told_apart
 from embedgrad.durable import make_folder
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.events import Validated
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import POCKET, load_model
 from embedgrad.placement import start
@@ -37,7 +39,6 @@ from embedgrad.pocket.trial import settings_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.shapes import Proportion
 from embedgrad.tasks.task import Task
-from embedgrad.tuning.events import Validated
 from embedgrad.tuning.tune import forward, tune
 from outcome import markdown_table, plain_table, say
 
@@ -73,12 +74,14 @@ def measured(model: FrozenModel, task: PocketTask, text: str, kind: str, most: i
     began = time.monotonic()
     parts, prompt = task.parts(), start(model, text)
     score_by: ScoreBy = "both" if task.task.kind == "label" else "generation"
-    judge = Judge.prepare(model, prompt, parts.validation[:most], task.task, score_by=score_by)
+    judge = Judge.prepare(model, prompt, parts.validation[:most], Judging(task.task, score_by))
     found = judge.judge(prompt.embeddings, "text")
     score, pairs = found.score, told_apart(judge, prompt, found)
-    verdict = diagnosis(model, prompt, parts.validation[:most], task.task).verdict
-    before = Judge.prepare(model, prompt, parts.validation, task.task).judge(prompt.embeddings, "text").score
-    settings = settings_of(task) | {"evaluate_every": task.steps}  # judged at the start and at the end only
+    verdict = diagnosis(model, prompt, parts.validation[:most], Judging(task.task)).verdict
+    before = Judge.prepare(model, prompt, parts.validation, Judging(task.task)).judge(prompt.embeddings, "text").score
+    settings = settings_of(task).model_dump() | {
+        "evaluate_every": task.steps
+    }  # judged at the start and at the end only
     run = tune(model, prompt, parts.train, validation=parts.validation, task=task.task, **settings)
     last = [event for event in run.events if isinstance(event, Validated)][-1]
     return {
@@ -110,7 +113,7 @@ def random_words_loss(judge: Judge, prompt: SoftPrompt, seeds: int = 3) -> float
     losses = []
     for seed in range(seeds):
         words = start(judge.model, "a", kind="vocabulary", tokens=len(prompt), seed=seed)
-        other = Judge.prepare(judge.model, words, judge.examples, Task("text"))
+        other = Judge.prepare(judge.model, words, judge.examples, Judging(Task("text")))
         losses.append(other.judge(words.embeddings, "random words").score.loss)
     return fmean(losses)
 

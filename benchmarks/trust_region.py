@@ -23,6 +23,7 @@ from torch import Tensor
 
 from embedgrad.data.example import Example
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import load_model
@@ -72,11 +73,11 @@ class Frontier:
         self.start, _ = best_prompt(model, task, validation)
         self.judges = {"validation": self._judge(validation), "test": self._judge(test)}
         self.validation = validation
-        self.settings = settings_of(task) | changed
+        self.settings = settings_of(task).model_dump() | changed
         self.table = model.table
 
     def _judge(self, rows: Sequence[Example]) -> Judge:
-        return Judge.prepare(self.model, self.start, rows, self.task.task)
+        return Judge.prepare(self.model, self.start, rows, Judging(self.task.task))
 
     def text(self, seed: int) -> Row:
         """The start itself."""

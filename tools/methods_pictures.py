@@ -11,28 +11,35 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from embedgrad.analysis.anchoring import ANCHORING
+from embedgrad.analysis.blend import BLEND
+from embedgrad.analysis.entropy import ENTROPY
+from embedgrad.analysis.position_sensitivity import POSITION_SENSITIVITY
+from embedgrad.analysis.read_back import READ_BACK
+from embedgrad.analysis.reading import READING
+from embedgrad.analysis.reading.shown import reading_figure
 from embedgrad.durable import make_folder, write_file
 from embedgrad.report import figures
 from embedgrad.report.found import Found, read_found, read_grid
 from embedgrad.runs import SWEEP
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "methods"
+NAMES = {"entropy": "trajectory-entropy"}
 # On a page of its own a picture has no text colour to follow.
 _INK = "<style>svg { color: #24292f } @media (prefers-color-scheme: dark) { svg { color: #e6edf3 } }</style>"
 
 
 def pictures(found: Found, sweep: Path | None) -> Iterator[tuple[str, str | None]]:
     """(name of the file, its SVG), None for what was not found."""
-    yield "anchoring", figures.anchoring_figure(found.anchoring) if found.anchoring else None
-    yield "trajectory-entropy", figures.entropy_figure(found.entropy) if found.entropy else None
-    concepts = found.reading.concepts if found.reading else ()
-    yield "reading", figures.reading_figure(concepts[0]) if concepts else None
+    for analysis in (ANCHORING, ENTROPY, POSITION_SENSITIVITY, BLEND, READ_BACK):
+        record = found.of(analysis)
+        section = None if record is None else analysis.section(record)
+        yield NAMES.get(analysis.name, analysis.name.replace("_", "-")), section.figures[0] if section else None
+    readings = found.of(READING)
+    concepts = readings.concepts if readings else ()
+    yield "reading", reading_figure(concepts[0]) if concepts else None
     for concept in concepts[1:]:
-        yield f"reading-{concept.concept}", figures.reading_figure(concept)
-    positions = found.position_sensitivity
-    yield "position-sensitivity", figures.position_figure(positions) if positions else None
-    yield "blend", figures.blend_figure(found.blend) if found.blend else None
-    yield "read-back", figures.read_back_figure(found.read_back) if found.read_back else None
+        yield f"reading-{concept.concept}", reading_figure(concept)
     grid = read_grid(sweep / SWEEP) if sweep else found.calibration
     yield "sensitivity", figures.heat_map(grid) if grid else None
 

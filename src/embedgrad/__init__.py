@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from embedgrad.evaluation.evaluate import evaluate
     from embedgrad.evaluation.generate import generate, stream
     from embedgrad.evaluation.result import Evaluation, compare
+    from embedgrad.events import StepDone, Validated
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.model.load import load_model
     from embedgrad.placement import save_peft, start
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from embedgrad.shapes import Comparison, Score
     from embedgrad.tasks.task import Task
     from embedgrad.template.template import Template
-    from embedgrad.tuning.events import StepDone, Validated
     from embedgrad.tuning.tune import Run, forward, tune
 
 _HOME = {
@@ -42,10 +42,10 @@ _HOME = {
     "Run": "tuning.tune",
     "Score": "shapes",
     "SoftPrompt": "prompt.soft_prompt",
-    "StepDone": "tuning.events",
+    "StepDone": "events",
     "Task": "tasks.task",
     "Template": "template.template",
-    "Validated": "tuning.events",
+    "Validated": "events",
     "compare": "evaluation.result",
     "evaluate": "evaluation.evaluate",
     "forward": "tuning.tune",

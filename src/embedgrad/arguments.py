@@ -18,7 +18,8 @@ Rule = Callable[[str, object], None]
 
 
 def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A function that raises UsageError for an argument that breaks its rule, before it begins."""
+    """A function that raises UsageError for an argument that breaks its rule, or that it has no parameter for, before
+    it begins."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         parameters = signature(function)
@@ -29,7 +30,8 @@ def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 given = parameters.bind(*positional, **named).arguments
             except TypeError:
-                return function(*positional, **named)  # Python says best what is wrong with it
+                _refuse_unknown(function.__name__, named, [*parameters.parameters])
+                return function(*positional, **named)  # Python says best what else is wrong with it
             for name, value in given.items():
                 if name in rules and not (value is None and defaults[name] is None):
                     rules[name](name, value)
@@ -38,6 +40,13 @@ def checked(**rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return decorate
+
+
+def _refuse_unknown(function: str, named: Mapping[str, object], known: Sequence[str]) -> None:
+    """The error of an unknown setting, for a keyword that a function lacks."""
+    for name in named:
+        if name not in known:
+            raise UsageError(f"{function}: there is no setting {name!r}.{did_you_mean(name, known)}")
 
 
 def expected(name: str, value: object, what: str, advice: str = "") -> UsageError:

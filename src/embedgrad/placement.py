@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -35,6 +35,21 @@ Start = Literal["text", "random", "vocabulary"]
 Say = Callable[[str], None]
 
 _ITS_OWN_BASE = "Give the model it was tuned on."
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where prompts are put, as `start` takes it: the template that they stand in, whether special tokens that rows
+    write out are these tokens for the model, and whether a prompt of another base is let through."""
+
+    template: Template | None = None
+    special_tokens_in_rows: bool | None = None
+    allow_mismatch: bool = False
+
+    def place(self, model: FrozenModel, prompt: PromptLike, say: Say) -> SoftPrompt:
+        """`prompt` on `model`. Raises what `start` raises."""
+        special, allow = self.special_tokens_in_rows, self.allow_mismatch
+        return start(model, prompt, self.template, special_tokens_in_rows=special, allow_mismatch=allow, say=say)
 
 
 def default_template(model: FrozenModel) -> Template:

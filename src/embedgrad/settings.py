@@ -20,6 +20,7 @@ from embedgrad.named_file import read_named
 _MOST_BYTES = 1_000_000
 
 MOST = 10**9
+BATCH_TOKENS = 8192  # of one forward pass, where nothing else is said
 """Of what is counted: more than any run needs, and far from where a float64 or a machine's integer ends."""
 MOST_SEED = 2**63 - 1
 _SHOWN = 200  # characters of a wrong value

@@ -10,7 +10,7 @@ from studied import TEXT, moved
 
 import embedgrad as eg
 from embedgrad.analysis import vocabulary
-from embedgrad.analysis.anchoring import anchoring
+from embedgrad.analysis.anchoring.measure import anchoring
 from embedgrad.errors import PromptError
 
 

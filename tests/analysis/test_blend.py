@@ -9,8 +9,9 @@ import pytest
 from studied import EXAMPLES, LABELS, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.blend import blend
+from embedgrad.analysis.blend.measure import blend
 from embedgrad.errors import DataError, PromptError
+from embedgrad.evaluation.judging import Judging
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def start(model):
 
 def test_the_ends_are_the_prompts(model, start):
     tuned = moved(start, by=1.5)
-    found = blend(model, start, tuned, EXAMPLES, LABELS, weights=(0.0, 0.5, 1.0), max_new_tokens=6)
+    found = blend(model, start, tuned, EXAMPLES, Judging(LABELS, max_new_tokens=6), weights=(0.0, 0.5, 1.0))
     assert [point.weight for point in found.points] == [0.0, 0.5, 1.0]
     assert found.rows == len(EXAMPLES)
     middle = start.moved((start.embeddings + tuned.embeddings) / 2)
@@ -39,15 +40,16 @@ def test_the_ends_are_the_prompts(model, start):
 
 
 def test_free_text_has_no_accuracy(model, start):
-    found = blend(model, start, moved(start), EXAMPLES[:6], eg.Task("text"), weights=(0.0, 1.0))
+    found = blend(model, start, moved(start), EXAMPLES[:6], Judging(eg.Task("text")), weights=(0.0, 1.0))
     assert {(point.accuracy, point.interval) for point in found.points} == {(None, None)}
     assert all(point.entropy_bits > 0 for point in found.points)
 
 
 def test_accuracy_by_likelihood(model, start):
     tuned = moved(start, by=1.5)
-    found = blend(model, start, tuned, EXAMPLES, LABELS, weights=(0.0, 1.0), score_by="likelihood", max_new_tokens=6)
-    generated = blend(model, start, tuned, EXAMPLES, LABELS, weights=(0.0, 1.0), max_new_tokens=6)
+    judging = Judging(LABELS, max_new_tokens=6)
+    found = blend(model, start, tuned, EXAMPLES, replace(judging, score_by="likelihood"), weights=(0.0, 1.0))
+    generated = blend(model, start, tuned, EXAMPLES, judging, weights=(0.0, 1.0))
     for prompt, point, other in zip((start, tuned), found.points, generated.points, strict=True):
         score = eg.evaluate(model, prompt, EXAMPLES, LABELS, score_by="likelihood", max_new_tokens=6).score
         assert (point.accuracy, point.interval) == (score.accuracy, score.interval)
@@ -70,17 +72,18 @@ def test_loss_and_entropy_are_of_the_same_rows(narrow):
     start, text = eg.start(narrow, TEXT), eg.Task("text")
     tuned = moved(start)
     assert eg.evaluate(narrow, start, [LONG, *EXAMPLES[:4]], text, max_new_tokens=20).score.total == 5
-    mixed = blend(narrow, start, tuned, [LONG, *EXAMPLES[:4]], text, max_new_tokens=20, overlong="skip")
-    assert mixed == blend(narrow, start, tuned, EXAMPLES[:4], text, max_new_tokens=20)
+    judging = Judging(text, max_new_tokens=20)
+    mixed = blend(narrow, start, tuned, [LONG, *EXAMPLES[:4]], replace(judging, overlong="skip"))
+    assert mixed == blend(narrow, start, tuned, EXAMPLES[:4], judging)
     assert mixed.rows == 4
 
 
 @pytest.mark.parametrize("task", [eg.Task("text"), LABELS])
 def test_no_row_with_room_for_an_answer(narrow, task):
     start = eg.start(narrow, TEXT)
-    by = "likelihood" if task is LABELS else "generation"
+    judging = Judging(task, "likelihood" if task is LABELS else "generation", max_new_tokens=20, overlong="skip")
     with pytest.raises(DataError) as error:
-        blend(narrow, start, start, [LONG], task, score_by=by, max_new_tokens=20, overlong="skip")
+        blend(narrow, start, start, [LONG], judging)
     assert str(error.value) == (
         "No row leaves room in the model's context for an answer of 20 tokens: there is nothing to measure the blend "
         "on. Give shorter rows or a lower max_new_tokens."
@@ -88,8 +91,8 @@ def test_no_row_with_room_for_an_answer(narrow, task):
 
 
 def test_names(model, start):
-    assert blend(model, start, start, EXAMPLES[:4], LABELS, weights=(0.0,)).first == TEXT
-    found = blend(model, start, start, EXAMPLES[:4], LABELS, weights=(0.0,), names=("start", "tuned"))
+    assert blend(model, start, start, EXAMPLES[:4], Judging(LABELS), weights=(0.0,)).first == TEXT
+    found = blend(model, start, start, EXAMPLES[:4], Judging(LABELS), weights=(0.0,), names=("start", "tuned"))
     assert (found.first, found.second) == ("start", "tuned")
 
 

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import pytest
 
-from embedgrad.analysis.contrast import LEAST_PAIRS, SHIPPED, Pair, load_concept, shipped_concepts
+from embedgrad.analysis.reading.contrast import LEAST_PAIRS, SHIPPED, Pair, load_concept, shipped_concepts
 from embedgrad.errors import BadRows, DataError, FileMissing
 
 

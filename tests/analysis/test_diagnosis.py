@@ -8,10 +8,12 @@ import pytest
 from studied import EXAMPLES, LABELS, TEXT
 
 import embedgrad as eg
-from embedgrad.analysis.diagnosis import _SENTENCES, LEAST_PAIRS, diagnosis, majority, told_apart
+from embedgrad.analysis.diagnosis.measure import _SENTENCES, LEAST_PAIRS, diagnosis, majority, told_apart
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
+from embedgrad.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def prompt(model):
 def test_told_apart_against_forward(model, prompt):
     outcomes = set()
     for first, second in zip(EXAMPLES[:16:2], EXAMPLES[1:16:2], strict=True):
-        judge = Judge.prepare(model, prompt, [first, second], LABELS, max_new_tokens=2)
+        judge = Judge.prepare(model, prompt, [first, second], Judging(LABELS, max_new_tokens=2))
         found = told_apart(judge, prompt, judge.judge(prompt.embeddings, "text"))
         rows = [(first, first.target), (second, second.target), (first, second.target), (second, first.target)]
         nats = eg.forward(model, prompt, [eg.Example(row.input, target) for row, target in rows]).row_nats
@@ -37,14 +39,14 @@ def test_told_apart_against_forward(model, prompt):
 
 
 def test_no_row_is_in_more_than_two_pairs(model, prompt):
-    judge = Judge.prepare(model, prompt, EXAMPLES, LABELS, max_new_tokens=2)
+    judge = Judge.prepare(model, prompt, EXAMPLES, Judging(LABELS, max_new_tokens=2))
     found = told_apart(judge, prompt, judge.judge(prompt.embeddings, "text"))
     assert 0 < found.total <= len(EXAMPLES)
     assert found.interval == wilson(found.correct, found.total)
 
 
 def test_signs_of_labels(model, prompt):
-    found = diagnosis(model, prompt, EXAMPLES, LABELS, max_new_tokens=4)
+    found = diagnosis(model, prompt, EXAMPLES, Judging(LABELS, max_new_tokens=4))
     apart, meaning = found.signs
     score = eg.evaluate(model, prompt, EXAMPLES, LABELS, max_new_tokens=4).score
     assert (apart.name, apart.bound) == ("targets told apart", 0.5)
@@ -68,7 +70,7 @@ def test_without_pairs_there_is_no_verdict(model, prompt, task):
     cases = {"1 row gives 0": EXAMPLES[:1], "24 rows give 0": same, "6 rows give 3": EXAMPLES[:6]}
     for few, examples in cases.items():
         with pytest.raises(DataError) as caught:
-            diagnosis(model, prompt, examples, task, max_new_tokens=2)
+            diagnosis(model, prompt, examples, Judging(task, max_new_tokens=2))
         assert str(caught.value) == f"{CANNOT} and {few}. Give more rows, of more than one target."
 
 
@@ -79,7 +81,7 @@ def test_the_least_pairs_tell_most_of_the_good_starts_from_chance():
 
 
 def test_the_sentence_says_on_how_many_rows_the_counts_were_measured(model, prompt):
-    few, many = (diagnosis(model, prompt, EXAMPLES * times, eg.Task("text")) for times in (1, 5))
+    few, many = (diagnosis(model, prompt, EXAMPLES * times, Judging(eg.Task("text"))) for times in (1, 5))
     last = " Those starts were measured on 100 rows, this one on 24: on fewer rows a sign is bad more easily."
     assert few.sentence.endswith(last)
     assert few.sentence.removesuffix(last) in _SENTENCES.values()
@@ -87,15 +89,14 @@ def test_the_sentence_says_on_how_many_rows_the_counts_were_measured(model, prom
 
 
 def test_free_text_is_told_apart_only(model, prompt):
-    found = diagnosis(model, prompt, EXAMPLES, eg.Task("text"))
+    found = diagnosis(model, prompt, EXAMPLES, Judging(eg.Task("text")))
     assert [sign.name for sign in found.signs] == ["targets told apart"]
 
 
 def test_progress_ends_at_its_total(model, prompt):
     told: list[tuple[int, int]] = []
-    diagnosis(
-        model, prompt, EXAMPLES, LABELS, max_new_tokens=2, progress=lambda done, total: told.append((done, total))
-    )
+    watch = Watch(progress=lambda done, total: told.append((done, total)))
+    diagnosis(model, prompt, EXAMPLES, Judging(LABELS, max_new_tokens=2), watch)
     assert told[-1] == (49, 49)
 
 
@@ -105,7 +106,7 @@ def test_a_prompt_that_works_is_fit():
 
     task, model = load_task("emotion"), eg.load_model("pocket", "float32")
     rows = task.rows("validation")[:40]
-    found = diagnosis(model, eg.start(model, task.prompts[0]), rows, task.task)
+    found = diagnosis(model, eg.start(model, task.prompts[0]), rows, Judging(task.task))
     assert eg.evaluate(model, task.prompts[0], rows, task.task).score.correct == 0, "strictly, none is right"
     assert [sign.is_bad for sign in found.signs] == [False, False]
     assert found.verdict == "fit"

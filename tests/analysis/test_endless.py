@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from embedgrad.analysis.loops import ends_in_a_count, is_endless
+from embedgrad.analysis.entropy.loops import ends_in_a_count, is_endless
 from embedgrad.evaluation.answering import Generation
 from embedgrad.evaluation.loops import ends_in_a_loop
 

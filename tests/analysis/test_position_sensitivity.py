@@ -6,9 +6,10 @@ import pytest
 from studied import EXAMPLES, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.position_sensitivity import position_sensitivity
+from embedgrad.analysis.position_sensitivity.measure import position_sensitivity
 from embedgrad.errors import PromptError
 from embedgrad.evaluation.statistics import paired_loss
+from embedgrad.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_progress_ends_at_its_total(model, start):
         start,
         moved(start, positions=(1,)),
         EXAMPLES[:6],
-        progress=lambda done, total: told.append((done, total)),
+        watch=Watch(progress=lambda done, total: told.append((done, total))),
     )
     assert told[-1] == (18, 18)
 

@@ -9,9 +9,13 @@ import torch
 from studied import EXAMPLES, LABELS, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.read_back import READ_BACK, read_back
+from embedgrad.analysis.read_back.measure import READ_BACK, read_back
 from embedgrad.analysis.vocabulary import token_text
 from embedgrad.errors import PromptError
+from embedgrad.evaluation.judging import Judging
+from embedgrad.watch import Watch
+
+JUDGING = Judging(LABELS, max_new_tokens=4)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +32,7 @@ def start(model):
 def test_an_untuned_prompt_is_its_own_text(model, text):
     prompt = eg.start(model, text)
     told: list[str] = []
-    found = read_back(model, prompt, prompt, EXAMPLES, LABELS, max_new_tokens=4, say=told.append)
+    found = read_back(model, prompt, prompt, EXAMPLES, JUDGING, Watch(note=told.append))
     assert found.text == prompt.text
     assert told == []
     assert found.hints == ()
@@ -42,14 +46,14 @@ def test_a_token_that_is_part_template(model):
     assert model.tokenizer.decode([prompt.initial_ids[-1]]).endswith("\n\n")
     rows = prompt.embeddings.clone()
     rows[0] = model.embed(model.tokenizer.convert_tokens_to_ids(["B"]))[0].float()
-    found = read_back(model, prompt, prompt.moved(rows), EXAMPLES[:4], LABELS, max_new_tokens=4)
+    found = read_back(model, prompt, prompt.moved(rows), EXAMPLES[:4], JUDGING)
     assert found.text == "B" + prompt.text.removeprefix(token_text(model, prompt.initial_ids[0]))
 
 
 def test_a_prompt_that_became_another_text_scores_like_it(model, start):
     other = eg.start(model, "Is it negative or positive?")
     tuned = replace(start, embeddings=other.embeddings, initial_ids=other.initial_ids, text=start.text)
-    found = read_back(model, start, tuned, EXAMPLES, LABELS, max_new_tokens=4)
+    found = read_back(model, start, tuned, EXAMPLES, JUDGING)
     expected = eg.evaluate(model, found.text, EXAMPLES, LABELS, max_new_tokens=4).score
     assert found.read_back == expected.model_copy(update={"prompt": READ_BACK})
 
@@ -59,7 +63,7 @@ def test_hints_name_the_token_that_a_position_became(model, start):
     rows = start.embeddings.clone()
     rows[2] = model.embed([happy])[0].float()
     rows[1] += 0.01 * rows[1].norm() * torch.nn.functional.normalize(torch.ones(32), dim=0)
-    found = read_back(model, start, start.moved(rows), EXAMPLES[:4], LABELS, max_new_tokens=4)
+    found = read_back(model, start, start.moved(rows), EXAMPLES[:4], JUDGING)
     first, second = found.hints
     assert (first.position, second.position) == (2, 1)
     assert first.nearest == first.towards[0] == model.tokenizer.decode([happy])
@@ -74,7 +78,7 @@ def test_special_tokens_are_not_read(model, start):
     end = model.tokenizer.convert_tokens_to_ids("<|im_end|>")
     rows = start.embeddings.clone()
     rows[0] = model.embed([end])[0].float()
-    found = read_back(model, start, start.moved(rows), EXAMPLES[:4], LABELS, max_new_tokens=4)
+    found = read_back(model, start, start.moved(rows), EXAMPLES[:4], JUDGING)
     assert "<|" not in found.text
 
 
@@ -84,7 +88,7 @@ def test_a_text_that_is_tokenized_otherwise_is_told(model, start):
         eg.start(model, "x" * 3), embeddings=model.embed(ids).float(), initial_ids=None, text=None, trainable=None
     )
     told: list[str] = []
-    found = read_back(model, start, split, EXAMPLES[:4], LABELS, max_new_tokens=4, say=told.append)
+    found = read_back(model, start, split, EXAMPLES[:4], JUDGING, Watch(note=told.append))
     assert found.text == "positive"
     length = len(eg.start(model, "positive"))
     assert told == [
@@ -108,6 +112,7 @@ def test_rows_that_fit_behind_one_prompt_only_are_left_out_for_all(tiny_folder):
     model = replace(load_model(tiny_folder("qwen2"), "float32"), context_tokens=80)
     start = eg.start(model, TEXT)
     long = eg.Example("word " * 40, "positive")
-    found = read_back(model, start, moved(start), [*EXAMPLES[:4], long], LABELS, max_new_tokens=4, overlong="skip")
+    judging = replace(JUDGING, overlong="skip")
+    found = read_back(model, start, moved(start), [*EXAMPLES[:4], long], judging)
     assert found.rows == 4
     assert {found.before.total, found.after.total, found.read_back.total} == {4}

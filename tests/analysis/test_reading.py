@@ -11,13 +11,15 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.analysis import reading as reading_module
-from embedgrad.analysis.contrast import Concept, Pair, shipped_concepts
-from embedgrad.analysis.reading import direction, random_moves, read_concepts
-from embedgrad.analysis.states import row_states, text_rows
+from embedgrad.analysis.reading import measure as reading_module
+from embedgrad.analysis.reading.contrast import Concept, Pair, shipped_concepts
+from embedgrad.analysis.reading.measure import Chance, direction, random_moves, read_concepts
+from embedgrad.analysis.reading.states import row_states, text_rows
 from embedgrad.errors import DataError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.layouts import lay_out_rows
 from embedgrad.model.load import load_model
+from embedgrad.watch import Watch
 
 STIMULI = (
     "It worked!",
@@ -45,7 +47,8 @@ def test_equals_a_plain_forward_and_numpy(tiny_model) -> None:
     model = tiny_model("qwen2", chat=False)
     before, after = eg.start(model, "Question?"), eg.start(model, "What does he feel?")
     too_long = eg.Example("far too long " * 300)
-    [reading] = read_concepts(model, before, after, [too_long, *ROWS], concepts=[FEELING], overlong="skip").concepts
+    skip = Judging(overlong="skip")
+    [reading] = read_concepts(model, before, after, [too_long, *ROWS], skip, concepts=[FEELING]).concepts
     positive = np.stack([hidden_states(model, pair.positive) for pair in FEELING.pairs])
     negative = np.stack([hidden_states(model, pair.negative) for pair in FEELING.pairs])
     rows = [np.stack([plain_row_states(model, prompt, example) for example in ROWS]) for prompt in (before, after)]
@@ -75,9 +78,8 @@ def test_random_moves_equal_a_plain_forward_and_numpy(tiny_model, monkeypatch) -
     before = eg.start(model, "What does he feel?")
     after = before.moved(before.embeddings + torch.linspace(0, 0.5, len(before))[:, None])  # the first one is frozen
     heard = []
-    [reading] = read_concepts(
-        model, before, after, ROWS, concepts=[FEELING], moves=5, seed=7, progress=lambda *done: heard.append(done)
-    ).concepts
+    watch, chance = Watch(progress=lambda *done: heard.append(done)), Chance(moves=5, seed=7)
+    [reading] = read_concepts(model, before, after, ROWS, watch=watch, concepts=[FEELING], chance=chance).concepts
     assert heard[-1] == (2 * (4 + 8) + 5 * 3,) * 2
     texts = np.stack([hidden_states(model, text) for pair in FEELING.pairs for text in (pair.positive, pair.negative)])
     rows = [ROWS[number] for number in Random("moves:7").sample(range(4), 3)]
@@ -202,7 +204,8 @@ def test_random_moves_tell_a_planted_move_from_a_random_one(planted) -> None:
     random = random_moves(before.embeddings, before.embeddings + 2 / model.width**0.5, 10, seed=5)
     along = before.embeddings + 2 * torch.from_numpy(vector).float()
     for seed in (0, 1):
-        [reading] = read_concepts(model, before, before.moved(along), ROWS, concepts=[SIGN], seed=seed).concepts
+        chance = Chance(seed=seed)
+        [reading] = read_concepts(model, before, before.moved(along), ROWS, concepts=[SIGN], chance=chance).concepts
         assert all(layer.is_beyond_random and layer.difference > 0 for layer in reading.layers)
     beyond = 0
     for moved in random:
@@ -217,7 +220,7 @@ def test_without_random_moves(planted) -> None:
     model, _ = planted
     before = eg.start(model, "^ ^")
     after = before.moved(before.embeddings + 1)
-    [reading] = read_concepts(model, before, after, ROWS, concepts=[SIGN], moves=0).concepts
+    [reading] = read_concepts(model, before, after, ROWS, concepts=[SIGN], chance=Chance(moves=0)).concepts
     assert reading.moves == 0
     assert {layer.random for layer in reading.layers} == {layer.is_beyond_random for layer in reading.layers} == {None}
 

@@ -8,9 +8,11 @@ import pytest
 from studied import EXAMPLES, LABELS, TEXT, moved
 
 import embedgrad as eg
-from embedgrad.analysis.contrast import Concept, Pair
-from embedgrad.analysis.records import KINDS
-from embedgrad.analysis.study import NAMES, Study, spread
+from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.reading.contrast import Concept, Pair
+from embedgrad.analysis.study import Study, spread
+from embedgrad.evaluation.judging import Judging
+from embedgrad.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -24,27 +26,23 @@ def study(tiny_model):
         start=start,
         tuned=moved(start),
         rows=tuple(EXAMPLES),
-        task=LABELS,
-        max_new_tokens=4,
+        judging=Judging(LABELS, max_new_tokens=4),
         concepts=(Concept("mood", pairs),),
     )
 
 
-def test_every_kind_has_its_analysis():
-    assert tuple(KINDS) == NAMES
-
-
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ANALYSES)
 def test_each_gives_its_record(study, name):
     told: list[tuple[int, int]] = []
-    found = study.analyze(name, lambda done, total: told.append((done, total)))
-    assert type(found) is KINDS[name]
-    assert KINDS[name].model_validate_json(found.model_dump_json()) == found
+    found = study.analyze(name, Watch(progress=lambda done, total: told.append((done, total))))
+    record = ANALYSES[name].record
+    assert type(found) is record
+    assert record.model_validate_json(found.model_dump_json()) == found
     assert all(0 < done <= total for done, total in told)
 
 
 def test_accuracies_are_scored_as_the_run_was(study):
-    by_likelihood = replace(study, score_by="likelihood")
+    by_likelihood = replace(study, judging=replace(study.judging, score_by="likelihood"))
     rows = list(study.rows)
     score = eg.evaluate(study.model, study.tuned, rows, LABELS, score_by="likelihood", max_new_tokens=4).score
     found = by_likelihood.analyze("read_back")

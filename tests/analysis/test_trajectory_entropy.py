@@ -9,12 +9,14 @@ import pytest
 import torch
 
 import embedgrad as eg
-from embedgrad.analysis.entropy import trajectory_entropy
+from embedgrad.analysis.entropy.measure import trajectory_entropy
 from embedgrad.errors import DataError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.loops import ends_in_a_loop
 from embedgrad.evaluation.statistics import paired_mean
 from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.pocket.tasks import load_task
+from embedgrad.watch import Watch
 
 INPUTS = ("I loved it", "The film was slow, dull and far too long.", "no", "It worked!", "a little dog", "The end.")
 ROWS = [eg.Example(text, line=number) for number, text in enumerate(INPUTS, start=1)]
@@ -54,7 +56,7 @@ def two_prompts(tiny_model):
 @torch.no_grad()
 def test_equals_eq_11_by_hand(two_prompts) -> None:
     model, before, after = two_prompts
-    found = trajectory_entropy(model, before, after, ROWS, max_new_tokens=LIMIT)
+    found = trajectory_entropy(model, before, after, ROWS, Judging(max_new_tokens=LIMIT))
     for prompt, side in ((before, found.before), (after, found.after)):
         answers = [answer_by_hand(model, prompt, example, LIMIT) for example in ROWS]
         wanted = [entropy for _, entropy, _ in answers]
@@ -91,9 +93,8 @@ def test_right_and_wrong_answers_apart() -> None:
     rows = task.rows("test")[:24]
     before, after = eg.start(model, task.prompts[0]), eg.start(model, "Which emotion does the writer have?")
     heard: list[tuple[int, int]] = []
-    found = trajectory_entropy(
-        model, before, after, rows, task=task.task, progress=lambda done, total: heard.append((done, total))
-    )
+    watch = Watch(progress=lambda done, total: heard.append((done, total)))
+    found = trajectory_entropy(model, before, after, rows, Judging(task.task), watch)
     assert heard[-1] == (48, 48)
     for prompt, side in ((before, found.before), (after, found.after)):
         judged = eg.evaluate(model, prompt, rows, task.task, max_new_tokens=found.max_new_tokens)
@@ -110,7 +111,7 @@ def test_overlong_rows_can_be_left_out(tiny_model) -> None:
     model = tiny_model("gpt2")
     prompt = eg.start(model, "Positive or negative?")
     rows = [*ROWS[:2], eg.Example("far too long " * 300), ROWS[2]]
-    found = trajectory_entropy(model, prompt, prompt, rows, max_new_tokens=4, overlong="skip")
+    found = trajectory_entropy(model, prompt, prompt, rows, Judging(max_new_tokens=4, overlong="skip"))
     assert (found.rows, found.max_new_tokens) == (3, 4)
     assert (found.difference.difference, found.difference.p_value) == (0.0, 1.0)
 

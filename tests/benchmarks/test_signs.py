@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from embedgrad.tuning.settings import TuningSettings
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -45,7 +47,7 @@ def test_a_sign_that_a_task_lacks_is_left_out(script: Any) -> None:
 
 
 def test_one_start(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    short = {"epochs": 0.01, "min_steps": 1, "batch_size": 4}
+    short = TuningSettings(epochs=0.01, min_steps=1, batch_size=4)
     monkeypatch.setattr(script, "settings_of", lambda task: short)
     words = ["--tasks", "claims", "--most", "1", "--rows", "24", "--output", str(tmp_path / "out"), "--json"]
     assert script.main(words) == 0

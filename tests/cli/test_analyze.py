@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 import rows
 import tiny
-from embedgrad.analysis.records import KINDS
+from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.cli.diagnose import DiagnoseSettings
 from embedgrad.cli.main import main
 
@@ -63,11 +63,11 @@ def test_everything_of_a_run(capsys, run, work):
     found = analyzed(capsys, str(run), "--concepts", str(work / "mood.jsonl"))
     assert found["folder"] == str(run)
     assert found["left_out"] == {}
-    assert list(found["analyses"]) == list(KINDS)
-    for name, kind in KINDS.items():
+    assert list(found["analyses"]) == list(ANALYSES)
+    for name, analysis in ANALYSES.items():
         written = rows.said(run / "analysis" / f"{name}.json")
         assert json.loads(written) == found["analyses"][name]
-        kind.model_validate_json(written)
+        assert analysis.record.model_validate_json(written).version == 1
     assert found["analyses"]["blend"]["rows"] == found["analyses"]["entropy"]["rows"] == 20
     steps = [at["step"] for at in found["analyses"]["anchoring"]["along"]]
     kept = sorted(int(path.stem.removeprefix("step-")) for path in (run / "trajectory").glob("*.safetensors"))
@@ -140,19 +140,19 @@ def test_blend_with_a_prompt_of_other_length(capsys, run, model, tmp_path):
 
 
 def test_stopped_in_the_middle(capsys, run, monkeypatch):
-    from embedgrad.analysis import study
+    from embedgrad.analysis.blend import measure
 
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(study._ANALYSES, "blend", stopped)
+    monkeypatch.setattr(measure, "measure", stopped)
     message = failure(capsys, str(run), "--only", "anchoring,blend,read_back", "--rows", "4", code=1)
     assert message == f"Stopped. What is done is in {run / 'analysis'}. Do the rest with --only blend,read_back."
     assert [path.name for path in (run / "analysis").iterdir()] == ["anchoring.json"]
 
 
 def test_usage(capsys, run, work, model):
-    names = ", ".join(KINDS)
+    names = ", ".join(ANALYSES)
     cases = {
         (): "Give the folder of a run, or --diagnose with --model, --prompt and --data.",
         (
@@ -228,7 +228,7 @@ def test_too_few_rows_for_a_diagnosis(capsys, run, work, model):
 def test_diagnosis_before_tuning(capsys, work, model):
     arguments = ("--diagnose", "--model", model, "--prompt", "Is it good?", "--data", str(work / "train.jsonl"))
     found = analyzed(capsys, *arguments, "--rows", "24", "--max-new-tokens", "4")
-    KINDS["diagnosis"].model_validate_json(json.dumps(found["analyses"]["diagnosis"]))
+    ANALYSES["diagnosis"].record.model_validate_json(json.dumps(found["analyses"]["diagnosis"]))
     assert found["analyses"]["diagnosis"]["rows"] == 24
     assert main(["analyze", *arguments, "--rows", "24"]) == 0
     assert capsys.readouterr().out.startswith("\ndiagnosis\n  ")

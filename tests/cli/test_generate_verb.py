@@ -72,7 +72,7 @@ def test_stop_strings(capsys, folder) -> None:
 def test_a_stop_string_is_typed_with_escapes(capsys, folder, monkeypatch) -> None:
     given: list[tuple[str, ...]] = []
     prepare = Answering.prepare
-    monkeypatch.setattr(Answering, "prepare", lambda *a, **k: (given.append(k["stop"]), prepare(*a, **k))[1])
+    monkeypatch.setattr(Answering, "prepare", lambda *a: (given.append(a[3].stop), prepare(*a))[1])
     run(capsys, folder, "--prompt", "Good?", "so sad", "--stop", r"\n", "--stop=---")
     assert given == [("\n", "---")]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedgrad.cli.main import main
-from report.made_up_run import write_run
+from made_up_run import write_run
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import rows
-from embedgrad.analysis.records import Grid
 from embedgrad.cli.main import main
 from embedgrad.cli.sweep_settings import SweepSettings
+from embedgrad.report.grid import Grid
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def seen(monkeypatch) -> set[str]:
 
 def stopped_at(monkeypatch, count: int) -> None:
     """Ctrl-C in the so-many-th optimizer step."""
-    import embedgrad.tuning.loop as loop
+    from embedgrad.tuning import step
 
-    adam_step, steps = loop.adam_step, []
+    adam_step, steps = step.adam_step, []
 
     def stops(*arguments):
         steps.append(0)
@@ -74,7 +74,7 @@ def stopped_at(monkeypatch, count: int) -> None:
             raise KeyboardInterrupt
         return adam_step(*arguments)
 
-    monkeypatch.setattr(loop, "adam_step", stops)
+    monkeypatch.setattr(step, "adam_step", stops)
 
 
 def test_folder_and_grid(swept):

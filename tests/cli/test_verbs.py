@@ -121,7 +121,7 @@ def test_the_model_sees_test_rows_only_after_tuning(work, model, tmp_path, monke
     tested = {row["text"] for row in rows.sentiment(40, first=500)}
     seen: dict[bool, set[str]] = {False: set(), True: set()}  # before and after tuning has ended
     has_ended = False
-    tune = embedgrad.tuning.tune.tune
+    tune = embedgrad.tuning.tune.run_tuning
 
     def watched_tune(*arguments, **options):
         nonlocal has_ended
@@ -137,7 +137,7 @@ def test_the_model_sees_test_rows_only_after_tuning(work, model, tmp_path, monke
 
         return call
 
-    monkeypatch.setattr(embedgrad.tuning.tune, "tune", watched_tune)
+    monkeypatch.setattr(embedgrad.tuning.tune, "run_tuning", watched_tune)
     monkeypatch.setattr(Engine, "row_nats", watched(Engine.row_nats))
     monkeypatch.setattr(Engine, "loss_and_gradient", watched(Engine.loss_and_gradient))
     arguments = ["tune", "--model", model, "--prompt", "Good?", "--train", str(work / "train.jsonl"), "--quiet"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import embedgrad as eg
+from embedgrad import placement
 from embedgrad.engine import generate, plain, requests
 from embedgrad.evaluation import answering
 from embedgrad.evaluation.answer_text import decode
@@ -138,7 +139,7 @@ def test_a_prompt_that_occurs_often_is_read_once(tiny_model, tmp_path, monkeypat
     started: list[object] = []
     prefilled: list[int] = []
     checked: list[object] = []
-    watch = {"start": (answering, started), "choose": (requests, checked)}
+    watch = {"start": (placement, started), "choose": (requests, checked)}
     for name, (module, seen) in watch.items():
         plainly = getattr(module, name)
         monkeypatch.setattr(

@@ -107,6 +107,15 @@ CALLS = {
         lambda m: eg.start(m, TEXT, kind="random", tokens=10**9),
         "--tokens 1,000,000,000: a prompt must leave room for a row in the 512 tokens that tiny takes.",
     ),
+    "a setting that there is not": (
+        lambda m: eg.tune(m, TEXT, ROWS, learning_rat=0.1),
+        "tune: there is no setting 'learning_rat'. Did you mean \"learning_rate\"?",
+    ),
+    "an unknown keyword beside a missing argument": (
+        lambda m: eg.generate(m, promt=TEXT),
+        "generate: there is no setting 'promt'. Did you mean \"prompt\"?",
+    ),
+    "a keyword like no other": (lambda m: eg.load_model("pocket", xyz=1), "load_model: there is no setting 'xyz'."),
     "no function": (lambda m: eg.tune(m, TEXT, ROWS, listen=None), "listen is None; expected a function."),
     "NUL in a checkpoint": (
         lambda m: eg.tune(m, TEXT, ROWS, checkpoint="a\0b"),
@@ -169,6 +178,11 @@ def test_a_wrong_argument(model, name):
     with pytest.raises(UsageError) as error:
         call(model)
     assert str(error.value) == message
+
+
+def test_what_else_is_wrong_with_a_call_python_says(model):
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'examples'"):
+        eg.tune(model, TEXT)
 
 
 STRANGE = [

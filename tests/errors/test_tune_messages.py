@@ -289,7 +289,7 @@ def test_a_changed_test_file_is_not_resumed(capsys, models, here):
 def test_test_rows_that_change_while_tuning(capsys, models, here, monkeypatch):
     from embedgrad.tuning import tune as tuning
 
-    real = tuning.tune
+    real = tuning.run_tuning
 
     def tune_and_change(*arguments, **options):
         run = real(*arguments, **options)
@@ -298,7 +298,7 @@ def test_test_rows_that_change_while_tuning(capsys, models, here, monkeypatch):
 
     rows.write_jsonl(here / "test.jsonl", rows.sentiment(10, first=500))
     with monkeypatch.context() as patch:
-        patch.setattr(tuning, "tune", tune_and_change)
+        patch.setattr(tuning, "run_tuning", tune_and_change)
         arguments = ("--train", "train.jsonl", "--test", "test.jsonl", "--output", "run")
         message = failure(capsys, models, *arguments, code=1)
     assert message == "The test rows changed while tuning. Restore them, then continue with --resume."

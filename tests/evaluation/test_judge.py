@@ -9,6 +9,7 @@ import embedgrad as eg
 import rows
 from embedgrad.errors import DataError, NonFiniteLoss, OverlongRows, UsageError
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.layouts import lay_out_rows
 
 LABELS = eg.Task("label", labels=("negative", "positive"))
@@ -107,10 +108,9 @@ def test_answers_that_could_not_be_compared_are_told(model, prompt, slow):
 def test_of_prompts_side_by_side_all_such_answers_are_told_once(capsys, model, prompt, slow):
     from embedgrad.cli.console import Terminal
     from embedgrad.cli.evaluate import judged_side_by_side
-    from embedgrad.evaluation.settings import EvaluationSettings
 
-    settings = EvaluationSettings()
-    judged_side_by_side(model, [prompt, prompt], slow, eg.Task("math"), settings, Terminal(False, False), ["a", "b"])
+    judging = Judging(eg.Task("math"))
+    judged_side_by_side(model, [prompt, prompt], slow, judging, ["a", "b"], Terminal(False, False))
     said = capsys.readouterr().err
     assert said.count("compared") == 1
     assert said.endswith("2 answers could not be compared with their targets within 2 s and count as wrong.\n")
@@ -133,7 +133,7 @@ def test_free_text_is_not_generated(model, prompt, monkeypatch):
 
 
 def test_progress_counts_to_the_end(model, prompt):
-    judge = Judge.prepare(model, prompt, EXAMPLES, LABELS, score_by="both", max_new_tokens=2)
+    judge = Judge.prepare(model, prompt, EXAMPLES, Judging(LABELS, "both", 2))
     told = []
     judge.judge(prompt.embeddings, "x", lambda done, total: told.append((done, total)))
     assert told[-1] == (24 * 4, 24 * 4)

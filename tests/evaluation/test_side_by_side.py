@@ -6,7 +6,9 @@ import pytest
 
 import embedgrad as eg
 from embedgrad.errors import DataError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.side_by_side import judges_side_by_side
+from embedgrad.watch import Watch
 
 SHORT, LONG = "Good?", "Is it good or is it bad, all in all? " * 3
 ROWS = [eg.Example("fine " * count, "yes", line=line) for line, count in enumerate((1, 2, 16, 40), start=1)]
@@ -21,7 +23,8 @@ def model(tiny_model):
 def judged(model, rows, **options):
     prompts = [eg.start(model, text) for text in (SHORT, LONG)]
     said: list[str] = []
-    judges = judges_side_by_side(model, prompts, rows, TASK, max_new_tokens=4, say=said.append, **options)
+    judging = Judging(TASK, max_new_tokens=4, **options)
+    judges = judges_side_by_side(model, prompts, rows, judging, Watch(note=said.append))
     return judges, said
 
 
@@ -57,5 +60,5 @@ def test_no_row_that_fits_behind_all(model):
     templates = [eg.Template.text(f"{{prompt}}\n{{input}}\n{{{column}}}\n") for column in ("title", "author")]
     prompts = [eg.start(model, SHORT, template) for template in templates]
     with pytest.raises(DataError) as caught:
-        judges_side_by_side(model, prompts, rows, TASK, max_new_tokens=4, overlong="skip")
+        judges_side_by_side(model, prompts, rows, Judging(TASK, max_new_tokens=4, overlong="skip"))
     assert str(caught.value) == "Every row is longer than the model's context behind one of the prompts."

@@ -12,11 +12,17 @@ from embedgrad.cli.main import main
 from embedgrad.evaluation.evaluate import evaluate
 from embedgrad.model.load import load_model
 from embedgrad.pocket import trial as trials
-from embedgrad.pocket.tasks import load_task
+from embedgrad.pocket.tasks import PocketTask, load_task
+from embedgrad.pocket.trial import settings_of
 from embedgrad.shapes import TrialResult
+from embedgrad.tuning.settings import TuningSettings
 from rows import said
 
-FEW_STEPS = {"epochs": 1, "min_steps": 1, "evaluate_every": 10, "checkpoint_seconds": 60.0}
+FEW_STEPS = {"epochs": 1.0, "min_steps": 1, "evaluate_every": 10, "checkpoint_seconds": 60.0}
+
+
+def few_steps(task: PocketTask, seed: int = 0) -> TuningSettings:
+    return settings_of(task, seed).model_copy(update=FEW_STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[dict[
     """The demo on a task of each block, with few steps: its JSON, its folder, and what it prints for people."""
     folder = tmp_path_factory.mktemp("demo") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+        patch.setattr(trials, "settings_of", few_steps)
         printed: list[str] = []
         patch.setattr("builtins.print", lambda *texts, **options: printed.append(str(texts[0])))
         assert main(["demo", "--tasks", "desk,sentiment", "--output", str(folder), "--json", "--quiet"]) == 0
@@ -92,7 +98,7 @@ def _without_likeliest(lines: str) -> str:
 
 
 def test_people_get_tables_rows_files_and_the_next_command(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+    monkeypatch.setattr(trials, "settings_of", few_steps)
     assert main(["demo", "--tasks", "claims", "--output", str(tmp_path / "out")]) == 0
     out, err = capsys.readouterr()
     header = next(line for line in out.splitlines() if line.lstrip().startswith("task "))
@@ -124,15 +130,22 @@ def test_an_unknown_task_and_an_existing_folder_are_refused(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_seed_that_is_none_is_refused_before_anything_is_done(tmp_path, capsys):
+    assert main(["demo", "--tasks", "desk", "--seed", "-1", "--output", str(tmp_path / "out")]) == 2
+    told = "embedgrad: seed is -1; expected a whole number from 0 to 9223372036854775807.\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_demo_that_is_stopped_keeps_the_tasks_that_are_done(monkeypatch, tmp_path, capsys):
     folder, run_trial = tmp_path / "out", trials.run_trial
 
-    def stopped_at_causal(model, task, **options):
+    def stopped_at_causal(model, task, settings, **options):
         if task.name == "causal":
             raise KeyboardInterrupt
-        return run_trial(model, task, **options)
+        return run_trial(model, task, settings, **options)
 
-    monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+    monkeypatch.setattr(trials, "settings_of", few_steps)
     monkeypatch.setattr(trials, "run_trial", stopped_at_causal)
     assert main(["demo", "--tasks", "causal", "--output", str(folder)]) == 1
     assert not folder.exists()
@@ -143,16 +156,16 @@ def test_a_demo_that_is_stopped_keeps_the_tasks_that_are_done(monkeypatch, tmp_p
 
 
 def test_the_full_demo_puts_everything_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from embedgrad.analysis.records import KINDS
+    from embedgrad.analysis.analyses import ANALYSES
     from embedgrad.cli import demo_study
 
-    monkeypatch.setattr(trials, "SETTINGS", trials.SETTINGS | FEW_STEPS)
+    monkeypatch.setattr(trials, "settings_of", few_steps)
     monkeypatch.setattr(demo_study, "ROWS_LOOKED_AT", 32)
     monkeypatch.setattr(demo_study, "RATES", "0.5rms")
     monkeypatch.setattr(demo_study, "EPOCHS", "0.1")
     folder = tmp_path / "out"
     assert main(["demo", "--tasks", "sentiment", "--full", "--output", str(folder), "--quiet"]) == 0
-    assert {path.stem for path in (folder / "sentiment" / "analysis").iterdir()} == {*KINDS}
+    assert {path.stem for path in (folder / "sentiment" / "analysis").iterdir()} == {*ANALYSES}
     cells = json.loads((folder / "sentiment-sweep" / "sweep.json").read_text())["cells"]
     assert [(cell["relative_rate"], cell["epochs"]) for cell in cells] == [(pytest.approx(0.5), 0.1)]
     page = (folder / "report.html").read_text()

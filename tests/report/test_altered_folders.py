@@ -10,10 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import made_up_run
 import pytest
-from made_up_analyses import analyses, grid
 
+import made_up_run
 from embedgrad.cli.main import main
 from embedgrad.data.example import Example
 from embedgrad.data.split_record import check_split, keep_split, split_record
@@ -23,6 +22,7 @@ from embedgrad.report.found import read_found, read_grid
 from embedgrad.report.gather import gather
 from embedgrad.report.run_folder import read_run
 from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
+from made_up_analyses import analyses, grid
 
 FILES = ("predictions.jsonl", "metrics.jsonl", "prompt.safetensors")
 

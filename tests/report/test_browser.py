@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from browser import Browser, find_browser
-from made_up_analyses import analyses, anchoring, position_sensitivity, share, write_analyses
-from made_up_run import answer, result, row, write_predictions, write_run
 
 from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison, write_page, write_report
+from made_up_analyses import analyses, anchoring, position_sensitivity, share, write_analyses
+from made_up_run import answer, result, row, write_predictions, write_run
 
 WIDTHS = (360, 1200)
 PAGES = ("full", "extreme", "bare", "several")

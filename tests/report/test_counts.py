@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_analyses import anchoring
-from made_up_run import SETTINGS, answer, row, write_predictions, write_run
 
-from embedgrad.analysis.records import Anchoring
+from embedgrad.analysis.anchoring.record import Anchoring
 from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import confusion_finding, confusions
 from embedgrad.report.moved import moved_prompt
 from embedgrad.report.run_folder import RunRecord, read_run
-from embedgrad.report.words import token_words
+from embedgrad.words import token_words
+from made_up_analyses import anchoring
+from made_up_run import SETTINGS, answer, row, write_predictions, write_run
 
 
 @pytest.fixture

@@ -8,13 +8,25 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from typing import Any
 
-import made_up_analyses as made_up
 import pytest
 from payloads import PAYLOADS
 
-from embedgrad.analysis.records import Anchoring, Blend, Entropy, Grid, PositionSensitivity, ReadBack, Readings
+import made_up_analyses as made_up
+from embedgrad.analysis.anchoring.record import Anchoring
+from embedgrad.analysis.anchoring.shown import anchoring_figure
+from embedgrad.analysis.blend.record import Blend
+from embedgrad.analysis.blend.shown import blend_figure
+from embedgrad.analysis.entropy.record import Entropy
+from embedgrad.analysis.entropy.shown import entropy_figure
+from embedgrad.analysis.position_sensitivity.record import PositionSensitivity
+from embedgrad.analysis.position_sensitivity.shown import position_figure
+from embedgrad.analysis.read_back.record import ReadBack
+from embedgrad.analysis.read_back.shown import read_back_figure
+from embedgrad.analysis.reading.record import Readings
+from embedgrad.analysis.reading.shown import reading_figure
+from embedgrad.drawing import drawn, with_own_ids
 from embedgrad.report import figures
-from embedgrad.report.figures.drawing import drawn
+from embedgrad.report.grid import Grid
 from embedgrad.report.groups import Group
 from embedgrad.report.labels import Confusion
 from embedgrad.shapes import Comparison, Proportion, Shape
@@ -35,27 +47,27 @@ def group(name: str, before: int, after: int) -> Group:
 GAIN = Comparison(difference=0.1, interval=(0.05, 0.15), p_value=0.01)
 FIGURES: dict[str, tuple[Callable[[], str], list[str]]] = {
     "anchoring": (
-        lambda: figures.anchoring_figure(of(Anchoring, made_up.anchoring())),
+        lambda: anchoring_figure(of(Anchoring, made_up.anchoring())),
         ["(own lengths)", "original (Eq. 10)", "nearest (%)", "step", "emotion", "0.95 (paper)"],
     ),
     "entropy": (
-        lambda: figures.entropy_figure(of(Entropy, made_up.entropy())),
+        lambda: entropy_figure(of(Entropy, made_up.entropy())),
         ["mean entropy of the answer's steps (bits)", "answers", "before", "after", "ends in a loop", "mean 0.237"],
     ),
     "reading": (
-        lambda: figures.reading_figure(of(Readings, made_up.reading()).concepts[0]),
+        lambda: reading_figure(of(Readings, made_up.reading()).concepts[0]),
         ["layer", "told apart (%)", "(standard deviations)", "emotion", "shuffled (95 %)", "random moves (range)"],
     ),
     "position": (
-        lambda: figures.position_figure(of(PositionSensitivity, made_up.position_sensitivity())),
+        lambda: position_figure(of(PositionSensitivity, made_up.position_sensitivity())),
         ["(nats per target token)", "token of the prompt", "emotion"],
     ),
     "blend": (
-        lambda: figures.blend_figure(of(Blend, made_up.blend())),
+        lambda: blend_figure(of(Blend, made_up.blend())),
         ["accuracy (%)", "target token)", "(bits)", "weight (0: prompt text; 1: tuned)"],
     ),
     "read back": (
-        lambda: figures.read_back_figure(of(ReadBack, made_up.read_back())),
+        lambda: read_back_figure(of(ReadBack, made_up.read_back())),
         ["prompt text", "tuned prompt", "read back", "strict accuracy (%)"],
     ),
     "heat map": (
@@ -101,7 +113,7 @@ def test_a_figure(name: str) -> None:
 
 
 def test_colours_are_seen_on_both_grounds() -> None:
-    from embedgrad.report.figures import drawing
+    from embedgrad import drawing
 
     def luminance(color: str) -> float:
         """Source: WCAG 2.2, relative luminance."""
@@ -120,7 +132,7 @@ def test_own_ids_are_given_to_tags_and_not_to_texts() -> None:
         '<svg><defs><path id="m1"/></defs><use xlink:href="#m1" style="fill: url(#h)"/>'
         '<text>id="m1" url(#h)</text></svg>'
     )
-    assert figures.with_own_ids(svg, "f7-") == (
+    assert with_own_ids(svg, "f7-") == (
         '<svg><defs><path id="f7-m1"/></defs><use xlink:href="#f7-m1" style="fill: url(#f7-h)"/>'
         '<text>id="m1" url(#h)</text></svg>'
     )
@@ -142,7 +154,7 @@ def test_a_missing_glyph_is_no_warning(recwarn: pytest.WarningsRecorder) -> None
 
 def test_many_positions_are_numbered() -> None:
     tokens = tuple(f" t{number}" for number in range(200))
-    svg = figures.position_figure(of(PositionSensitivity, made_up.position_sensitivity(tokens)))
+    svg = position_figure(of(PositionSensitivity, made_up.position_sensitivity(tokens)))
     assert "position in the prompt" in texts(svg)
     assert "t3" not in texts(svg)
 
@@ -151,11 +163,11 @@ def test_without_a_metric_losses_are_drawn() -> None:
     found = made_up.blend()
     for point in found["points"]:
         point |= {"accuracy": None, "interval": None}
-    assert "accuracy (%)" not in texts(figures.blend_figure(of(Blend, found)))
+    assert "accuracy (%)" not in texts(blend_figure(of(Blend, found)))
     back = made_up.read_back()
     for side in ("before", "after", "read_back"):
         back[side] |= {"accuracy": None, "correct": None, "interval": None}
-    assert "loss (nats per target token)" in texts(figures.read_back_figure(of(ReadBack, back)))
+    assert "loss (nats per target token)" in texts(read_back_figure(of(ReadBack, back)))
     grid = made_up.grid()
     for cell in grid["cells"]:
         cell |= {"accuracy": None, "interval": None}

@@ -7,15 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
-from made_up_analyses import anchoring, entropy, grid, write_analyses
-from made_up_run import write_run
 
-from embedgrad.analysis.records import KINDS
+from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.errors import EmbedgradError, UsageError
 from embedgrad.report.comparison import as_json, run_names, runs_table, same_test_rows
 from embedgrad.report.found import Found, read_found
 from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison
+from made_up_analyses import anchoring, entropy, grid, write_analyses
+from made_up_run import write_run
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def run_folder(tmp_path: Path) -> Path:
 
 def test_every_kind_is_read(run_folder: Path) -> None:
     assert read_found(run_folder) == Found()
-    assert read_found(run_folder).missing == tuple(KINDS)
+    assert read_found(run_folder).missing == tuple(ANALYSES)
     write_analyses(run_folder)
     found = read_found(run_folder)
     assert found.missing == ()
-    for name, kind in KINDS.items():
-        assert isinstance(getattr(found, name), kind)
+    for analysis in ANALYSES.values():
+        assert isinstance(found.of(analysis), analysis.record)
     assert found.calibration is not None
 
 

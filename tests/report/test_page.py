@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_analyses import analyses, anchoring, entropy, reading, write_analyses
-from made_up_run import SETTINGS, answer, result, row, write_lines, write_predictions, write_run
 from payloads import PAYLOADS
 
-from embedgrad.analysis.records import KINDS
+from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.errors import EmbedgradError, FileMissing
 from embedgrad.report import figures
-from embedgrad.report.findings import sentences
 from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison, write_report
 from embedgrad.report.run_folder import read_run
+from made_up_analyses import analyses, anchoring, entropy, reading, write_analyses
+from made_up_run import SETTINGS, answer, result, row, write_lines, write_predictions, write_run
 
 OUR_TAGS = (
     "html head meta title style body header main section article h1 h2 p b code div span bdi table thead tbody tr th "
@@ -170,12 +169,13 @@ def test_all_sections_in_their_order(run_folder: Path) -> None:
         assert part in words, part
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ANALYSES)
 def test_the_page_says_what_the_terminal_says(run_folder: Path, name: str) -> None:
     write_analyses(run_folder, {name: analyses()[name]})
     page = Page(written(run_folder))
     words = page.words.replace("\u00a0", " ")
-    told = sentences(KINDS[name].model_validate_json(json.dumps(analyses()[name])))
+    analysis = ANALYSES[name]
+    told = analysis.sentences(analysis.record.model_validate_json(json.dumps(analyses()[name])))
     for sentence in told[:1] if name in ("read_back", "diagnosis") else told:  # their others are a box and tables
         assert sentence in words
 

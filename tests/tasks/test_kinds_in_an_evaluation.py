@@ -5,6 +5,7 @@ import pytest
 import embedgrad as eg
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import EvaluationSettings
 
 TARGETS = {
@@ -35,7 +36,7 @@ def test_targets_that_are_no_json(tiny_model):
     rows = [eg.Example(input="a", target="{}", line=1), eg.Example(input="b", target="{a}", line=2)]
     task = EvaluationSettings(task="json").resolved_task(["{}"])
     with pytest.raises(DataError) as error:
-        Judge.prepare(tiny_model("qwen2"), eg.start(tiny_model("qwen2"), "Answer."), rows, task)
+        Judge.prepare(tiny_model("qwen2"), eg.start(tiny_model("qwen2"), "Answer."), rows, Judging(task))
     assert str(error.value) == (
         "1 of 2 rows has a target that is no JSON value; the first is '{a}' at line 2. "
         "Correct the rows, or use another --task."

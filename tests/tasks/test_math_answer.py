@@ -11,10 +11,11 @@ import pytest
 from embedgrad.errors import EmbedgradError
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct, is_meant
-from embedgrad.tasks.math_answer import MOST_CHARACTERS, same_math, wanted_answer, written_answer
+from embedgrad.tasks.math_answer import MOST_CHARACTERS, same_math, wanted_answer
 from embedgrad.tasks.math_process import MATH, MathProcess
 from embedgrad.tasks.quantity import unit
 from embedgrad.tasks.task import Task
+from embedgrad.tasks.written_math import written_answer
 from tiny import SHARED
 
 MATH_TASK = Task("math")

@@ -12,11 +12,13 @@ from torch import Tensor
 from embedgrad.data.batches import batch_rows
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss
+from embedgrad.events import StepDone, Validated
 from embedgrad.template.layout import Layout, Span
-from embedgrad.tuning.events import StepDone, Validated
 from embedgrad.tuning.loop import Validation, tune_prompt
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, load_state, save_state
+from embedgrad.tuning.step import GradientStep
+from embedgrad.watch import Watch
 
 P, D = 3, 4
 GOAL = torch.linspace(-1, 1, P * D).reshape(P, D)
@@ -47,9 +49,9 @@ def distance(prompt: Tensor, step: int) -> Validation:
 
 def tuned(engine=None, validate=distance, state=None, listen=lambda event: None, **options):
     settings = TuningSettings(**{"epochs": 1, "min_steps": 40, "batch_size": 6, "evaluate_every": 10} | options)
-    return tune_prompt(
-        engine or Quadratic(), ROWS, validate, state or State.start(torch.zeros(P, D)), settings, 0.05, listen=listen
-    )
+    method = GradientStep(engine or Quadratic(), 0.05, settings.clip_norm)
+    first = state or State.start(torch.zeros(P, D))
+    return tune_prompt(method, ROWS, validate, first, settings, watch=Watch(event=listen))
 
 
 def test_it_reaches_the_goal_and_keeps_the_best():
@@ -117,11 +119,9 @@ def test_adam_is_torchs():
 def test_a_non_finite_loss_stops_with_step_and_rows():
     engine = Quadratic(broken_at=5)
     saved = []
+    first, settings = State.start(torch.zeros(P, D)), TuningSettings(min_steps=9, batch_size=6)
     with pytest.raises(NonFiniteLoss) as error:
-        tune_prompt(
-            engine, ROWS, distance, State.start(torch.zeros(P, D)), TuningSettings(min_steps=9, batch_size=6), 0.05,
-            save=saved.append,
-        )  # fmt: skip
+        tune_prompt(GradientStep(engine, 0.05, 1.0), ROWS, distance, first, settings, save=saved.append)
     line = engine.seen[4][2] + 1
     assert str(error.value) == (
         f"The loss became NaN or infinite at step 5, in the row at line {line}. Nothing of that step was kept. "
@@ -135,8 +135,9 @@ def test_interrupted_and_resumed_is_uninterrupted():
     saved = []
     settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10, seed=3)
     first = State.start(torch.zeros(P, D))
+    method = GradientStep(Quadratic(stopped_at=17), 0.05, settings.clip_norm)
     with pytest.raises(Interrupted, match=r"^Stopped after step 16 of 40\.$"):
-        tune_prompt(Quadratic(stopped_at=17), ROWS, distance, first, settings, 0.05, save=saved.append)
+        tune_prompt(method, ROWS, distance, first, settings, save=saved.append)
     assert saved[-1].step == 16
     end = tuned(state=saved[-1], seed=3)
     for name in ("embeddings", "mean", "mean_square"):
@@ -156,11 +157,10 @@ def test_interrupted_in_a_validation_and_resumed_is_uninterrupted(stopped_in):
         return distance(prompt, step)
 
     settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10)
+    method, first = GradientStep(Quadratic(), 0.05, settings.clip_norm), State.start(torch.zeros(P, D))
+    watch = Watch(event=events.append)
     with pytest.raises(Interrupted):
-        tune_prompt(
-            Quadratic(), ROWS, interrupted, State.start(torch.zeros(P, D)), settings, 0.05,
-            listen=events.append, save=saved.append,
-        )  # fmt: skip
+        tune_prompt(method, ROWS, interrupted, first, settings, watch=watch, save=saved.append)
     assert saved[-1].step == stopped_in - 1, "the last State whose validations are all done"
     end = tuned(state=saved[-1], listen=events.append)
     assert end.step == 40
@@ -171,11 +171,12 @@ def test_interrupted_before_the_first_validation_saves_nothing():
     def interrupted(prompt: Tensor, step: int) -> Validation:
         raise KeyboardInterrupt
 
+    def save(state: State) -> None:
+        pytest.fail("there is nothing to resume from")
+
+    method, first = GradientStep(Quadratic(), 0.05, 1.0), State.start(torch.zeros(P, D))
     with pytest.raises(Interrupted):
-        tune_prompt(
-            Quadratic(), ROWS, interrupted, State.start(torch.zeros(P, D)), TuningSettings(), 0.05,
-            save=lambda state: pytest.fail("there is nothing to resume from"),
-        )  # fmt: skip
+        tune_prompt(method, ROWS, interrupted, first, TuningSettings(), save=save)
 
 
 def test_a_state_is_never_changed_in_place():
@@ -188,10 +189,8 @@ def test_a_state_is_never_changed_in_place():
 
 def test_frozen_rows_do_not_move():
     trainable = torch.tensor([False, True, False])
-    end = tune_prompt(
-        Quadratic(), ROWS, distance, State.start(torch.ones(P, D)), TuningSettings(min_steps=30), 0.05,
-        trainable=trainable,
-    )  # fmt: skip
+    method = GradientStep(Quadratic(), 0.05, 1.0, trainable)
+    end = tune_prompt(method, ROWS, distance, State.start(torch.ones(P, D)), TuningSettings(min_steps=30))
     assert torch.equal(end.embeddings[[0, 2]], torch.ones(2, D))
     assert not torch.equal(end.embeddings[1], torch.ones(D))
 

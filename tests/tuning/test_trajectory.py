@@ -30,16 +30,16 @@ def job(tmp_path_factory, tiny_folder) -> list[str]:
 
 def stopped_at(monkeypatch, step: int) -> None:
     """Ctrl-C in the optimizer of this step."""
-    import embedgrad.tuning.loop as loop
+    from embedgrad.tuning import step as steps
 
-    adam_step = loop.adam_step
+    adam_step = steps.adam_step
 
     def stops(state, *arguments):
         if state.step + 1 == step:
             raise KeyboardInterrupt
         return adam_step(state, *arguments)
 
-    monkeypatch.setattr(loop, "adam_step", stops)
+    monkeypatch.setattr(steps, "adam_step", stops)
 
 
 def test_a_stopped_run_ends_with_the_same_files(job, tmp_path, monkeypatch):

@@ -12,19 +12,33 @@ import embedgrad as eg
 import rows
 from embedgrad.engine.plan import Engine
 from embedgrad.errors import Interrupted, NonFiniteLoss
+from embedgrad.evaluation.judging import Judging
+from embedgrad.events import Calibrating, StepDone, Validated
 from embedgrad.tuning.calibrate import FACTORS
-from embedgrad.tuning.events import Calibrating, StepDone, Validated
 from embedgrad.tuning.learning_rate import relative_rate
+from embedgrad.tuning.prepare import Setup, tuning_parts
+from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import Validation
-from embedgrad.tuning.sweep import sweep
+from embedgrad.tuning.sweep import sweep as sweep_rates
+from embedgrad.tuning.sweep import swept
 from embedgrad.tuning.trials import Cell, choose_cell
 from embedgrad.units import counted
+from embedgrad.watch import Watch
 
 PROMPT = "Is it positive or negative?"
 EXAMPLES = [eg.Example(row["text"], row["label"]) for row in rows.sentiment(20)]
 HELD_OUT = [eg.Example(row["text"], row["label"]) for row in rows.sentiment(6, first=300)]
 COMMON = {"validation": HELD_OUT, "max_new_tokens": 2, "batch_size": 4, "evaluate_every": 3}
 RATES, EPOCHS = ("0.02rms", "0.5rms"), (0.8, 2, 3.2)  # 4, 10 and 16 steps; only the middle one is validated in turn
+
+
+def sweep(model, rates, epochs, *, folder=None, listen=lambda event: None, **settings):
+    """A sweep as the command makes one."""
+    judging = Judging(max_new_tokens=settings.pop("max_new_tokens"))
+    parts = tuning_parts(EXAMPLES, settings.pop("validation"), 0, ())
+    options = swept(TuningSettings(**settings), epochs)
+    setup = Setup.prepare(model, eg.start(model, PROMPT), parts, options, judging)
+    return sweep_rates(setup, options, rates, epochs, folder=folder, watch=Watch(event=listen))
 
 
 def without_seconds(trials):
@@ -36,7 +50,7 @@ def test_a_sweep_is_as_many_separate_tunings(tiny_model, patience):
     model = tiny_model("qwen2")
     steps = []
     grid = sweep(
-        model, PROMPT, EXAMPLES, RATES, EPOCHS, patience=patience, **COMMON,
+        model, RATES, EPOCHS, patience=patience, **COMMON,
         listen=lambda event: steps.append(event.step) if isinstance(event, StepDone) else None,
     )  # fmt: skip
     assert len(steps) <= 16 * len(RATES), "one tuning per rate"
@@ -68,7 +82,7 @@ def breaks_far_out(monkeypatch):
 
 
 def test_a_rate_that_breaks_the_loss_fails_where_it_does(tiny_model, breaks_far_out):
-    grid = sweep(tiny_model("qwen2"), PROMPT, EXAMPLES, ("2000", "0.1rms"), (0.4, 2), **COMMON)
+    grid = sweep(tiny_model("qwen2"), ("2000", "0.1rms"), (0.4, 2), **COMMON)
     reached, broken, *others = grid.cells
     assert (reached.steps, reached.failed) == (2, None)
     assert (broken.kept, 2 < broken.steps < 10) == (None, True)
@@ -79,7 +93,7 @@ def test_a_rate_that_breaks_the_loss_fails_where_it_does(tiny_model, breaks_far_
 
 def test_a_sweep_whose_rates_all_fail_says_so(tiny_model, breaks_far_out):
     with pytest.raises(NonFiniteLoss) as error:
-        sweep(tiny_model("qwen2"), PROMPT, EXAMPLES, ("9000", "8000"), (2,), **COMMON)
+        sweep(tiny_model("qwen2"), ("9000", "8000"), (2,), **COMMON)
     assert re.sub(r"line \d+", "line N", str(error.value)) == (
         "Every learning rate failed; the first with: The loss became NaN or infinite at step 2, in the row at line N. "
         "Nothing of that step was kept. Try a smaller --learning-rate or --dtype float32, and look at these rows."
@@ -88,7 +102,7 @@ def test_a_sweep_whose_rates_all_fail_says_so(tiny_model, breaks_far_out):
 
 def test_a_resumed_sweep_is_the_same(tiny_model, tmp_path):
     model = tiny_model("qwen2")
-    whole = sweep(model, PROMPT, EXAMPLES, RATES, EPOCHS, **COMMON)
+    whole = sweep(model, RATES, EPOCHS, **COMMON)
     steps: list[int] = []
 
     def count(event) -> None:
@@ -98,9 +112,9 @@ def test_a_resumed_sweep_is_the_same(tiny_model, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        sweep(model, PROMPT, EXAMPLES, RATES, EPOCHS, folder=tmp_path, listen=count, **COMMON)
+        sweep(model, RATES, EPOCHS, folder=tmp_path, listen=count, **COMMON)
     steps.clear()
-    resumed = sweep(model, PROMPT, EXAMPLES, RATES, EPOCHS, folder=tmp_path, listen=count, **COMMON)
+    resumed = sweep(model, RATES, EPOCHS, folder=tmp_path, listen=count, **COMMON)
     assert without_seconds(resumed) == without_seconds(whole)
     assert steps == list(range(6, 17)), "what was done is not done again"
 

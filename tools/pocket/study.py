@@ -20,6 +20,7 @@ import torch
 from torch.nn import functional
 
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import compare_accuracy
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import POCKET, load_model
@@ -43,7 +44,7 @@ class Case:
     task: str
     seed: int = 0
     start: Literal["text", "random"] = "text"
-    rate: str = str(SETTINGS["learning_rate"])
+    rate: str = str(SETTINGS.learning_rate)
     rows: int = 480
 
 
@@ -72,11 +73,11 @@ def run_case(model: FrozenModel, task: PocketTask, best: SoftPrompt, case: Case)
     """Tune one case and judge it on the test rows beside the best written prompt."""
     parts = task.parts()
     first = best if case.start == "text" else start(model, best.text or "", kind="random", seed=case.seed)
-    settings = settings_of(task) | {"learning_rate": case.rate, "seed": case.seed}
+    settings = settings_of(task, case.seed).model_dump() | {"learning_rate": case.rate}
     run = tune(model, first, parts.train[: case.rows], validation=parts.validation, task=task.task, **settings)
-    judge = Judge.prepare(model, best, parts.test, task.task)
+    judge = Judge.prepare(model, best, parts.test, Judging(task.task))
     text = judge.judge(best.embeddings, "text")
-    tuned = Judge.prepare(model, run.prompt, parts.test, task.task).judge(run.prompt.embeddings, "tuned")
+    tuned = Judge.prepare(model, run.prompt, parts.test, Judging(task.task)).judge(run.prompt.embeddings, "tuned")
     before, after = run.start.embeddings, run.prompt.embeddings
     comparison = compare_accuracy(text, tuned)
     assert comparison is not None
@@ -141,7 +142,7 @@ def _table(header: str, rows: list[list[str]]) -> None:
 
 def show() -> None:
     """Print the tables and draw the figure."""
-    default = {"rate": str(SETTINGS["learning_rate"]), "rows": 480}
+    default = {"rate": str(SETTINGS.learning_rate), "rows": 480}
     table = []
     for task in NAMES:
         text = _found(task=task, start="text", **default)
@@ -201,7 +202,7 @@ def draw() -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), sharey=True, layout="constrained")
-    rate = str(SETTINGS["learning_rate"])
+    rate = str(SETTINGS.learning_rate)
     for task, color in zip(STUDIED, ("#1b6ca8", "#c8553d"), strict=True):
         by_rate = [r for name in RATES for r in _found(task=task, seed=0, start="text", rate=name, rows=480)]
         by_rows = [r for n in ROWS for r in _found(task=task, seed=0, start="text", rate=rate, rows=n)]

@@ -6,13 +6,14 @@ Read it top down: the run, its rows and prompts, the analyses one by one, the re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from embedgrad.analysis.contrast import load_concept
-from embedgrad.analysis.records import KINDS
+from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.reading.contrast import load_concept
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.diagnose import DiagnoseSettings, judge_start
 from embedgrad.cli.settings import COMMA_SEPARATED, merged
@@ -21,10 +22,10 @@ from embedgrad.cli.tune_settings import TuneSettings, run_settings
 from embedgrad.data.split_record import check_split
 from embedgrad.durable import make_folder
 from embedgrad.errors import DataError, Interrupted, ModelError, PromptError, UsageError, did_you_mean
-from embedgrad.report.findings import sentences
 from embedgrad.report.page import write_report
 from embedgrad.report.run_folder import read_run
 from embedgrad.runs import ANALYSIS, PROMPT, REPORT, SPLIT, TRAJECTORY, RunFolder
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.analysis.study import Study
@@ -32,17 +33,22 @@ if TYPE_CHECKING:
 ROWS_LOOKED_AT = 100
 
 
+@dataclass(frozen=True)
+class Looking:
+    """The flags that say what of a run to look at, and how closely."""
+
+    only: Annotated[str | None, Parameter(help=f"Only these of {', '.join(ANALYSES)}; comma-separated.")] = None
+    rows: Annotated[int, Parameter(help="How many rows to look at, spread evenly over the test rows.")] = ROWS_LOOKED_AT
+    concepts: Annotated[Path | None, Parameter(help="JSONL of contrast pairs for reading, instead of ours.")] = None
+    with_: Annotated[
+        str | None, Parameter(name="--with", help="Prompt file of equal length to blend with, instead of the start.")
+    ] = None
+
+
 def analyze(
     run: Annotated[Path | None, Parameter(help="Folder of a finished run.")] = None,
     *,
-    only: Annotated[str | None, Parameter(help=f"Only these of {', '.join(KINDS)}; comma-separated.")] = None,
-    rows: Annotated[
-        int, Parameter(help="How many rows to look at, spread evenly over the test rows.")
-    ] = ROWS_LOOKED_AT,
-    concepts: Annotated[Path | None, Parameter(help="JSONL of contrast pairs for reading, instead of ours.")] = None,
-    with_: Annotated[
-        str | None, Parameter(name="--with", help="Prompt file of equal length to blend with, instead of the start.")
-    ] = None,
+    looking: Annotated[Looking, Parameter(name="*")] = Looking(),
     diagnose: Annotated[
         bool, Parameter(help="Judge a starting prompt before tuning: --model, --prompt, --data.", negative=())
     ] = False,
@@ -57,10 +63,11 @@ def analyze(
 ) -> None:
     """Look into a finished run: how far its vectors moved, how sure its answers are, what each position does."""
     terminal = Terminal(json, quiet, says_result=diagnose)
+    rows, concepts, with_ = looking.rows, looking.concepts, looking.with_
     if rows < 1:
         raise UsageError(f"--rows {rows}: an analysis needs at least one row.")
     if diagnose:
-        if any(given is not None for given in (run, only, concepts, with_)):
+        if any(given is not None for given in (run, looking.only, concepts, with_)):
             raise UsageError("--diagnose judges a prompt before tuning: it takes no run folder and none of its flags.")
         judge_start(merged(flags, settings, DiagnoseSettings), rows, terminal)
         return
@@ -68,7 +75,7 @@ def analyze(
         raise UsageError("Give the folder of a run, or --diagnose with --model, --prompt and --data.")
     if flags is not None or settings is not None:
         raise UsageError("A run is analyzed with its own settings: --model, --data and the like go with --diagnose.")
-    names = _named(only)
+    names = _named(looking.only)
     for flag, given, name in (("--with", with_, "blend"), ("--concepts", concepts, "reading")):
         if given is not None and name not in names:
             raise UsageError(f"{flag} is for {name}, which --only leaves out. Add {name} to --only, or omit {flag}.")
@@ -95,13 +102,14 @@ def analyze_run(
 
 
 def _named(only: str | None) -> Sequence[str]:
-    names = tuple(KINDS) if only is None else COMMA_SEPARATED.read([only])
+    names = tuple(ANALYSES) if only is None else COMMA_SEPARATED.read([only])
     if not names:
-        raise UsageError(f"--only {only!r} names no analysis; write some of {', '.join(KINDS)}, or omit --only.")
+        raise UsageError(f"--only {only!r} names no analysis; write some of {', '.join(ANALYSES)}, or omit --only.")
     for name in names:
-        if name not in KINDS:
+        if name not in ANALYSES:
             raise UsageError(
-                f"There is no analysis {name!r}; write some of {', '.join(KINDS)}.{did_you_mean(name, list(KINDS))}"
+                f"There is no analysis {name!r}; write some of {', '.join(ANALYSES)}."
+                f"{did_you_mean(name, list(ANALYSES))}"
             )
     return tuple(dict.fromkeys(names))
 
@@ -117,7 +125,7 @@ def _study(folder: RunFolder, rows: int, concepts: Path | None, other: str | Non
         terminal.note(f"{SPLIT} is missing: it cannot be checked that these are the run's rows")
     pairs = None if concepts is None else (load_concept(concepts),)
 
-    from embedgrad.analysis.blend import check_fit
+    from embedgrad.analysis.blend.measure import check_fit
     from embedgrad.analysis.study import Study, spread
     from embedgrad.placement import start
     from embedgrad.tuning.trajectory import read_trajectory
@@ -137,15 +145,10 @@ def _study(folder: RunFolder, rows: int, concepts: Path | None, other: str | Non
         start=prepared.start,
         tuned=tuned,
         rows=chosen,
-        task=prepared.task,
-        score_by=job.score_by,
-        max_new_tokens=job.max_new_tokens,
-        overlong=job.overlong,
-        batch_tokens=job.batch_tokens,
+        judging=job.judging(prepared.task, job.batch_tokens),
         along=read_trajectory(folder.file(TRAJECTORY)),
         other=blended,
         concepts=pairs,
-        say=terminal.note,
     )
 
 
@@ -160,7 +163,7 @@ def _analyzed(
         title = name.replace("_", " ")
         try:
             with terminal.progress(title, 100) as line:
-                record = study.analyze(name, line.part)
+                record = study.analyze(name, Watch(note=terminal.note, progress=line.part))
         except (PromptError, ModelError, DataError) as error:
             if len(names) == 1:
                 raise
@@ -174,5 +177,5 @@ def _analyzed(
             raise Interrupted(f"Stopped. {done}Do the rest with --only {rest}.") from None
         found[name] = written = record.model_dump(mode="json")
         folder.write_json(str(ANALYSIS / f"{name}.json"), written)
-        terminal.section(title, sentences(record))
+        terminal.section(title, ANALYSES[name].sentences(record))
     return found, left_out

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from embedgrad.cli.settings import absolute
 from embedgrad.data.example import Example
+from embedgrad.datasets.catalog import DATA_SETS, data_set
+from embedgrad.datasets.data_set import LARGE, DataSet
 from embedgrad.errors import DataError, SettingsError, did_you_mean
 from embedgrad.settings import Settings
-from embedgrad.tasks.catalog import DATA_SETS, data_set
-from embedgrad.tasks.data_set import LARGE, DataSet
 
 
 class DataSetSettings(Settings):

@@ -21,15 +21,16 @@ from embedgrad.errors import FolderExists, UsageError, did_you_mean
 from embedgrad.held import check_not_held
 from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
-from embedgrad.report.words import cut, duration_words
 from embedgrad.runs import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY, MetricsFile, RunFolder
 from embedgrad.settings import write_toml
 from embedgrad.units import counted
+from embedgrad.watch import Watch
+from embedgrad.words import cut, duration_words
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
+    from embedgrad.events import Calibrating, Event, Validating
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.pocket.trial import Trial
-    from embedgrad.tuning.events import Calibrating, Event, Validating
 
 _ROWS_SHOWN = 3
 _ALL = 100  # parts of the progress bar per task
@@ -99,10 +100,11 @@ def _tried(
 ) -> Trial:
     """Run one task and write its run folder. The bar moves a fifth for choosing, three for tuning, one for the test."""
     from embedgrad.cli.outcome import Outcome, write
+    from embedgrad.events import StepDone, Validated, as_metrics
     from embedgrad.pocket.trial import run_trial, settings_of
-    from embedgrad.tuning.events import StepDone, Validated, as_metrics
     from embedgrad.tuning.trajectory import write_snapshot
 
+    settings = settings_of(task, seed)
     at = done
 
     def stage(words: str) -> None:
@@ -121,14 +123,8 @@ def _tried(
             if isinstance(event, StepDone | Validated):
                 metrics.append(as_metrics(event))
 
-        trial = run_trial(
-            model,
-            task,
-            seed=seed,
-            stage=stage,
-            listen=listen,
-            snapshot=lambda step, embeddings: write_snapshot(folder.file(TRAJECTORY), step, embeddings),
-        )
+        watch = Watch(event=listen, snapshot=lambda step, at: write_snapshot(folder.file(TRAJECTORY), step, at))
+        trial = run_trial(model, task, settings, stage=stage, watch=watch)
     job = TuneSettings(
         model=model.identity.name,
         prompt=trial.start.text,
@@ -141,7 +137,7 @@ def _tried(
         accepted={label: tuple(forms) for label, forms in task.task.accepted.items()} or None,
         by_number=task.task.by_number,
         dtype=model.dtype_name,
-        **settings_of(task) | {"seed": seed},
+        **settings.model_dump(),
     )
     write_toml(folder.file(SETTINGS), job)
     keep_split(folder.file(SPLIT), job.split_record(trial.parts))

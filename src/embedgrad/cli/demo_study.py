@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedgrad.analysis.records import KINDS
+from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.cli.analyze import ROWS_LOOKED_AT, analyze_run
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.report import report
@@ -27,7 +27,7 @@ def study(folder: RunFolder, tasks: Sequence[str], terminal: Terminal) -> Path:
         for number, task in enumerate(tasks):
             progress.update(number, task)
             with RunFolder.open(folder.file(task)) as run:
-                analyze_run(run, tuple(KINDS), ROWS_LOOKED_AT, silent)
+                analyze_run(run, tuple(ANALYSES), ROWS_LOOKED_AT, silent)
         progress.update(len(tasks), "done")
     swept = SWEPT if SWEPT in tasks else tasks[0]
     terminal.note(f"a sweep of {swept}: learning rates {RATES}, epochs {EPOCHS}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from embedgrad.analysis.diagnosis import DIAGNOSIS
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.settings import (
     PROMPT,
@@ -19,9 +20,9 @@ from embedgrad.cli.settings import (
     shown_columns,
 )
 from embedgrad.model.special_tokens import stored_special_tokens
-from embedgrad.report.findings import sentences
-from embedgrad.settings import PositiveCount
+from embedgrad.settings import BATCH_TOKENS, PositiveCount
 from embedgrad.tasks.targets import check_special_tokens
+from embedgrad.watch import Watch
 
 
 class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSettings):
@@ -31,7 +32,9 @@ class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSett
     data: RowsFile = Field(
         None, description="With --diagnose: labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin."
     )
-    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
+    batch_tokens: PositiveCount = Field(
+        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
+    )
 
 
 def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
@@ -44,7 +47,7 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
     if task.has_metric:
         check_special_tokens(examples, stored_special_tokens(job.model or "", job.revision))
 
-    from embedgrad.analysis.diagnosis import diagnosis
+    from embedgrad.analysis.diagnosis.measure import diagnosis
     from embedgrad.analysis.study import spread
     from embedgrad.placement import start
 
@@ -64,12 +67,8 @@ def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:
             model,
             prompt,
             spread(examples, rows),
-            task,
-            max_new_tokens=job.max_new_tokens,
-            overlong=job.overlong,
-            batch_tokens=job.batch_tokens,
-            progress=line.part,
-            say=terminal.note,
+            job.judging(task, job.batch_tokens),
+            Watch(note=terminal.note, progress=line.part),
         )
     terminal.result({"analyses": {"diagnosis": found.model_dump(mode="json")}, "left_out": {}})
-    terminal.section("diagnosis", sentences(found))
+    terminal.section("diagnosis", DIAGNOSIS.sentences(found))

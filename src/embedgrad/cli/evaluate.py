@@ -32,16 +32,18 @@ from embedgrad.cli.settings import (
 from embedgrad.data.example import Example
 from embedgrad.data.records import written
 from embedgrad.data.sources import Say
+from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
-from embedgrad.evaluation.settings import EvaluationSettings, check_score_by
+from embedgrad.evaluation.judging import Judging
+from embedgrad.evaluation.settings import check_score_by
 from embedgrad.evaluation.task_record import own_task, task_record, task_words
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
-from embedgrad.settings import PositiveCount, Seed
-from embedgrad.tasks.data_set import LARGE
+from embedgrad.settings import BATCH_TOKENS, PositiveCount, Seed
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.result import Evaluation, Prediction
@@ -59,7 +61,9 @@ class EvaluateSettings(JudgingSettings, RowSettings, DataSetSettings, TemplateSe
         description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset its file or folder.",
     )
     seed: Seed | None = Field(None, description="Seed of --dataset's split: the same as when tuning; default 0.")
-    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
+    batch_tokens: PositiveCount = Field(
+        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
+    )
     predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
 
 
@@ -95,7 +99,7 @@ def evaluate(
     from embedgrad.layouts import special_tokens_report
     from embedgrad.placement import start
     from embedgrad.report.tables import TABLE_NOTE, score_table
-    from embedgrad.report.words import loss_difference_words
+    from embedgrad.words import loss_difference_words
 
     with terminal.working(f"loading {job.model}"):
         model = job.load(terminal.note)
@@ -115,7 +119,8 @@ def evaluate(
         if sentence:
             terminal.note(sentence)
     names = _names(job.prompt, prompts)
-    found = judged_side_by_side(model, prompts, rows, task, job, terminal, names, job.batch_tokens)
+    judging = job.judging(task, job.batch_tokens, job.group_by)
+    found = judged_side_by_side(model, prompts, rows, judging, names, terminal)
     accuracy = [compare_accuracy(found[0], other) for other in found[1:]]
     losses = [compare_loss(found[0], other) for other in found[1:]]
     terminal.result(
@@ -205,28 +210,16 @@ def judged_side_by_side(
     model: FrozenModel,
     prompts: Sequence[SoftPrompt],
     examples: Sequence[Example],
-    task: Task,
-    settings: EvaluationSettings,
-    terminal: Terminal,
+    judging: Judging,
     names: Sequence[str],
-    batch_tokens: int = 8192,
+    terminal: Terminal,
 ) -> list[Evaluation]:
     """Each prompt on the same rows with the same settings. Rows that do not fit behind the longest prompt are left
     out for all of them (with --overlong skip)."""
     from embedgrad.evaluation.result import undecided_words
     from embedgrad.evaluation.side_by_side import judges_side_by_side
 
-    judges = judges_side_by_side(
-        model,
-        prompts,
-        examples,
-        task,
-        score_by=settings.score_by,
-        max_new_tokens=settings.max_new_tokens,
-        overlong=settings.overlong,
-        batch_tokens=batch_tokens,
-        say=terminal.note,
-    )
+    judges = judges_side_by_side(model, prompts, examples, judging, Watch(note=terminal.note))
     found = []
     for judge, prompt, name in zip(judges, prompts, names, strict=True):
         with terminal.progress(f"evaluating {name[:40]!r}", judge.work) as progress:

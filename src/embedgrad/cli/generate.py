@@ -31,9 +31,10 @@ from embedgrad.data.files import KINDS
 from embedgrad.data.sources import load_lines
 from embedgrad.errors import BadRows, DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
-from embedgrad.settings import PositiveCount
+from embedgrad.settings import BATCH_TOKENS, PositiveCount
 from embedgrad.template.layout import Overlong
 from embedgrad.units import counted
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.answering import Answering, Generation
@@ -56,7 +57,9 @@ class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
     stop: Annotated[tuple[str, ...], _STOPS, Parameter(negative=(), show_default=False)] = Field(
         (), description=r"Text before which an answer ends (\n is a newline); repeat the flag for several."
     )
-    batch_tokens: PositiveCount = Field(8192, description="Most tokens in a forward pass; changes memory, not results.")
+    batch_tokens: PositiveCount = Field(
+        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
+    )
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
 
@@ -94,23 +97,15 @@ def generate(
     rows = _rows(inputs, job, terminal)
     prompts = _prompts(rows, job)
 
-    from embedgrad.evaluation.answering import Answering
+    from embedgrad.evaluation.answering import Answering, Asking
+    from embedgrad.placement import Placing
 
     with terminal.working(f"loading {job.model}"):
         model = job.load(terminal.note)
-    answering = Answering.prepare(
-        model,
-        prompts,
-        rows,
-        max_new_tokens=job.max_new_tokens,
-        stop=job.stop,
-        template=job.named_template(model.has_chat_template),
-        special_tokens_in_rows=job.special_tokens_in_rows,
-        allow_mismatch=job.allow_mismatch,
-        overlong=job.overlong,
-        batch_tokens=job.batch_tokens,
-        say=terminal.note,
-    )
+    template = job.named_template(model.has_chat_template)
+    asking = Asking(job.max_new_tokens, job.stop, job.overlong, job.batch_tokens)
+    placing = Placing(template, job.special_tokens_in_rows, job.allow_mismatch)
+    answering = Answering.prepare(model, prompts, rows, asking, placing, Watch(note=terminal.note))
     if stream or (len(inputs) == 1 and sys.stdout.isatty() and not json):
         _stream(answering, rows, terminal)
     else:

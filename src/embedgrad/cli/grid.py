@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embedgrad.analysis.records import Grid, GridCell
+from embedgrad.report.grid import Grid, GridCell
 from embedgrad.units import per_cent, points
 
 if TYPE_CHECKING:

@@ -20,17 +20,12 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.report.page import write_report
 from embedgrad.report.run_folder import Result, RowCounts, read_run
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import (
-    baselines_words,
-    duration_words,
-    loss_difference_words,
-    no_gain_words,
-    verdict,
-)
+from embedgrad.report.words import baselines_words, no_gain_words, verdict
 from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.tune import Run
 from embedgrad.units import bytes_words, counted
+from embedgrad.words import duration_words, loss_difference_words
 
 
 @dataclass(frozen=True)

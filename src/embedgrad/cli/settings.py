@@ -20,11 +20,14 @@ from embedgrad.data.fields import choose_fields
 from embedgrad.data.records import LIMITS, Limits
 from embedgrad.data.sources import Say, load_examples
 from embedgrad.errors import DataError, FileMissing, SettingsError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import EvaluationSettings
 from embedgrad.named_file import read_named
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, marked_as_text, names_a_path, prompt_text
-from embedgrad.settings import Settings, checked, read_toml
+from embedgrad.settings import BATCH_TOKENS, Settings, checked, read_toml
+from embedgrad.tasks.kinds import has_json_targets
+from embedgrad.tasks.task import Task
 from embedgrad.template.template import Message, Template
 
 if TYPE_CHECKING:
@@ -233,7 +236,7 @@ def load_rows(
         labels=labels,
         columns=columns,
         needs_target=needs_target,
-        json_targets=task == "json",
+        json_targets=has_json_targets(task),
         rows_at=rows.rows_at,
         limits=rows.limits,
         aside=aside,
@@ -270,6 +273,10 @@ class JudgingSettings(EvaluationSettings):
     by_number: Annotated[bool, Parameter(negative=())] = Field(
         False, description="Exact and regex answers are right by meaning if their last number is the target's."
     )
+
+    def judging(self, task: Task, batch_tokens: int = BATCH_TOKENS, group_by: str | None = None) -> Judging:
+        """These settings as the judge takes them, for what a right answer is found to be."""
+        return Judging(task, self.score_by, self.max_new_tokens, self.overlong, batch_tokens, group_by)
 
 
 S = TypeVar("S", bound=Settings)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from embedgrad.analysis.records import Grid
 from embedgrad.cli.console import ProgressLine, Terminal
 from embedgrad.cli.grid import as_grid, failures, grid_table
 from embedgrad.cli.recipes import over_recipe
@@ -25,13 +24,14 @@ from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume, SettingsError
 from embedgrad.report.found import read_grid
+from embedgrad.report.grid import Grid
 from embedgrad.runs import CHECKPOINT, PICTURE, SETTINGS, SPLIT, SWEEP, RunFolder
 from embedgrad.settings import read_toml, write_toml
-from embedgrad.tuning.settings import TuningSettings
 from embedgrad.units import counted
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
-    from embedgrad.tuning.events import Calibrating, Event, Validating
+    from embedgrad.events import Calibrating, Event, Validating
     from embedgrad.tuning.trials import Trials
 
 
@@ -116,7 +116,8 @@ def _tried(
     progress: ProgressLine,
     terminal: Terminal,
 ) -> Trials:
-    from embedgrad.tuning.events import StepDone
+    from embedgrad.events import StepDone
+    from embedgrad.tuning.prepare import Setup
     from embedgrad.tuning.sweep import sweep as sweep_rates
 
     done, words = 0, ""
@@ -130,24 +131,12 @@ def _tried(
         if isinstance(event, StepDone):
             progress.update(done + event.step, words)
 
-    own = set(TuningSettings.model_fields) - {"learning_rate", "epochs"}
-    return sweep_rates(
-        prepared.model,
-        prepared.start,
-        parts.train,
-        job.rate_texts,
-        job.epoch_counts,
-        validation=parts.validation,
-        task=prepared.task,
-        score_by=job.score_by,
-        max_new_tokens=prepared.job.max_new_tokens,
-        overlong=job.overlong,
-        folder=folder.file(CHECKPOINT).parent,
-        stage=stage,
-        listen=listen,
-        say=terminal.note,
-        **{name: getattr(job, name) for name in own},
-    )
+    options = job.tuning(learning_rate=None, epochs=max(job.epoch_counts))
+    judging = prepared.job.judging(prepared.task, job.batch_tokens, job.group_by)
+    watch = Watch(event=listen, note=terminal.note)
+    setup = Setup.prepare(prepared.model, prepared.start, parts.without_test(), options, judging, watch=watch)
+    checkpoints = folder.file(CHECKPOINT).parent
+    return sweep_rates(setup, options, job.rate_texts, job.epoch_counts, folder=checkpoints, stage=stage, watch=watch)
 
 
 def _write(grid: Grid, folder: RunFolder) -> None:

@@ -20,6 +20,7 @@ from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.data.example import Example
 from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
+from embedgrad.datasets.data_set import LARGE
 from embedgrad.errors import CannotResume, SettingsError
 from embedgrad.evaluation.task_record import task_words
 from embedgrad.model.special_tokens import stored_special_tokens
@@ -36,18 +37,17 @@ from embedgrad.runs import (
     RunFolder,
 )
 from embedgrad.settings import write_toml
-from embedgrad.tasks.data_set import LARGE
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
-from embedgrad.tuning.settings import TuningSettings
 from embedgrad.units import counted, per_cent
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to be right
+    from embedgrad.events import Calibrating, Event, Validating
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.prompt.soft_prompt import SoftPrompt
     from embedgrad.tuning.calibrate import Calibration
-    from embedgrad.tuning.events import Calibrating, Event, Validating
     from embedgrad.tuning.tune import Run
 
 
@@ -162,10 +162,11 @@ def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
 
 
 def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolder, terminal: Terminal) -> Run:
-    from embedgrad.tuning.events import Calibrating, Validated, Validating, as_metrics
+    from embedgrad.events import Calibrating, Validated, Validating, as_metrics
+    from embedgrad.tuning.prepare import Setup
     from embedgrad.tuning.state import saved_record
     from embedgrad.tuning.trajectory import write_snapshot
-    from embedgrad.tuning.tune import tune as tune_rows
+    from embedgrad.tuning.tune import run_tuning
 
     saved = saved_record(folder.file(CHECKPOINT))
     first_step = -1 if saved is None else saved.step
@@ -191,23 +192,16 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
                 validated = f"validation {accuracy}loss {event.loss:.3f} at step {event.step}"
             progress.update(event.step, validated)
 
-        return tune_rows(
-            prepared.model,
-            prepared.start,
-            parts.train,
-            validation=parts.validation,
-            task=prepared.task,
-            score_by=job.score_by,
-            max_new_tokens=job.max_new_tokens,
-            overlong=job.overlong,
-            checkpoint=folder.file(CHECKPOINT),
-            depends_on=data_sha256(parts.test),
-            before_save=metrics.sync,
-            listen=listen,
+        watch = Watch(
+            event=listen,
+            note=terminal.note,
             snapshot=lambda step, embeddings: write_snapshot(folder.file(TRAJECTORY), step, embeddings),
-            say=terminal.note,
-            **{name: getattr(job, name) for name in TuningSettings.model_fields},
+            before_save=metrics.sync,
         )
+        options, judging = job.tuning(), job.judging(prepared.task, job.batch_tokens, job.group_by)
+        model, start, test_sha256 = prepared.model, prepared.start, data_sha256(parts.test)
+        setup = Setup.prepare(model, start, parts.without_test(), options, judging, test_sha256, watch)
+        return run_tuning(setup, options, folder.file(CHECKPOINT), watch)
 
 
 def _compare(
@@ -222,9 +216,8 @@ def _compare(
     if data_sha256(parts.test) != test_sha256:
         raise CannotResume("The test rows changed while tuning. Restore them, then continue with --resume.")
     prompts, names = [prepared.baseline, run.prompt], [prepared.baseline.name, "tuned"]
-    before, after = judged_side_by_side(
-        prepared.model, prompts, parts.test, prepared.task, job, terminal, names, job.batch_tokens
-    )
+    judging = job.judging(prepared.task, job.batch_tokens, job.group_by)
+    before, after = judged_side_by_side(prepared.model, prompts, parts.test, judging, names, terminal)
     outcome = Outcome(
         run, before, after, prepared.model, prepared.baseline, parts, prepared.task, job.recipe, job.group_by
     )

@@ -30,12 +30,12 @@ from embedgrad.cli.settings import (
 from embedgrad.data.sources import Say
 from embedgrad.data.split_record import SplitRecord, split_record
 from embedgrad.data.splits import Parts, parse_shares, split
+from embedgrad.datasets.catalog import data_set
+from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.prompt.naming import names_a_path, prompt_text
 from embedgrad.settings import PositiveCount, Settings, checked, read_toml
-from embedgrad.tasks.catalog import data_set
-from embedgrad.tasks.data_set import LARGE
 from embedgrad.tuning.learning_rate import parse_learning_rate
 from embedgrad.tuning.settings import TuningSettings
 
@@ -188,6 +188,11 @@ class TuneSettings(
             columns=self.columns(),
             shares=parse_shares(self.split) if self.split else None,
         )
+
+    def tuning(self, **changes: object) -> TuningSettings:
+        """Those of these settings that the loop takes, with `changes`."""
+        own = {name: getattr(self, name) for name in TuningSettings.model_fields}
+        return TuningSettings.model_validate(own | changes)
 
     def split_record(self, parts: Parts) -> SplitRecord:
         """What `split.json` says of `parts`."""

@@ -34,6 +34,10 @@ class Parts:
     removed_validation: int
     drawn: str = ""
 
+    def without_test(self) -> Parts:
+        """What tuning may see; what was removed on the way here is not told again."""
+        return Parts(self.train, self.validation, (), 0, 0)
+
 
 def split(
     rows: Sequence[Example],

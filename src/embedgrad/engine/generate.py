@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from embedgrad.engine.entropy import entropy_bits
-from embedgrad.engine.plan import BATCH_TOKENS, memory_told
+from embedgrad.engine.plan import memory_told
 from embedgrad.engine.read_inputs import Padding, ReadInputs, forward, read_inputs
 from embedgrad.engine.requests import Request
 from embedgrad.engine.whole_rows import WholeRows
 from embedgrad.errors import ModelError, NonFiniteLoss
 from embedgrad.model.families import has_sliding_window, keeps_a_state, keeps_state_in_modules
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.units import line_words
 
 End = Literal["stop token", "told", "limit"]  # `told` by the request's `ends`

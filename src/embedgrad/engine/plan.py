@@ -26,10 +26,9 @@ from embedgrad.errors import NotEnoughMemory
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.model.turns import in_turn
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.shapes import EngineUsed
 from embedgrad.template.layout import Layout
-
-BATCH_TOKENS = 8192
 
 FASTER: tuple[type[RowPath], ...] = (SharedPrefix, CachedInput)
 """Paths that are tried before the plain one, fastest first."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from embedgrad.data.example import Example
 from embedgrad.engine.generate import GeneratedIds, generate_ids, steps
-from embedgrad.engine.plan import BATCH_TOKENS, memory_told
+from embedgrad.engine.plan import memory_told
 from embedgrad.engine.requests import Request, with_checked_prefixes
 from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import UsageError
@@ -16,13 +16,28 @@ from embedgrad.evaluation.answer_text import AnswerText, text_of
 from embedgrad.evaluation.loops import ends_in_a_loop
 from embedgrad.layouts import lay_out_rows, special_tokens_report, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import PromptLike, start
+from embedgrad.placement import Placing, PromptLike
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong
-from embedgrad.template.template import Template
 from embedgrad.units import counted
+from embedgrad.watch import Say, Watch
 
-Say = Callable[[str], None]
+
+@dataclass(frozen=True)
+class Asking:
+    """How answers are asked for.
+
+    max_new_tokens  longest answer, at least 1
+    stop            string, or strings, before which an answer ends
+    overlong        what happens to inputs longer than the model's context
+    batch_tokens    most tokens in a forward pass; changes memory, not results
+    """
+
+    max_new_tokens: int
+    stop: str | Sequence[str] = ()
+    overlong: Overlong = "error"
+    batch_tokens: int = BATCH_TOKENS
 
 
 @dataclass(frozen=True)
@@ -63,17 +78,12 @@ class Answering:
         model: FrozenModel,
         prompt: PromptLike | Sequence[PromptLike],
         inputs: Sequence[str | Example],
-        *,
-        max_new_tokens: int,
-        stop: str | Sequence[str] = (),
-        template: Template | None = None,
-        special_tokens_in_rows: bool | None = None,
-        allow_mismatch: bool = False,
-        overlong: Overlong = "error",
-        batch_tokens: int = BATCH_TOKENS,
-        say: Say = lambda message: None,
+        asking: Asking,
+        placing: Placing = Placing(),
+        watch: Watch = Watch(),
     ) -> Answering:
         """As `generate`; every input is laid out, and the model checked, before the first answer."""
+        max_new_tokens, stop, batch_tokens = asking.max_new_tokens, asking.stop, asking.batch_tokens
         if isinstance(inputs, str):
             raise UsageError("generate takes a list of inputs; put the one text into brackets: [text].")
         if max_new_tokens < 1:
@@ -83,17 +93,12 @@ class Answering:
             raise UsageError("A stop string is empty, which would end every answer at once. Leave it out.")
         rows = [Example(row) if isinstance(row, str) else row for row in inputs]
         examples = [replace(row, line=row.line or number) for number, row in enumerate(rows, start=1)]
-
-        def placed(given: PromptLike) -> SoftPrompt:
-            special = special_tokens_in_rows
-            return start(model, given, template, special_tokens_in_rows=special, allow_mismatch=allow_mismatch, say=say)
-
-        prompts = _one_each(prompt, len(rows), placed)
-        requests = _lay_out(model, prompts, examples, max_new_tokens, overlong, say)
+        prompts = _one_each(prompt, len(rows), lambda given: placing.place(model, given, watch.note))
+        requests = _lay_out(model, prompts, examples, asking, watch.note)
         with memory_told(batch_tokens):
             if sentence := whole_rows_words(model):
-                say(sentence)
-        sharing = with_checked_prefixes(model, [r for r in requests if r is not None], batch_tokens, say)
+                watch.note(sentence)
+        sharing = with_checked_prefixes(model, [r for r in requests if r is not None], batch_tokens, watch.note)
         left = iter(sharing)
         return cls(
             model=model,
@@ -164,8 +169,7 @@ def _lay_out(
     model: FrozenModel,
     prompts: Sequence[SoftPrompt],
     examples: Sequence[Example],
-    max_new_tokens: int,
-    overlong: Overlong,
+    asking: Asking,
     say: Say,
 ) -> list[Request | None]:
     """One request per example, its prompt's embeddings on the model's device once; None for rows left out."""
@@ -177,7 +181,8 @@ def _lay_out(
         prompt = prompts[numbers[0]]
         embeddings, ends = prompt.embeddings.to(model.device), stop_ids(model, prompt)
         rows = [examples[number] for number in numbers]
-        laid = lay_out_rows(model, prompt, rows, with_target=False, answer_tokens=max_new_tokens, overlong=overlong)
+        room, overlong = asking.max_new_tokens, asking.overlong
+        laid = lay_out_rows(model, prompt, rows, with_target=False, answer_tokens=room, overlong=overlong)
         if sentence := special_tokens_report(model, prompt, rows):
             say(sentence)
         for number, layout in zip(numbers, laid, strict=True):

@@ -22,7 +22,7 @@ def baselines(task: Task, train: Sequence[Example], test: Sequence[tuple[str, st
     The bag of words is scikit-learn's logistic regression with its default penalty on which words and signs an input
     has, case aside; None where there is but one label to learn, or no word.
     """
-    if task.kind != "label" or not train or not test:
+    if not task.labels or not train or not test:
         return None
     labels = [(example.target or "").strip() for example in train]
     wanted = [target.strip() for _, target in test]

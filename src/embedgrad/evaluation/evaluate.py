@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples, nobody
-from embedgrad.engine.plan import BATCH_TOKENS
-from embedgrad.evaluation.judge import Judge, Progress
+from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import own_task, task_words
 from embedgrad.layouts import special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import PromptLike, start
+from embedgrad.placement import Placing, PromptLike
 from embedgrad.public import public
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
-
-Say = Callable[[str], None]
+from embedgrad.watch import Progress, Say, Watch
 
 
 @public()
@@ -49,23 +49,13 @@ def evaluate(
 
     Raises what `start`, `load_examples` and `Judge.prepare` raise.
     """
-    special = special_tokens_in_rows
-    placed = start(model, prompt, template, special_tokens_in_rows=special, allow_mismatch=allow_mismatch, say=say)
+    placed = Placing(template, special_tokens_in_rows, allow_mismatch).place(model, prompt, say)
     columns = template_of(placed).source.columns[1:]
     rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
     if task is None and (task := own_task(placed.settings)) is not None:
         say(f"task: {task_words(task)}, as the prompt was tuned")
-    judge = Judge.prepare(
-        model,
-        placed,
-        rows,
-        task,
-        score_by=score_by,
-        max_new_tokens=max_new_tokens,
-        overlong=overlong,
-        batch_tokens=batch_tokens,
-        say=say,
-    )
+    judging = Judging(task, score_by, max_new_tokens, overlong, batch_tokens)
+    judge = Judge.prepare(model, placed, rows, judging, Watch(note=say))
     if sentence := special_tokens_report(model, placed, rows):
         say(sentence)
     found = judge.judge(placed.embeddings, placed.name, progress)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import UsageError
-from embedgrad.evaluation.answering import Answering, Generation
+from embedgrad.evaluation.answering import Answering, Asking, Generation
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import PromptLike
+from embedgrad.placement import Placing, PromptLike
 from embedgrad.public import prompts, public
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
-
-Say = Callable[[str], None]
+from embedgrad.watch import Say, Watch
 
 
 @public(prompt=prompts)
@@ -42,19 +41,9 @@ def generate(
 
     Raises UsageError, and what `start` and `lay_out_rows` raise.
     """
-    job = Answering.prepare(
-        model,
-        prompt,
-        inputs,
-        max_new_tokens=max_new_tokens,
-        stop=stop,
-        template=template,
-        special_tokens_in_rows=special_tokens_in_rows,
-        allow_mismatch=allow_mismatch,
-        overlong=overlong,
-        batch_tokens=batch_tokens,
-        say=say,
-    )
+    asking = Asking(max_new_tokens, stop, overlong, batch_tokens)
+    placing = Placing(template, special_tokens_in_rows, allow_mismatch)
+    job = Answering.prepare(model, prompt, inputs, asking, placing, Watch(note=say))
     return job.answers(0, len(inputs))
 
 
@@ -78,15 +67,6 @@ def stream(
     """
     if not isinstance(input_text, str | Example):
         raise UsageError("stream answers one input, a text or an Example; for several use generate.")
-    job = Answering.prepare(
-        model,
-        prompt,
-        [input_text],
-        max_new_tokens=max_new_tokens,
-        stop=stop,
-        template=template,
-        special_tokens_in_rows=special_tokens_in_rows,
-        allow_mismatch=allow_mismatch,
-        say=say,
-    )
+    placing = Placing(template, special_tokens_in_rows, allow_mismatch)
+    job = Answering.prepare(model, prompt, [input_text], Asking(max_new_tokens, stop), placing, Watch(note=say))
     return job.stream(0)

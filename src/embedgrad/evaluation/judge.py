@@ -10,12 +10,13 @@ from torch import Tensor
 
 from embedgrad.data.example import Example
 from embedgrad.engine.generate import generate_ids
-from embedgrad.engine.plan import BATCH_TOKENS, Engine, choose, memory_told
+from embedgrad.engine.plan import Engine, choose, memory_told
 from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.engine.score import answer_nats
 from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import DataError, NonFiniteLoss
 from embedgrad.evaluation.answer_text import decode
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy, check_score_by
 from embedgrad.layouts import lay_out_rows, stop_ids, target_ids, template_of
@@ -25,10 +26,10 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.grade import grade
 from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Layout, Overlong
+from embedgrad.template.layout import Layout
 from embedgrad.units import counted, line_words
+from embedgrad.watch import Progress, Watch
 
-Progress = Callable[[int, int], None]  # done, in all
 ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
 
 
@@ -58,26 +59,21 @@ class Judge:
         model: FrozenModel,
         placed: SoftPrompt,
         examples: Sequence[Example],
-        task: Task | None = None,
-        *,
-        score_by: ScoreBy = "generation",
-        max_new_tokens: int | None = None,
-        overlong: Overlong = "error",
-        batch_tokens: int = BATCH_TOKENS,
-        say: Callable[[str], None] = lambda message: None,
+        judging: Judging = Judging(),
+        watch: Watch = Watch(),
     ) -> Judge:
         """Lay out `examples` behind `placed`. Raises DataError, UsageError, OverlongRows, TemplateError."""
         wanted = [example.target for example in examples if example.target is not None]
         if not examples or len(wanted) < len(examples):
             raise DataError("Evaluation needs at least one row, and a target in every row.")
-        task = settled(task, examples)
-        check_score_by(task, score_by)
+        task = settled(judging.task, examples)
+        check_score_by(task, judging.score_by)
         if task.has_metric or not template_of(placed).special_tokens_in_rows:
             check_special_tokens(examples, special_tokens_of(model.tokenizer))
         label_ids = tuple(target_ids(model, placed, label) for label in task.labels)
         longest = max([longest_target(model, placed, examples), *map(len, label_ids)])
-        limit = max_new_tokens or longest + ROOM_FOR_WORDS
-        generates = _generates(task, score_by)
+        limit = judging.max_new_tokens or longest + ROOM_FOR_WORDS
+        generates = _generates(task, judging.score_by)
         room = max(limit, longest) if generates else longest
         laid = lay_out_rows(
             model,
@@ -85,21 +81,22 @@ class Judge:
             examples,
             with_target=False,
             answer_tokens=room,
-            overlong=overlong,
+            overlong=judging.overlong,
             room_is_for="answer" if room > longest else "the longest target",
         )
         kept = [(example, row) for example, row in zip(examples, laid, strict=True) if row is not None]
         if not kept:
             raise DataError("Every row is longer than the model's context: there is nothing to evaluate.")
         targets = tuple(row.with_target(target_ids(model, placed, example.target or "")) for example, row in kept)
-        with memory_told(batch_tokens):
+        with memory_told(judging.batch_tokens):
             if generates and (sentence := whole_rows_words(model)):
-                say(sentence)
+                watch.note(sentence)
+        embeddings = placed.embeddings.to(model.device)
         return cls(
             model=model,
-            engine=choose(model, placed.embeddings.to(model.device), targets, batch_tokens, say, with_gradient=False),
+            engine=choose(model, embeddings, targets, judging.batch_tokens, watch.note, with_gradient=False),
             task=task,
-            score_by=score_by,
+            score_by=judging.score_by,
             max_new_tokens=limit,
             stop_ids=stop_ids(model, placed),
             label_ids=label_ids,

@@ -85,7 +85,7 @@ def score_of(name: str, task: Task, predictions: Sequence[Prediction]) -> Score:
         macro_f1=macro_f1_interval(
             [p.prediction for p in predictions], [p.target.strip() for p in predictions], task.labels
         )
-        if task.kind == "label"
+        if task.labels
         else None,
         by_meaning=meaning,
         by_likelihood=likelihood,

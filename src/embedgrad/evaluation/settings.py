@@ -13,6 +13,7 @@ from embedgrad.data.target_form import target_form
 from embedgrad.errors import UsageError
 from embedgrad.settings import PositiveCount, Settings
 from embedgrad.tasks.decimal_mark import DecimalMark
+from embedgrad.tasks.kinds import KINDS, KindName
 from embedgrad.tasks.targets import check_labels_differ, settled
 from embedgrad.tasks.task import Task, infer_task
 from embedgrad.template.layout import Overlong
@@ -21,7 +22,7 @@ ScoreBy = Literal["generation", "likelihood", "both"]
 
 
 class EvaluationSettings(Settings):
-    task: Literal["auto", "label", "number", "math", "json", "short", "exact", "regex", "text"] = Field(
+    task: Literal["auto", KindName] = Field(
         "auto", description="What a right answer is; auto tells it from the targets."
     )
     labels: tuple[str, ...] | None = Field(
@@ -64,7 +65,7 @@ class EvaluationSettings(Settings):
         """The same for rows that all have a target, and how their numbers are written. Raises DataError, with lines,
         for what `tasks.targets.settled` refuses."""
         task = self.resolved_task([example.target or "" for example in examples], own)
-        if task.kind == "label" and not self.labels and task is not own:
+        if task.labels and not self.labels and task is not own:
             check_labels_differ(examples)
         return settled(task, examples)
 
@@ -73,12 +74,12 @@ class EvaluationSettings(Settings):
             if self.labels:
                 return Task("label", labels=self.labels)
             return Task("regex", pattern=self.pattern) if self.pattern else infer_task(targets)
-        if self.task == "label" and not self.labels:
-            return Task("label", labels=tuple(sorted(set(map(target_form, targets)))))
+        if "labels" in KINDS[self.task].takes and not self.labels:
+            return Task(self.task, labels=tuple(sorted(set(map(target_form, targets)))))
         return Task(self.task, labels=self.labels or (), pattern=self.pattern)
 
 
 def check_score_by(task: Task, score_by: ScoreBy) -> None:
     """Raises UsageError where answers of this task cannot be scored so."""
-    if score_by != "generation" and task.kind != "label":
+    if score_by != "generation" and not task.labels:
         raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")

@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from embedgrad.data.example import Example
-from embedgrad.engine.plan import BATCH_TOKENS
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
-from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.judging import Judging
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Overlong
+from embedgrad.watch import Watch
 
 
 def judges_side_by_side(
     model: FrozenModel,
     prompts: Sequence[SoftPrompt],
     examples: Sequence[Example],
-    task: Task | None = None,
-    *,
-    score_by: ScoreBy = "generation",
-    max_new_tokens: int | None = None,
-    overlong: Overlong = "error",
-    batch_tokens: int = BATCH_TOKENS,
-    say: Callable[[str], None] = lambda message: None,
+    judging: Judging = Judging(),
+    watch: Watch = Watch(),
 ) -> list[Judge]:
     """A Judge for each placed prompt, all with the same settings on the same rows: those that do not fit behind the
-    longest prompt are left out for every one (with `overlong="skip"`), and `say` is told of it.
+    longest prompt are left out for every one (with `overlong="skip"`), and `watch` is told of it.
 
     Raises what `Judge.prepare` raises, and DataError where no row is left.
     """
 
     def prepared(rows: Sequence[Example]) -> list[Judge]:
-        return [
-            Judge.prepare(
-                model,
-                prompt,
-                rows,
-                task,
-                score_by=score_by,
-                max_new_tokens=max_new_tokens,
-                overlong=overlong,
-                batch_tokens=batch_tokens,
-                say=say,
-            )
-            for prompt in prompts
-        ]
+        return [Judge.prepare(model, prompt, rows, judging, watch) for prompt in prompts]
 
     judges = prepared(examples)
     if any(judge.skipped for judge in judges):
@@ -58,9 +38,9 @@ def judges_side_by_side(
             raise DataError("Every row is longer than the model's context behind one of the prompts.")
         skipped = len(examples) - len(rows)
         longer = "row is" if skipped == 1 else "rows are"
-        say(f"{skipped:,} {longer} longer than the model's context and left out for every prompt")
+        watch.note(f"{skipped:,} {longer} longer than the model's context and left out for every prompt")
         judges = [replace(judge, skipped=skipped) for judge in prepared(rows)]
     if shortened := max(judge.shortened for judge in judges):
         inputs = "input is" if shortened == 1 else "inputs are"
-        say(f"{shortened:,} {inputs} cut at their end to fit the model's context")
+        watch.note(f"{shortened:,} {inputs} cut at their end to fit the model's context")
     return judges

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from embedgrad.errors import SettingsError
 from embedgrad.tasks.decimal_mark import DecimalMark
-from embedgrad.tasks.task import Kind, Task
+from embedgrad.tasks.kinds import KINDS
+from embedgrad.tasks.task import Task
 
 
 def task_words(task: Task) -> str:
@@ -40,7 +41,7 @@ def own_task(settings: Mapping[str, JsonValue]) -> Task | None:
     labels and patterns were kept)."""
     kind, labels, accepted = settings.get("task"), settings.get("labels", []), settings.get("accepted", {})
     pattern, by_number = settings.get("pattern"), settings.get("by_number", False)
-    if kind not in get_args(Kind) or not _is_texts(labels) or not isinstance(pattern, str | None):
+    if not isinstance(kind, str) or kind not in KINDS or not _is_texts(labels) or not isinstance(pattern, str | None):
         return None
     if not isinstance(accepted, dict) or not all(map(_is_texts, accepted.values())) or not isinstance(by_number, bool):
         return None

@@ -5,30 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
 from embedgrad.evaluation.judge import Judge
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, compare_accuracy
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import start
+from embedgrad.placement import Start, start
 from embedgrad.pocket.baselines import bag_of_words, majority
 from embedgrad.pocket.tasks import PocketTask
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.public import RULES
 from embedgrad.shapes import Comparison, Score, TrialComparisons, TrialResult
-from embedgrad.tuning.events import Listener
-from embedgrad.tuning.loop import Snapshot
-from embedgrad.tuning.tune import Run, tune
+from embedgrad.tuning.prepare import Setup, tuning_parts
+from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.tune import Run, run_tuning
+from embedgrad.watch import Watch
 
-SETTINGS: dict[str, Any] = {"learning_rate": "0.5rms", "batch_size": 32, "evaluate_every": 70}
+SETTINGS = TuningSettings(learning_rate="0.5rms", batch_size=32, evaluate_every=70, epochs=1.0)
 """How every task of the demo is tuned, for its own number of steps; chosen on validation rows (docs/pocket.md)."""
 
 
-def settings_of(task: PocketTask) -> dict[str, Any]:
-    """SETTINGS with the task's steps, however many rows there are."""
-    return {"epochs": 1, "min_steps": task.steps} | SETTINGS
+def settings_of(task: PocketTask, seed: int = 0) -> TuningSettings:
+    """SETTINGS with the task's steps, however many rows there are. Raises UsageError for a seed out of range."""
+    RULES["seed"]("seed", seed)
+    return SETTINGS.model_copy(update={"min_steps": task.steps, "seed": seed})
 
 
 Stage = Callable[[str], None]
@@ -84,35 +87,30 @@ class Trial:
 def run_trial(
     model: FrozenModel,
     task: PocketTask,
+    settings: TuningSettings,
     *,
-    seed: int = 0,
-    kind: Literal["text", "random", "vocabulary"] = "text",
+    kind: Start = "text",
     stage: Stage = lambda words: None,
-    listen: Listener = lambda event: None,
-    snapshot: Snapshot = lambda step, embeddings: None,
-    **settings: Any,
+    watch: Watch = Watch(),
 ) -> Trial:
     """Choose the best written prompt, tune it (or a random start of its length), compare on the test rows.
 
-    `settings` go on top of the task's; `stage` is told what begins.
+    settings  of the tuning; `settings_of` gives the task's
+    stage     told what begins, in words
+    watch     told of the tuning
+
+    Raises what `Setup.prepare` and `run_tuning` raise.
     """
     began = time.monotonic()
     parts = task.parts()
     best, written = best_prompt(model, task, parts.validation, stage)
     stage(f"{task.name}: tuning")
-    first = best if kind == "text" else start(model, best.text or "", kind=kind, seed=seed)
-    run = tune(
-        model,
-        first,
-        parts.train,
-        validation=parts.validation,
-        task=task.task,
-        listen=listen,
-        snapshot=snapshot,
-        **(settings_of(task) | settings | {"seed": seed}),
-    )
+    first = best if kind == "text" else start(model, best.text or "", kind=kind, seed=settings.seed)
+    tuned_on = tuning_parts(parts.train, parts.validation, settings.seed, columns=())
+    judging = Judging(task.task, batch_tokens=settings.batch_tokens)
+    run = run_tuning(Setup.prepare(model, first, tuned_on, settings, judging, watch=watch), settings, watch=watch)
     stage(f"{task.name}: on {len(parts.test)} unseen rows")
-    score_by: ScoreBy = "both" if task.task.kind == "label" else "generation"
+    score_by: ScoreBy = "both" if task.task.labels else "generation"
     best_written = _judged(model, best, parts.test, task, score_by)
     is_first = best.text == task.prompts[0]
     before = best_written if is_first else _judged(model, start(model, task.prompts[0]), parts.test, task, score_by)
@@ -151,7 +149,7 @@ def best_prompt(
 def _judged(
     model: FrozenModel, prompt: SoftPrompt, rows: Sequence[Example], task: PocketTask, score_by: ScoreBy
 ) -> Evaluation:
-    return Judge.prepare(model, prompt, rows, task.task, score_by=score_by).judge(prompt.embeddings, prompt.name)
+    return Judge.prepare(model, prompt, rows, Judging(task.task, score_by)).judge(prompt.embeddings, prompt.name)
 
 
 def _named(evaluation: Evaluation, name: str) -> Evaluation:

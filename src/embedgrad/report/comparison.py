@@ -11,14 +11,14 @@ from typing import Any
 from markupsafe import Markup
 
 from embedgrad.report import figures
-from embedgrad.report.findings import sentences
 from embedgrad.report.gather import Gathered
+from embedgrad.report.grid import grid_finding
 from embedgrad.report.parts import FigureIds
 from embedgrad.report.run_folder import RunRecord
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
-from embedgrad.report.words import cut, duration_words, p_words, per_cent_interval, token_words
 from embedgrad.shapes import Comparison, Score
 from embedgrad.units import number, per_cent, points
+from embedgrad.words import cut, duration_words, p_words, per_cent_interval, token_words
 
 COMPARISON_NOTE = (
     "Strict accuracy, difference in points; in brackets 95 % intervals. Drift in the vectors' own lengths (median)."
@@ -57,7 +57,7 @@ def compared(gathered: Gathered, ids: FigureIds) -> ComparedRuns:
         note=f"{COMPARISON_NOTE} {ranking_note(runs)}",
         gains=gains,
         sweeps=[
-            (s.folder.name, " ".join(sentences(s.grid)), ids.own(figures.heat_map(s.grid))) for s in gathered.sweeps
+            (s.folder.name, " ".join(grid_finding(s.grid)), ids.own(figures.heat_map(s.grid))) for s in gathered.sweeps
         ],
         left_out=gathered.left_out,
         trials=[(TRIAL_TITLES.get(block, block), trial_table(t)) for block, t in gathered.trials.items() if t],

@@ -3,66 +3,49 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from embedgrad.analysis.records import (
-    KINDS,
-    Anchoring,
-    Blend,
-    Diagnosis,
-    Entropy,
-    Grid,
-    PositionSensitivity,
-    ReadBack,
-    Readings,
-)
+from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.analysis import Analysis, Record
 from embedgrad.report.files import broken, content_if_any, parsed_file
+from embedgrad.report.grid import Grid
 from embedgrad.runs import ANALYSIS, CALIBRATION
 from embedgrad.shapes import Shape
 
 Kind = TypeVar("Kind", bound=Shape)
+Wanted = TypeVar("Wanted", bound=Record)
 
 
 @dataclass(frozen=True)
 class Found:
-    """The analyses of one run, by the names of `analysis.records.KINDS`, and its calibration."""
+    """The analyses of one run, by their names, and its calibration."""
 
-    anchoring: Anchoring | None = None
-    entropy: Entropy | None = None
-    reading: Readings | None = None
-    position_sensitivity: PositionSensitivity | None = None
-    blend: Blend | None = None
-    read_back: ReadBack | None = None
-    diagnosis: Diagnosis | None = None
+    records: Mapping[str, Record] = field(default_factory=dict)
     calibration: Grid | None = None
+
+    def of(self, analysis: Analysis[Wanted]) -> Wanted | None:
+        """What this analysis found; None where it was not done."""
+        found = self.records.get(analysis.name)
+        return found if isinstance(found, analysis.record) else None
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of the analyses that `embedgrad analyze` would add."""
-        return tuple(f.name for f in fields(self) if f.name in KINDS and getattr(self, f.name) is None)
+        return tuple(name for name in ANALYSES if name not in self.records)
 
 
 def read_found(folder: Path) -> Found:
     """The analyses in `folder`. Raises EmbedgradError if one is not what embedgrad writes."""
-    found = Found(
-        anchoring=_analysis(folder, "anchoring", Anchoring),
-        entropy=_analysis(folder, "entropy", Entropy),
-        reading=_analysis(folder, "reading", Readings),
-        position_sensitivity=_analysis(folder, "position_sensitivity", PositionSensitivity),
-        blend=_analysis(folder, "blend", Blend),
-        read_back=_analysis(folder, "read_back", ReadBack),
-        diagnosis=_analysis(folder, "diagnosis", Diagnosis),
+    read = {analysis.name: _analysis(folder, analysis) for analysis in ANALYSES.values()}
+    return Found(
+        records={name: record for name, record in read.items() if record is not None},
         calibration=read_grid(folder / CALIBRATION),
     )
-    for side in (found.entropy.before, found.entropy.after) if found.entropy else ():
-        if len(side.row_bits) != len(side.row_loops):
-            problem = f"row_loops: {len(side.row_loops)} values for {len(side.row_bits)} of row_bits"
-            raise broken(str(_place(folder, "entropy")), problem, _advice(folder, "entropy"))
-    return found
 
 
 def read_grid(path: Path) -> Grid | None:
@@ -74,16 +57,14 @@ def read_grid(path: Path) -> Grid | None:
     return grid
 
 
-def _analysis(folder: Path, name: str, kind: type[Kind]) -> Kind | None:
-    return _read(_place(folder, name), kind, _advice(folder, name))
-
-
-def _place(folder: Path, name: str) -> Path:
-    return folder / ANALYSIS / f"{name}.json"
-
-
-def _advice(folder: Path, name: str) -> str:
-    return f"Delete it, or write it anew: embedgrad analyze {shlex.quote(str(folder))} --only {name}"
+def _analysis(folder: Path, analysis: Analysis[Wanted]) -> Wanted | None:
+    path = folder / ANALYSIS / f"{analysis.name}.json"
+    advice = f"Delete it, or write it anew: embedgrad analyze {shlex.quote(str(folder))} --only {analysis.name}"
+    found = _read(path, analysis.record, advice)
+    problem = None if found is None else analysis.problem(found)
+    if problem is not None:
+        raise broken(str(path), problem, advice)
+    return found
 
 
 def _read(path: Path, kind: type[Kind], advice: str) -> Kind | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from embedgrad.analysis.records import Grid
 from embedgrad.errors import UsageError
 from embedgrad.report.files import content_if_any, parsed_file
 from embedgrad.report.found import read_grid
+from embedgrad.report.grid import Grid
 from embedgrad.report.run_folder import RunRecord, read_run
 from embedgrad.runs import DEMO, RESULT, SETTINGS, SWEEP
 from embedgrad.shapes import TrialResult

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embedgrad.report.run_folder import PredictedRow, RunRecord
-from embedgrad.report.words import token_words
+from embedgrad.tasks.kinds import KINDS
 from embedgrad.units import counted
+from embedgrad.words import token_words
 
 MOST_LABELS = 12
 OTHER, UNREADABLE = "(other)", "(unreadable)"
@@ -37,7 +38,8 @@ class Confusion:
 def confusions(record: RunRecord) -> tuple[Confusion, Confusion] | None:
     """Before and after, with the same lines and columns; None where the task has no labels."""
     settings = tomllib.loads(record.settings)
-    if settings.get("task") != "label" or not record.predictions:
+    kind = KINDS.get(str(settings.get("task")))
+    if kind is None or "labels" not in kind.takes or not record.predictions:
         return None
     named = settings.get("labels")
     known = _known(record.predictions, [str(label) for label in named] if isinstance(named, list) else [])

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embedgrad.analysis.records import AnchoredToken, Anchoring
-from embedgrad.report.words import cut, token_words
+from embedgrad.analysis.anchoring.record import AnchoredToken, Anchoring
 from embedgrad.units import number
+from embedgrad.words import cut, token_words
 
 CLASSES = 5  # of drift, from hardly to most
 _MOST_TEXT = 20_000  # tokens shown as text

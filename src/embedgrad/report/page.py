@@ -19,8 +19,8 @@ from embedgrad.report.gather import Gathered
 from embedgrad.report.parts import FigureIds
 from embedgrad.report.run_folder import RunRecord, read_run
 from embedgrad.report.view import view
-from embedgrad.report.words import cut
 from embedgrad.runs import REPORT
+from embedgrad.words import cut
 
 _CHARACTERS_SHOWN = {"row": 600, "prompt": 8_000, "settings": 100_000, "name": 200}
 _UNITS = {"to", "p", "of", "s", "min", "h"}

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.drawing import with_own_ids
 from embedgrad.report import figures
-from embedgrad.report.analysis_tables import diagnosis_table, entropy_table, hints_table
-from embedgrad.report.findings import sentences
 from embedgrad.report.found import Found
+from embedgrad.report.grid import grid_finding
 from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import OTHER, confusion_finding, confusions
 from embedgrad.report.run_folder import RunRecord
@@ -38,7 +39,7 @@ class FigureIds:
     def own(self, svg: str) -> Markup:
         """`svg` as markup: ours, with texts from outside escaped when it was drawn."""
         self._count += 1
-        return Markup(figures.with_own_ids(svg, f"f{self._count}-"))
+        return Markup(with_own_ids(svg, f"f{self._count}-"))
 
 
 def quality_parts(record: RunRecord, ids: FigureIds) -> list[Part]:
@@ -70,87 +71,29 @@ def quality_parts(record: RunRecord, ids: FigureIds) -> list[Part]:
 
 
 def analysis_parts(found: Found, ids: FigureIds) -> list[Part]:
-    """What the analyses found, those that are there."""
-    parts: list[Part] = []
-    if found.anchoring and found.anchoring.tokens:
-        parts.append(
-            Part(
-                "Anchoring",
-                "Whether each vector still belongs to the word it started from. Probability: Eq. 10 of the paper, a "
-                "softmax over the vocabulary.",
-                figures=(ids.own(figures.anchoring_figure(found.anchoring)),),
-            )
+    """What the analyses found, those that are there, and the calibration."""
+    sections = (
+        analysis.section(record) for analysis in ANALYSES.values() if (record := found.of(analysis)) is not None
+    )
+    parts = [
+        Part(
+            section.title,
+            section.reading,
+            section.finding,
+            tuple(map(ids.own, section.figures)),
+            section.table,
+            section.text,
         )
-    if found.entropy:
-        parts.append(
-            Part(
-                "Trajectory entropy",
-                "How sure the model is of each token it writes: 0 bits is certain, 1 bit the toss of a coin (Eq. 11).",
-                " ".join(sentences(found.entropy)),
-                (ids.own(figures.entropy_figure(found.entropy)),),
-                entropy_table(found.entropy),
-            )
-        )
-    if found.reading and found.reading.concepts:
-        parts.append(
-            Part(
-                "Reading by LAT",
-                "In each layer a direction that tells a concept from its opposite, and how much further along it the "
-                "model's states lie under the tuned prompt than under the text.",
-                " ".join(sentences(found.reading)),
-                tuple(ids.own(figures.reading_figure(c)) for c in found.reading.concepts if c.layers),
-            )
-        )
-    if found.position_sensitivity and found.position_sensitivity.positions:
-        parts.append(
-            Part(
-                "Position sensitivity",
-                "What each position is worth: the change of the loss when it alone returns to its text row.",
-                " ".join(sentences(found.position_sensitivity)),
-                (ids.own(figures.position_figure(found.position_sensitivity)),),
-            )
-        )
-    if found.blend and found.blend.points:
-        parts.append(
-            Part(
-                "Blend",
-                "The straight line between two prompts: a smooth change means one valley, a ridge two.",
-                " ".join(sentences(found.blend)),
-                (ids.own(figures.blend_figure(found.blend)),),
-            )
-        )
-    return [*parts, *_last_parts(found, ids)]
-
-
-def _last_parts(found: Found, ids: FigureIds) -> list[Part]:
-    parts: list[Part] = []
-    if found.read_back:
-        parts.append(
-            Part(
-                "Read back",
-                "The tuned prompt as the text of its nearest tokens, scored as a plain prompt; below, where it moved.",
-                sentences(found.read_back)[0],
-                (ids.own(figures.read_back_figure(found.read_back)),),
-                hints_table(found.read_back.hints),
-                found.read_back.text,
-            )
-        )
-    if found.diagnosis:
-        parts.append(
-            Part(
-                f"Diagnosis of the start: {found.diagnosis.verdict}",
-                f"Whether the starting prompt was good enough for tuning to help; from {found.diagnosis.rows:,} rows.",
-                sentences(found.diagnosis)[0],
-                table=diagnosis_table(found.diagnosis),
-            )
-        )
+        for section in sections
+        if section is not None
+    ]
     if found.calibration:
         parts.append(
             Part(
                 "Sensitivity",
                 "How the validation rows fared at other learning rates and epochs; they chose the setting, so these "
                 "are no results.",
-                " ".join(sentences(found.calibration)),
+                " ".join(grid_finding(found.calibration)),
                 (ids.own(figures.heat_map(found.calibration)),),
             )
         )

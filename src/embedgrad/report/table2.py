@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from embedgrad.evaluation.statistics import paired_accuracy, proportion, wilson
 from embedgrad.recipes.catalog import Accuracy, Recipe
 from embedgrad.report.run_folder import RunRecord
-from embedgrad.report.words import p_words, per_cent_interval
 from embedgrad.shapes import Comparison, Proportion, Shape
 from embedgrad.units import points
+from embedgrad.words import p_words, per_cent_interval
 
 TABLE2_NOTE = (
     "Accuracy in per cent. paper: arXiv 2508.03533, Table 2, which gives no intervals and no test sizes; its rows are "

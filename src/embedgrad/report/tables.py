@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from embedgrad.report.words import cut, p_words, per_cent_interval
 from embedgrad.shapes import Comparison, Proportion, Score, TrialResult
 from embedgrad.units import number, per_cent, points
+from embedgrad.words import cut, p_words, per_cent_interval
 
 TABLE_NOTE = "In brackets: 95 % intervals. Loss in nats per target token; truncated: answers cut at the token limit."
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from embedgrad.report.findings import sentences
+from embedgrad.analysis.anchoring import ANCHORING
 from embedgrad.report.moved import MovedPrompt, moved_prompt
 from embedgrad.report.parts import FigureIds, Part, analysis_parts, quality_parts
 from embedgrad.report.run_folder import PredictedRow, Result, RunRecord
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import baselines_words, duration_words, outcome, verdict
+from embedgrad.report.words import baselines_words, outcome, verdict
 from embedgrad.units import bytes_words, number
+from embedgrad.words import duration_words
 
 _ROWS_SHOWN = 10
 
@@ -48,6 +49,7 @@ class RunView:
 def view(record: RunRecord, ids: FigureIds) -> RunView:
     """`record` drawn and put into words."""
     result, found = record.result, record.found
+    anchoring = found.of(ANCHORING)
     return RunView(
         result=result,
         settings=record.settings,
@@ -57,8 +59,8 @@ def view(record: RunRecord, ids: FigureIds) -> RunView:
         table_note=TABLE_NOTE,
         baselines=baselines_words(result),
         quality=quality_parts(record, ids),
-        prompt=moved_prompt(found.anchoring, result.prompt_text) if found.anchoring else None,
-        prompt_finding=" ".join(sentences(found.anchoring)) if found.anchoring else "",
+        prompt=moved_prompt(anchoring, result.prompt_text) if anchoring else None,
+        prompt_finding=" ".join(ANCHORING.sentences(anchoring)) if anchoring else "",
         analyses=analysis_parts(found, ids),
         missing=found.missing,
         changed=changed_rows(record),

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from embedgrad.data.example import Example
+from embedgrad.tasks.kind import TaskKind
+from embedgrad.tasks.refusals import refuse
+
+if TYPE_CHECKING:
+    from embedgrad.tasks.task import Task
 
 from embedgrad.tasks.said import after_thinking
 
@@ -19,6 +27,51 @@ _CITED = re.compile(r"(?:\b(?:see|cf\.?|refs?\.?|references?|sources?|notes?)(?:
 _CITATION = re.compile(r"\[[0-9]{1,3}(?:[,–-] ?[0-9]{1,3}){0,9}\]")
 _FENCE = re.compile(r"^[ \t]{0,3}```[^\n`]{0,40}$", re.MULTILINE)
 _MOST_FALSE_STARTS = 200
+
+
+class Json(TaskKind):
+    """The output is one JSON value, the target's. Fits where every target is a JSON object or array."""
+
+    name = "json"
+    has_json_targets = True
+
+    def has_meaning(self, task: Task) -> bool:
+        """Always."""
+        return True
+
+    def read_strict(self, task: Task, output: str) -> str | None:
+        """The whole output, where it is one JSON value."""
+        stripped = output.strip()
+        return None if json_value(stripped) is None else stripped
+
+    def read_by_meaning(self, task: Task, output: str) -> str | None:
+        """See `last_json`."""
+        return last_json(output)
+
+    def same(self, task: Task, read: str, target: str) -> bool:
+        """As values: the order of keys, spaces and forms of a number do not matter."""
+        wanted = json_value(target)
+        return wanted is not None and json_value(read) == wanted
+
+    def check_targets(self, task: Task, examples: Sequence[Example]) -> None:
+        """Raises DataError for targets that are no JSON, or have a key twice."""
+        refuse(
+            examples,
+            lambda target: json_value(target) is not None,
+            "is no JSON value",
+            "Correct the rows, or use another --task.",
+        )
+        refuse(
+            examples,
+            lambda target: not has_key_twice(target),
+            "has a key twice in one object, which no answer can equal",
+            "Correct the rows, or use --task exact to compare them as texts.",
+        )
+
+    def told_by(self, targets: Sequence[str]) -> dict[str, Any] | None:
+        """Nothing more than the kind."""
+        fits = all(target[:1] in ("{", "[") and json_value(target) is not None for target in set(targets))
+        return {} if fits else None
 
 
 @dataclass(frozen=True)

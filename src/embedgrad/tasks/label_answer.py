@@ -1,18 +1,26 @@
-"""The one label that an output means."""
+"""Answers that are one of a few labels, and the one label that an output means."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
+from embedgrad.data.example import Example
+from embedgrad.data.target_form import canonical
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.kind import SHORT_TARGET, TaskKind
 from embedgrad.tasks.letter import is_letter, mark_of_letter, marked_choices
 from embedgrad.tasks.number_label import is_other_number, with_signs
 from embedgrad.tasks.rating import without_scale
+from embedgrad.tasks.refusals import refuse
 from embedgrad.tasks.said import after_answer, after_conclusion, after_thinking, first_sentence, folded_lines
+
+if TYPE_CHECKING:
+    from embedgrad.tasks.task import Task
 
 Forms = tuple[tuple[str, str], ...]  # (form, label)
 
@@ -58,6 +66,47 @@ _NOT_A_FORM = re.compile(f"^{_NOT_A}")
 # Not the 4 of 3.4, 1:4, 1 4, -4, ≤4, `3 out of 4`; nor that of 4.5, 4/6, 4 1/2, `4 of 6`, 4+.
 _NOT_IN_NUMBER_BEFORE = r"(?<![0-9][.,/:'’⁄])(?<![0-9] )(?<![-≤≥±/$€£])(?<!/ )(?<!out of )(?<![0-9] of )"
 _NOT_IN_NUMBER_AFTER = r"(?![.,/:'’⁄][0-9]| [0-9]| ?/ ?[0-9]| (?:out )?of [0-9]|\+(?![0-9 ])|-(?! ?[^\W_])| ?%)"
+
+
+class Label(TaskKind):
+    """The output is one of the task's labels; by meaning, the one that it mentions.
+
+    Fits 2 to 20 distinct targets of at most 40 characters, on average at least 5 rows each.
+    """
+
+    name = "label"
+    takes = frozenset({"labels", "accepted"})
+
+    def has_meaning(self, task: Task) -> bool:
+        """Always."""
+        return True
+
+    def read_strict(self, task: Task, output: str) -> str | None:
+        """The output where it is a label, case included, whitespace around it aside."""
+        stripped = output.strip()
+        return stripped if stripped in task.labels else None
+
+    def read_by_meaning(self, task: Task, output: str) -> str | None:
+        """The output itself where it is a label, else see `concluded_label`."""
+        again = canonical(output)  # a sign that nobody sees may have hidden another from the first time
+        return self.read_strict(task, again) or concluded_label(task.forms, output)
+
+    def check_targets(self, task: Task, examples: Sequence[Example]) -> None:
+        """Raises DataError for targets that are none of the labels."""
+        labels = set(task.labels)
+        refuse(
+            examples,
+            lambda target: target in labels,
+            f"is none of the labels {', '.join(task.labels)}",
+            "Name all labels with --labels, or correct the rows.",
+        )
+
+    def told_by(self, targets: Sequence[str]) -> dict[str, Any] | None:
+        """The labels, sorted."""
+        distinct = sorted(set(targets))
+        is_short = all(0 < len(target) <= SHORT_TARGET for target in distinct)
+        is_often = 2 <= len(distinct) <= 20 and len(targets) >= 5 * len(distinct)
+        return {"labels": tuple(distinct)} if is_short and is_often else None
 
 
 def concluded_label(forms: Forms, output: str) -> str | None:

@@ -1,4 +1,4 @@
-r"""Mathematical answers: found in an output, compared as mathematics.
+r"""Mathematical answers: compared as mathematics. `written_math` finds them in an output.
 
 A pair is compared as texts and as exact numbers first; only what that leaves open goes to math-verify, in its own
 process (`math_process`). Nothing is evaluated here, and reading takes linear time.
@@ -7,29 +7,26 @@ process (`math_process`). Nothing is evaluated here, and reading takes linear ti
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from embedgrad.folding import folded
-from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.boxed import boxed, closed_box
+from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.math_process import MATH
 from embedgrad.tasks.math_signs import differ_in_signs, is_false_equation, scaled
-from embedgrad.tasks.numbers import first_number, last_number
 from embedgrad.tasks.quantity import differ_in_kind
-from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
+from embedgrad.tasks.said import half_width, outside_thoughts
+from embedgrad.tasks.written_math import IN_TEXT, written_answer
+
+if TYPE_CHECKING:
+    from embedgrad.tasks.task import Task
 
 MOST_CHARACTERS = 500  # the longest answer of MATH-500 has 53
-_FORMULA = re.compile(
-    r"""\$\$([^$]{1,500})\$\$ | \$([^$\n]{1,500})\$
-      | \\\[((?:[^\\]|\\[^\]\[]){1,500}?)\\\] | \\\(((?:[^\\\n]|\\[^()\n]){1,500}?)\\\)""",
-    re.VERBOSE,
-)
-_BOLD = re.compile(r"\*\*([^*\n]{1,500})\*\*")
-_WORD = re.compile(r"(?<![\\A-Za-z])(?!(?:sin|cos|tan|cot|sec|csc|log|exp|sqrt|max|min|gcd|lcm)\b)[A-Za-z]{3,}")
-_EQUALS = re.compile(r"(?<![<>!:])=|\\approx(?![A-Za-z])|≈")
 
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm|textbf|textit)\s?\{([^{}]*)\}")
-_UNIT = re.compile(rf"(?<=[0-9}}])(?:{_TEXT.pattern}(?:\^\{{?[0-9]\}}?)?|\^\{{?\\circ\}}?|\\degrees?|\\?%)$")
+_UNIT = re.compile(rf"(?<=[0-9}}])(?:{IN_TEXT.pattern}(?:\^\{{?[0-9]\}}?)?|\^\{{?\\circ\}}?|\\degrees?|\\?%)$")
 _INVISIBLE = re.compile(r"\\(?:left|right|[Bb]ig[lr]?|displaystyle|q?quad)(?![A-Za-z])|\\[,;:!]|\\(?=\s)|~")
 _SPACE = re.compile(r"\s+(?![0-9])|(?<![0-9])\s+")
 _SINGLE = re.compile(r"([_^])\{([A-Za-z0-9])\}")
@@ -64,27 +61,41 @@ _TYPED = (
 )
 
 
+class Math(TaskKind):
+    """The last `\\boxed{}` of the output is, as mathematics, that of the target, or the target. Fits where every target
+    has a box."""
+
+    name = "math"
+
+    def has_meaning(self, task: Task) -> bool:
+        """Always."""
+        return True
+
+    def read_strict(self, task: Task, output: str) -> str | None:
+        """What the last box outside of thoughts holds, if it is closed."""
+        return (closed_box(outside_thoughts(output)) or "").strip() or None
+
+    def read_by_meaning(self, task: Task, output: str) -> str | None:
+        """See `written_answer`."""
+        return written_answer(output)
+
+    def same(self, task: Task, read: str, target: str) -> bool:
+        """See `same_math`."""
+        return same_math(read, wanted_answer(target))
+
+    def is_undecided(self, task: Task, read: str | None, target: str, output: str | None) -> bool:
+        """Whether the two could not be compared in time."""
+        return read is not None and compare_math(read, wanted_answer(target)) is None
+
+    def told_by(self, targets: Sequence[str]) -> dict[str, Any] | None:
+        """Nothing more than the kind."""
+        return {} if all(closed_box(target) is not None for target in set(targets)) else None
+
+
 def wanted_answer(target: str) -> str:
     """The answer of a target: what its last `\\boxed{}` holds, or all of it."""
     box = boxed(target)
     return (target if box is None else box).strip()
-
-
-def written_answer(output: str) -> str | None:
-    """The answer as a person finds it, after the thinking; the first of
-
-    1. what the last `\\boxed{}` holds, closed or not
-    2. behind the last "answer is", "answer:", 答案是: the first formula, or what stands in bold, or the sentence, and
-       of a sentence with words and numbers the first number
-    3. the last number, or the last formula where no number follows it, and of an equation its right side
-    """
-    text = half_width(after_thinking(output))
-    box = boxed(text)
-    if box is not None:
-        return box.strip().partition("\n")[0].strip("$ ") or None
-    answer = after_answer(text)
-    stated = None if answer is None else _stated(answer)
-    return stated or _last_formula_or_number(text)
 
 
 def same_math(answer: str, target: str) -> bool:
@@ -113,7 +124,7 @@ def compare_math(answer: str, target: str) -> bool | None:
     given, wanted = _plain(answer), _plain(target)
     if given == wanted or not given or not wanted:
         return given == wanted != ""
-    if _TEXT.fullmatch(target.strip("$. \n")):
+    if IN_TEXT.fullmatch(target.strip("$. \n")):
         return folded(given).strip("(). ") == folded(wanted).strip("(). ")
     first, second = _value(given), _value(wanted)
     if first is not None and second is not None and (first == second or _are_alike(answer, target)):
@@ -121,37 +132,6 @@ def compare_math(answer: str, target: str) -> bool | None:
     if "=" not in target and is_false_equation([_value(side) for side in given.split("=")]):
         return False
     return _verified(_bare(answer), _bare(target))
-
-
-def _stated(answer: str) -> str | None:
-    line = answer.partition("\n")[0]
-    formula = _FORMULA.search(answer)
-    if formula and formula.start() <= len(line) and not re.search("[0-9]", line[: formula.start()]):
-        inside = _inside(formula)
-        if inside:
-            return inside
-    bold = _BOLD.search(line)
-    sentence = first_sentence(bold[1] if bold else line).strip(" *_$")
-    if _WORD.search(_TEXT.sub("", sentence)):
-        return first_number(sentence) or sentence
-    return sentence or None
-
-
-def _last_formula_or_number(text: str) -> str | None:
-    last, end = None, 0
-    for formula in _FORMULA.finditer(text):
-        inside = _inside(formula)
-        if inside:
-            last, end = inside, formula.end()
-    if last is None or first_number(text[end:]) is not None:
-        return last_number(text[end:])
-    return _EQUALS.split(last)[-1].strip() or last
-
-
-def _inside(formula: re.Match[str]) -> str:
-    """What a formula holds; nothing where that are words between two dollar signs."""
-    inside = next(filter(None, formula.groups()), "").strip()
-    return "" if _WORD.search(_TEXT.sub("", inside)) else inside
 
 
 def _bare(answer: str) -> str:
@@ -168,7 +148,7 @@ def _plain(answer: str) -> str:
     text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", _bare(answer))
     text = _SPACE.sub("", _INVISIBLE.sub("", text))
     text = _SINGLE.sub(r"\1\2", _UNIT.sub("", text))
-    return _TEXT.sub(r"\1", text)
+    return IN_TEXT.sub(r"\1", text)
 
 
 def _value(plain: str) -> Fraction | None:

@@ -1,19 +1,46 @@
-"""What a user's pattern finds in a text, within a limit of time."""
+"""Answers that a user's pattern finds, and what it finds in a text within a limit of time."""
 
 from __future__ import annotations
 
 from collections import Counter
 from functools import lru_cache
 from textwrap import shorten
+from typing import TYPE_CHECKING
 
+from embedgrad.data.target_form import canonical, target_form
 from embedgrad.errors import SettingsError
+from embedgrad.tasks.number_answer import MaybeByNumber
 from embedgrad.tasks.worker import ANSWER_SECONDS
 from embedgrad.tasks.worker_process import REGEX
+
+if TYPE_CHECKING:
+    from embedgrad.tasks.task import Task
 
 _MOST_CHARACTERS = 20_000
 _MOST_ENDED = 10
 _ended: Counter[str] = Counter()
 """How many texts each pattern took too long for, in this process."""
+
+
+class Regex(MaybeByNumber):
+    """What the last match of the task's `pattern` holds (group 1, else all of it) is the target, or what it holds
+    there."""
+
+    name = "regex"
+    takes = frozenset({"pattern", "by_number"})
+
+    def read_strict(self, task: Task, output: str) -> str | None:
+        """See `last_capture`. Thoughts are read, too: what counts is the pattern's to say."""
+        return last_capture(task.pattern or "", output)
+
+    def same(self, task: Task, read: str, target: str) -> bool:
+        """A target is read by the pattern like an output where it matches (a worked solution), else taken as it is
+        (the answer alone)."""
+        return read == (self.read_strict(task, canonical(target)) or target_form(target))
+
+    def is_undecided(self, task: Task, read: str | None, target: str, output: str | None) -> bool:
+        """Whether the pattern was not found in time in the output or the target."""
+        return any(took_too_long(task.pattern or "", text) for text in (output, target) if text is not None)
 
 
 def last_capture(pattern: str, text: str) -> str | None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
+from embedgrad.data.target_form import target_form
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
+
+if TYPE_CHECKING:
+    from embedgrad.tasks.task import Task
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b(?=\s+\S)")  # not the A of Vitamin A
 _DASH = re.compile("[\u2010-\u2015\u2212]")
@@ -21,6 +27,31 @@ _RAISED = re.compile("(?<=[^\\W_])[\u2070\u00b9\u00b2\u00b3\u2074-\u2079\u207a\u
 _BASE = re.compile("(?<=[0-9])(?=[\u2080-\u2089])")
 _VULGAR = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e])")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
+
+
+class Short(TaskKind):
+    """The output is the target in free words; by meaning, also a form that `accepted` names for the target. A form may
+    be right for one target and for another."""
+
+    name = "short"
+    takes = frozenset({"accepted"})
+
+    def has_meaning(self, task: Task) -> bool:
+        """Always."""
+        return True
+
+    def read_strict(self, task: Task, output: str) -> str | None:
+        """The output without whitespace around it."""
+        return output.strip() or None
+
+    def read_by_meaning(self, task: Task, output: str) -> str | None:
+        """See `said_answer`."""
+        return said_answer(output)
+
+    def same_by_meaning(self, task: Task, meant: str, target: str) -> bool:
+        """The target or one of its forms, after `normalised`."""
+        forms = (target_form(target), *task.accepted.get(target_form(target), ()))
+        return normalised(meant) in map(normalised, forms)
 
 
 def said_answer(output: str) -> str | None:

@@ -5,23 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import cast
 
 from embedgrad.arguments import mapping, one_of, text, texts
 from embedgrad.data.target_form import canonical, target_form
 from embedgrad.errors import SettingsError
 from embedgrad.folding import folded
-from embedgrad.tasks.boxed import closed_box
-from embedgrad.tasks.decimal_mark import DecimalMark, mark_of
-from embedgrad.tasks.json_answer import json_value
-from embedgrad.tasks.numbers import answer_part, is_one_number
-
-Kind = Literal["label", "number", "math", "json", "short", "exact", "regex", "text"]
-
-_SHORT = 40  # characters of a label or an exact answer
-_FRACTION_ALONE = re.compile(r"[0-9]+\s?/\s?[0-9]+")
-_DECIMAL_ALONE = re.compile(r"([0-9]+)[.,]([0-9]+)")
-_DECIMALS = re.compile(r"[.,]([0-9]+)\Z")
+from embedgrad.tasks.decimal_mark import DecimalMark
+from embedgrad.tasks.kinds import INFERRED, KINDS, KindName, kind_of, taking
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class Task:
     Raises SettingsError for labels, forms or a pattern that cannot work or do not belong to the kind.
     """
 
-    kind: Kind
+    kind: KindName
     labels: tuple[str, ...] = ()
     pattern: str | None = None
     accepted: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
@@ -58,30 +49,23 @@ class Task:
         if isinstance(given, str):
             raise SettingsError(f"Labels are a sequence of texts; got the single text {self.labels!r}.")
         object.__setattr__(self, "labels", tuple(map(canonical, self.labels)))
-        if (self.kind == "label") != bool(self.labels) or (self.kind == "regex") != (self.pattern is not None):
+        takes = kind_of(self).takes
+        if ("labels" in takes) != bool(self.labels) or ("pattern" in takes) != (self.pattern is not None):
+            labels, pattern = ('" or "'.join(taking(field)) for field in ("labels", "pattern"))
             raise SettingsError(
-                'A task of kind "label" needs labels, one of kind "regex" a pattern, others neither; got '
+                f'A task of kind "{labels}" needs labels, one of kind "{pattern}" a pattern, others neither; got '
                 f"kind {self.kind!r}, {len(self.labels)} labels, pattern {self.pattern!r}."
             )
-        for label in self.labels:
-            if not label or label != label.strip() or self.labels.count(label) > 1:
-                raise SettingsError(
-                    f"The label {label!r} cannot be used: labels must be distinct, not empty and without "
-                    "whitespace around them."
-                )
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except (re.error, RecursionError, OverflowError) as error:
-                raise SettingsError(f"The pattern {self.pattern!r} is no regular expression: {error}.") from error
-
-        if self.by_number and self.kind not in ("exact", "regex"):
-            raise SettingsError(f"Only exact and regex answers can be read by_number; got kind {self.kind!r}.")
-        if self.decimal_mark is not None and self.kind != "number" and not self.by_number:
+        _check_labels(self.labels)
+        _check_pattern(self.pattern)
+        if self.by_number and "by_number" not in takes:
+            kinds = " and ".join(taking("by_number"))
+            raise SettingsError(f"Only {kinds} answers can be read by_number; got kind {self.kind!r}.")
+        if self.decimal_mark is not None and "decimal_mark" not in takes and not self.by_number:
             raise SettingsError(f"Only numbers have a decimal_mark; got kind {self.kind!r}.")
         object.__setattr__(self, "accepted", {target_form(k): tuple(forms) for k, forms in self.accepted.items()})
         _check_written(self.accepted)
-        if self.kind != "short":  # a form may be right for one short answer and for another
+        if "labels" in takes or "accepted" not in takes:  # a form may be right for one short answer and for another
             _check_forms(self.labels, self.accepted)
 
     @property
@@ -92,16 +76,16 @@ class Task:
     @property
     def has_metric(self) -> bool:
         """Whether an output can be right or wrong."""
-        return self.kind != "text"
+        return kind_of(self).has_metric
 
     @property
     def has_meaning(self) -> bool:
         """Whether outputs can also be read by meaning (`read_by_meaning`)."""
-        return self.kind in ("label", "math", "json", "short") or self.by_number
+        return kind_of(self).has_meaning(self)
 
 
 def _check_kinds(kind: object, labels: object, pattern: object, accepted: object) -> None:
-    one_of(*get_args(Kind))("kind", kind)
+    one_of(*KINDS)("kind", kind)
     if not isinstance(labels, str):
         texts("labels", labels)
     if pattern is not None:
@@ -110,6 +94,22 @@ def _check_kinds(kind: object, labels: object, pattern: object, accepted: object
     if isinstance(accepted, Mapping):
         for label, forms in accepted.items():
             texts(f"accepted[{label!a}]", forms)
+
+
+def _check_labels(labels: Sequence[str]) -> None:
+    for label in labels:
+        if not label or label != label.strip() or labels.count(label) > 1:
+            raise SettingsError(
+                f"The label {label!r} cannot be used: labels must be distinct, not empty and without "
+                "whitespace around them."
+            )
+
+
+def _check_pattern(pattern: str | None) -> None:
+    try:
+        re.compile(pattern or "")
+    except (re.error, RecursionError, OverflowError) as error:
+        raise SettingsError(f"The pattern {pattern!r} is no regular expression: {error}.") from error
 
 
 def _check_written(accepted: Mapping[str, Sequence[str]]) -> None:
@@ -131,57 +131,14 @@ def _check_forms(labels: Sequence[str], accepted: Mapping[str, Sequence[str]]) -
 
 
 def infer_task(targets: Sequence[str]) -> Task:
-    """The kind that fits all `targets`, surrounding whitespace aside; the first that holds:
-
-    label    2 to 20 distinct targets of at most 40 characters, on average at least 5 rows each
-    math     every target has a `\\boxed{}`
-    json     every target is a JSON object or array
-    number   every target is one number and nothing else (`72`, `$1,234.50`, `5 km`), or a worked solution with one
-             (`... #### 72`, a box); see `numbers.is_one_number`. Not where all are fractions like 4/5, which may be
-             ratings or days, nor where decimals end in a zero and differ in length (3.9, 3.10) or all end so without a
-             unit (3.10, 3.20): so do versions; nor where all are a day with a month (12.05, 21.10).
-    exact    all targets have at most 40 characters
-    text     otherwise
+    """The task of the first kind that fits all `targets`, surrounding whitespace aside: labels, mathematics, JSON,
+    numbers, exact texts, else free text. Each kind says what it fits (`tasks.kinds`).
 
     Labels come sorted; numbers with the decimal mark that they tell. Raises ValueError without targets.
     """
     if not targets:
         raise ValueError("a task cannot be inferred from no targets")
-    distinct = sorted(set(map(target_form, targets)))
-    is_short = all(len(target) <= _SHORT for target in distinct)
-    if 2 <= len(distinct) <= 20 and is_short and all(distinct) and len(targets) >= 5 * len(distinct):
-        return Task("label", labels=tuple(distinct))
-    if all(closed_box(target) is not None for target in distinct):
-        return Task("math")
-    if all(target[:1] in ("{", "[") and json_value(target) is not None for target in distinct):
-        return Task("json")
-    if _are_numbers(distinct):
-        mark = mark_of(map(answer_part, distinct))
-        return Task("number", decimal_mark=mark if mark in (".", ",") else None)
-    return Task("exact" if is_short else "text")
-
-
-def _are_numbers(targets: Sequence[str]) -> bool:
-    if not all(is_one_number(target, ".") or is_one_number(target, ",") for target in targets):
-        return False
-    if all(_FRACTION_ALONE.fullmatch(target) for target in targets):
-        return False
-    if _may_be_dates_or_versions(targets):
-        return False
-    decimals = {match[1] for target in targets if (match := _DECIMALS.search(target))}
-    padded = any(digits.endswith("0") and digits.strip("0") for digits in decimals)
-    return not padded or len(set(map(len, decimals))) == 1
-
-
-def _may_be_dates_or_versions(targets: Sequence[str]) -> bool:
-    """Whether all are decimals without a unit that end in a zero (3.10, 3.20), or days with a month (12.05, 21.10): as
-    numbers 3.1 and 21.1 would be right, which is another version and another day."""
-    parts = [match.groups() for target in targets if (match := _DECIMAL_ALONE.fullmatch(target))]
-    if len(parts) < len(targets) or len(parts) < 2:
-        return False
-    are_padded = all(decimals[-1] == "0" and decimals.strip("0") for _, decimals in parts)
-    are_days = all(
-        len(decimals) == 2 and 1 <= int(decimals) <= 12 and len(whole) <= 2 and 1 <= int(whole) <= 31
-        for whole, decimals in parts
-    )
-    return are_padded or are_days
+    forms = list(map(target_form, targets))
+    told = ((kind.name, kind.told_by(forms)) for kind in INFERRED)
+    name, fields = next((name, fields) for name, fields in told if fields is not None)
+    return Task(cast(KindName, name), **fields)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from embedgrad.errors import Interrupted
-from embedgrad.tuning.events import Calibrating, Event, Listener, StepDone, Validating
+from embedgrad.events import Calibrating, Event, StepDone, Validating
 from embedgrad.tuning.learning_rate import resolve_learning_rate
-from embedgrad.tuning.prepare import Say, Setup
+from embedgrad.tuning.prepare import Setup
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State
 from embedgrad.tuning.trials import Cell, Trials, choose_cell, try_rate
 from embedgrad.units import counted, per_cent
+from embedgrad.watch import Watch
 
 FACTORS = (0.25, 0.5, 1.0, 2.0)
 """Rates that are tried, in units of the default for the model's size."""
@@ -58,8 +59,7 @@ def calibrate(
     options: TuningSettings,
     *,
     folder: Path | None = None,
-    listen: Listener = lambda event: None,
-    say: Say = lambda message: None,
+    watch: Watch = Watch(),
 ) -> Calibration:
     """The learning rate and the length to tune with.
 
@@ -85,11 +85,11 @@ def calibrate(
 
         def heard(event: Event | Validating | Calibrating, done: int = number * 2 * half) -> None:
             if isinstance(event, StepDone):
-                listen(Calibrating(done + event.step, len(FACTORS) * 2 * half))
+                watch.event(Calibrating(done + event.step, len(FACTORS) * 2 * half))
 
         checkpoint = None if folder is None else folder / f"rate-{number + 1}.safetensors"
         try:
-            end, found = try_rate(setup, short, rate, lengths, checkpoint=checkpoint, listen=heard)
+            end, found = try_rate(setup, short, rate, lengths, checkpoint=checkpoint, watch=Watch(event=heard))
         except Interrupted as error:
             raise Interrupted(f"{error} That was short run {number + 1} of {len(FACTORS)} for the rate.") from None
         ends.append(end)
@@ -103,5 +103,5 @@ def calibrate(
     if not last.loss < middle.loss and 2 * half < asked:
         epochs, min_steps, steps = lengths[-1], min(min_steps, 2 * half), 2 * half
     calibration = Calibration(trials, trials.best.learning_rate, epochs, min_steps, steps, asked)
-    say(calibration.sentence())
+    watch.note(calibration.sentence())
     return calibration

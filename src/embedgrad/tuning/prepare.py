@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,23 @@ from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import CannotResume, DataError, PromptError
 from embedgrad.evaluation.judge import Judge
-from embedgrad.evaluation.settings import ScoreBy
+from embedgrad.evaluation.judging import Judging
+from embedgrad.events import Validating
 from embedgrad.layouts import lay_out_rows, seam_report, special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
-from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.prompt.trust_region import OriginalTokens, TrustRegion, lead
 from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Layout, Overlong
-from embedgrad.template.template import Template
-from embedgrad.tuning.events import Listener, Validating
-from embedgrad.tuning.loop import Snapshot, tune_prompt
+from embedgrad.template.layout import Layout
+from embedgrad.tuning.loop import tune_prompt
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, Validation, load_state, save_state
+from embedgrad.tuning.step import GradientStep
 from embedgrad.units import counted
+from embedgrad.watch import Say, Watch
 
-Say = Callable[[str], None]
 Rows = Sequence[Example] | str | Path
 
 
@@ -63,43 +62,24 @@ class Setup:
     def prepare(
         cls,
         model: FrozenModel,
-        prompt: PromptLike,
-        examples: Rows,
+        placed: SoftPrompt,
+        parts: Parts,
         options: TuningSettings,
-        *,
-        validation: Rows | None = None,
-        template: Template | None = None,
-        task: Task | None = None,
-        score_by: ScoreBy = "generation",
-        max_new_tokens: int | None = None,
-        overlong: Overlong = "error",
-        special_tokens_in_rows: bool | None = None,
+        judging: Judging = Judging(),
         depends_on: str = "",
-        say: Say = nobody,
+        watch: Watch = Watch(),
     ) -> Setup:
-        """As `tune` takes them; it has what is raised."""
-        placed = start(
-            model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say
-        )
-        parts = _rows(examples, validation, options.seed, template_of(placed).source.columns[1:], say)
-        chosen = task or settled(None, (*parts.train, *parts.validation))
-        if chosen.has_metric or not template_of(placed).special_tokens_in_rows:
+        """Lay out the rows of `parts` behind `placed`, choose judge and engine. `depends_on` is a further text that a
+        resumed tuning must agree in. Raises DataError, OverlongRows, PromptError, NotEnoughMemory."""
+        task = judging.task or settled(None, (*parts.train, *parts.validation))
+        if task.has_metric or not template_of(placed).special_tokens_in_rows:
             check_special_tokens((*parts.train, *parts.validation), special_tokens_of(model.tokenizer))
-        laid = lay_out_rows(model, placed, parts.train, overlong=overlong)
+        laid = lay_out_rows(model, placed, parts.train, overlong=judging.overlong)
         layouts = tuple(layout for layout in laid if layout is not None)
         if not layouts:
             raise DataError("Every tuning row is longer than the model's context: there is nothing to tune on.")
         region = _region(model, placed, options)
-        judge = Judge.prepare(
-            model,
-            placed,
-            parts.validation,
-            chosen,
-            score_by=score_by,
-            max_new_tokens=max_new_tokens,
-            overlong=overlong,
-            batch_tokens=options.batch_tokens,
-        )
+        judge = Judge.prepare(model, placed, parts.validation, replace(judging, task=task))
         told = (
             _removed_words(parts),
             special_tokens_report(model, placed, (*parts.train, *parts.validation)),
@@ -110,10 +90,10 @@ class Setup:
         )
         for sentence in told:
             if sentence:
-                say(sentence)
-        engine = _engine(model, placed.embeddings.to(model.device), layouts, options, say)
+                watch.note(sentence)
+        engine = _engine(model, placed.embeddings.to(model.device), layouts, options, watch.note)
         skipped = len(laid) - len(layouts)
-        return cls(model, placed, chosen, layouts, skipped, judge, engine, region, depends_on)
+        return cls(model, placed, task, layouts, skipped, judge, engine, region, depends_on)
 
     def run(
         self,
@@ -122,9 +102,7 @@ class Setup:
         *,
         checkpoint: Path | None = None,
         also_at: Collection[int] = (),
-        listen: Listener = lambda event: None,
-        snapshot: Snapshot = lambda step, embeddings: None,
-        before_save: Callable[[], None] = lambda: None,
+        watch: Watch = Watch(),
     ) -> State:
         """Tune from the checkpoint where there is one, else from the start, to the end. `options` differ from those of
         `prepare` in rate and length only. Raises what `tune_prompt` and `load_state` raise."""
@@ -137,31 +115,25 @@ class Setup:
 
         def save(current: State) -> None:
             if checkpoint is not None:
-                before_save()
+                watch.before_save()
                 save_state(checkpoint, current, identity)
 
         def validate(current: Tensor, step: int) -> Validation:
             def count(done: int, total: int) -> None:
-                listen(Validating(step, done, total))
+                watch.event(Validating(step, done, total))
 
             score = self.judge.judge(current, self.start.name, count).score
             return Validation(score.loss, score.accuracy)
 
         mask = self.start.trainable
-        return tune_prompt(
+        method = GradientStep(
             self.engine,
-            self.layouts,
-            validate,
-            state,
-            options,
             learning_rate,
+            options.clip_norm,
             trainable=None if mask is None else torch.tensor(mask, device=self.model.device),
             region=self.region,
-            also_at=also_at,
-            listen=listen,
-            snapshot=snapshot,
-            save=save,
         )
+        return tune_prompt(method, self.layouts, validate, state, options, also_at=also_at, watch=watch, save=save)
 
     def _inputs_sha256(self, options: TuningSettings, learning_rate: float, also_at: Collection[int]) -> str:
         """Digest of all that a checkpoint depends on; how often it is saved is not part of it."""
@@ -227,7 +199,10 @@ def _engine(
     return engine
 
 
-def _rows(examples: Rows, validation: Rows | None, seed: int, columns: Sequence[str], say: Say) -> Parts:
+def tuning_parts(
+    examples: Rows, validation: Rows | None, seed: int, columns: Sequence[str], say: Say = nobody
+) -> Parts:
+    """Rows, or the rows of files, split for a tuning without a test. Raises DataError and its kin."""
     rows = load_examples(examples, columns=columns, say=say) if isinstance(examples, str | Path) else examples
     if any(example.target is None for example in rows):
         raise DataError("Tuning needs a target in every row.")

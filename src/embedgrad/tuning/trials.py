@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedgrad.errors import NonFiniteLoss
-from embedgrad.tuning.events import Listener
 from embedgrad.tuning.prepare import Setup
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, Validation
+from embedgrad.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def try_rate(
     epochs: Sequence[float],
     *,
     checkpoint: Path | None = None,
-    listen: Listener = lambda event: None,
+    watch: Watch = Watch(),
 ) -> tuple[State, tuple[Cell, ...]]:
     """One tuning of the most `epochs` at one rate: its last State, and a Cell for each number of epochs in order.
 
@@ -62,7 +62,7 @@ def try_rate(
     longest = options.model_copy(update={"epochs": max(epochs)})
     failed = None
     try:
-        end = setup.run(longest, learning_rate, checkpoint=checkpoint, also_at=lengths, listen=listen)
+        end = setup.run(longest, learning_rate, checkpoint=checkpoint, also_at=lengths, watch=watch)
     except NonFiniteLoss as error:
         if not isinstance(error.state, State) or error.state.best is None:
             raise

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import JsonValue
 from torch import Tensor
 
 from embedgrad.data.example import Example
 from embedgrad.data.sources import nobody
-from embedgrad.engine.plan import BATCH_TOKENS, choose
+from embedgrad.engine.plan import choose
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import DataError, TuningError, UsageError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import task_record
-from embedgrad.layouts import lay_out_rows
+from embedgrad.events import Calibrating, Event, Listener, Validating
+from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import PromptLike
+from embedgrad.placement import PromptLike, start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.public import listed, public, soft_prompt
-from embedgrad.settings import checked
+from embedgrad.settings import BATCH_TOKENS, checked
 from embedgrad.shapes import EngineUsed
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
 from embedgrad.tuning.calibrate import Calibration, calibrate
-from embedgrad.tuning.events import Calibrating, Event, Listener, Validating
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
-from embedgrad.tuning.loop import Snapshot
-from embedgrad.tuning.prepare import Rows, Say, Setup
-from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.prepare import Rows, Setup, tuning_parts
+from embedgrad.tuning.settings import Compile, TuningSettings
 from embedgrad.tuning.state import Best, State
+from embedgrad.watch import Say, Snapshot, Watch
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,24 @@ def tune(
     overlong: Overlong = "error",
     special_tokens_in_rows: bool | None = None,
     checkpoint: str | Path | None = None,
-    depends_on: str = "",
+    learning_rate: float | str | None = None,
+    epochs: float = 10.0,
+    min_steps: int = 200,
+    batch_size: int = 16,
+    batch_tokens: int = BATCH_TOKENS,
+    memory_limit: str | int | None = None,
+    compile: Compile = "auto",  # noqa: A002 - the setting's name
+    clip_norm: float = 1.0,
+    evaluate_every: int | None = None,
+    patience: int = 5,
+    radius: float | None = None,
+    distance_penalty: float = 0.0,
+    keep_nearest: bool = False,
+    seed: int = 0,
+    checkpoint_seconds: float = 5.0,
     listen: Listener = lambda event: None,
     snapshot: Snapshot = lambda step, embeddings: None,
-    before_save: Callable[[], None] = lambda: None,
     say: Say = nobody,
-    **settings: Any,
 ) -> Run:
     """Tune the embeddings of `prompt` on `examples`, the model frozen.
 
@@ -94,34 +106,30 @@ def tune(
     examples     labeled rows or their file; `validation` rows choose the best prompt, by default 20 % of `examples`
     task         what a right answer is; default told from the targets
     checkpoint   file to save to and, where it exists, to resume from; a calibration's are beside it
-    depends_on   a further text that a resumed run must agree in
+    learning_rate ... checkpoint_seconds   as TuningSettings says; learning_rate "auto" is chosen by `calibrate`
+    listen       told of every step and validation; `say` of what is worth knowing, in sentences
     snapshot     given the step and the prompt [P, D] at every validation, the start included
-    before_save  called before each checkpoint is written
-    settings     fields of TuningSettings: learning_rate ("auto" for `calibrate`), epochs, batch_size, radius, ...
 
     Raises SettingsError, DataError, OverlongRows, CannotResume, OutputError, NotEnoughMemory and what `start` raises;
     NonFiniteLoss, and Interrupted after Ctrl-C, with the best prompt so far as their `prompt`.
     """
-    options = checked(TuningSettings, settings, "tune")
-    setup = Setup.prepare(
-        model,
-        prompt,
-        examples,
-        options,
-        validation=validation,
-        template=template,
-        task=task,
-        score_by=score_by,
-        max_new_tokens=max_new_tokens,
-        overlong=overlong,
-        special_tokens_in_rows=special_tokens_in_rows,
-        depends_on=depends_on,
-        say=say,
-    )
-    saved = None if checkpoint is None else Path(checkpoint)
+    given = locals()
+    options = checked(TuningSettings, {name: given[name] for name in TuningSettings.model_fields}, "tune")
+    placed = start(model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say)
+    parts = tuning_parts(examples, validation, options.seed, template_of(placed).source.columns[1:], say)
+    judging = Judging(task, score_by, max_new_tokens, overlong, options.batch_tokens)
+    watch = Watch(event=listen, note=say, snapshot=snapshot)
+    setup = Setup.prepare(model, placed, parts, options, judging, watch=watch)
+    return run_tuning(setup, options, None if checkpoint is None else Path(checkpoint), watch)
+
+
+def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = None, watch: Watch = Watch()) -> Run:
+    """Tune what `setup` holds with its `options` to the end, after a calibration where the learning rate is "auto".
+    Raises what `tune` raises."""
+    model = setup.model
     calibration = None
     if options.learning_rate == AUTO:
-        calibration = calibrate(setup, options, folder=saved and saved.parent, listen=listen, say=say)
+        calibration = calibrate(setup, options, folder=checkpoint and checkpoint.parent, watch=watch)
         options = options.model_copy(update=calibration.chosen)
     rate = resolve_learning_rate(options.learning_rate, model.parameters, model.table_rms)
     events: list[Event] = []
@@ -129,7 +137,7 @@ def tune(
     def heard(event: Event | Validating | Calibrating) -> None:
         if isinstance(event, Event):
             events.append(event)
-        listen(event)
+        watch.event(event)
 
     story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, **task_record(setup.task)}
 
@@ -143,7 +151,7 @@ def tune(
         return setup.start.moved(best.embeddings, metrics, story)
 
     try:
-        end = setup.run(options, rate, checkpoint=saved, listen=heard, snapshot=snapshot, before_save=before_save)
+        end = setup.run(options, rate, checkpoint=checkpoint, watch=replace(watch, event=heard))
     except TuningError as error:
         if isinstance(error.state, State) and error.state.best is not None:
             error.prompt = best_prompt(error.state.best)

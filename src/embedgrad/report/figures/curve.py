@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedgrad.report.figures.drawing import (
+from embedgrad.drawing import (
     AMBER,
     BLUE,
     FAINT,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedgrad.analysis.records import Grid, GridCell
-from embedgrad.report.figures.drawing import BLUE, FAINT, INK, drawn
-from embedgrad.report.findings import grid_finding
+from embedgrad.drawing import BLUE, FAINT, INK, drawn
+from embedgrad.report.grid import Grid, GridCell, grid_finding
 from embedgrad.units import number, points
 
 if TYPE_CHECKING:

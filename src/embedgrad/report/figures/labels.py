@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedgrad.report.figures.drawing import AMBER, BLUE, INK, drawn
+from embedgrad.drawing import AMBER, BLUE, INK, drawn
 from embedgrad.report.labels import Confusion
-from embedgrad.report.words import token_words
+from embedgrad.words import token_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,49 @@
+"""Who listens while something long runs: a progress bar, a metrics file, a notebook. The work itself never prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedgrad.events import Calibrating, Event, Listener, Validating
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Say = Callable[[str], None]
+Progress = Callable[[int, int], None]  # done, in all
+Snapshot = Callable[[int, "Tensor"], None]  # step, prompt [P, D]
+
+
+def _ignore_event(event: Event | Validating | Calibrating) -> None: ...
+
+
+def _ignore_note(sentence: str) -> None: ...
+
+
+def _ignore_progress(done: int, total: int) -> None: ...
+
+
+def _ignore_snapshot(step: int, embeddings: Tensor) -> None: ...
+
+
+def _nothing() -> None: ...
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Callables, each told of one kind of thing; by default nobody listens.
+
+    event        optimizer steps and validations, and how far a validation or a calibration has come
+    note         a sentence worth knowing: what was left out, which path was chosen, what to beware of
+    progress     (done, total) of work whose parts are alike, such as rows to answer
+    snapshot     (step, prompt [P, D]) at every validation, the start included
+    before_save  called before each checkpoint is written, so that what it refers to is on disk first
+    """
+
+    event: Listener = _ignore_event
+    note: Say = _ignore_note
+    progress: Progress = _ignore_progress
+    snapshot: Snapshot = _ignore_snapshot
+    before_save: Callable[[], None] = _nothing
