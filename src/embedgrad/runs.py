@@ -62,7 +62,6 @@ _EXISTS = {
 _FILES = (SETTINGS, METRICS, PROMPT, ROWS, PREDICTIONS, RESULT, REPORT, SPLIT, SWEEP, PICTURE, CALIBRATION, DEMO)
 
 
-_RESTORE = "Restore it, or start the run anew."
 _TRIES = 200  # to take the lock of a folder that was just made: two seconds
 
 
@@ -185,7 +184,7 @@ def _lines_until(path: Path, last_step: int) -> list[tuple[_Event, bytes]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise CannotResume(f"{path} cannot be read: {error.strerror or error}. {_RESTORE}") from error
+        raise _damaged(path, f"cannot be read: {error.strerror or error}") from error
     kept: list[tuple[_Event, bytes]] = []
     unreadable = None
     for number, line in enumerate(lines, start=1):
@@ -194,9 +193,10 @@ def _lines_until(path: Path, last_step: int) -> list[tuple[_Event, bytes]]:
             unreadable = unreadable or (number if line.strip() else None)
         elif event[1] <= last_step:
             if unreadable is not None:
-                raise CannotResume(
-                    f"{path}, line {unreadable} is not what embedgrad writes, and later lines are: it was damaged or "
-                    f"changed. {_RESTORE}"
+                raise _damaged(
+                    path,
+                    f"has a line {unreadable} that embedgrad does not write, before others that it does: it was "
+                    "damaged or changed",
                 )
             kept.append((event, line))
     return kept
@@ -217,10 +217,14 @@ def _check_whole(path: Path, last_step: int, validated: Sequence[int], found: Co
     wanted += [("validation", step, f"the validation after step {step}") for step in validated]
     for name, step, words in wanted:
         if (name, step) not in found:
-            raise CannotResume(
-                f"{path} has no line of {words}, and the checkpoint is of step {last_step}: it was damaged or changed. "
-                f"{_RESTORE}"
+            raise _damaged(
+                path,
+                f"has no line of {words}, and the checkpoint is of step {last_step}: it was damaged or changed",
             )
+
+
+def _damaged(path: Path, problem: str) -> CannotResume:
+    return CannotResume(f"{path} {problem}. Restore it, or start the run anew.")
 
 
 def _held_by_its_maker(path: Path) -> Held:

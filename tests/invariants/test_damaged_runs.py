@@ -190,8 +190,8 @@ GONE = "run/metrics.jsonl has no line of {}, and the checkpoint is of step 2: it
         (spoiled(4), GONE.format("the validation after step 2")),
         (
             spoiled(2),
-            "run/metrics.jsonl, line 2 is not what embedgrad writes, and later lines are: it was damaged or changed. "
-            + ANEW,
+            "run/metrics.jsonl has a line 2 that embedgrad does not write, before others that it does: it was damaged "
+            "or changed. " + ANEW,
         ),
     ],
     ids=["empty", "validation", "step", "spoiled at the end", "spoiled"],
