@@ -12,11 +12,12 @@ import pytest
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from embedgrad.engine import attention, behind, last_layer, shared_prefix
+from embedgrad.engine import behind, last_layer, shared_prefix
 from embedgrad.engine.last_layer import Places
 from embedgrad.engine.past import Past
 from embedgrad.engine.plan import Engine
 from embedgrad.engine.shared_prefix import SharedPrefix
+from embedgrad.model import attention
 
 Install = Callable[[pytest.MonkeyPatch], None]
 

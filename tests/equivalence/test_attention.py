@@ -11,8 +11,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
-from embedgrad.engine import attention
-from embedgrad.engine.attention import CannotAttend, grouped_attention
+from embedgrad.model import attention
+from embedgrad.model.attention import CannotAttend, grouped_attention
 
 MANY_BLOCKS = 80  # queries, where a block has 32
 NONE = torch.nn.Module()

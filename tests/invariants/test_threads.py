@@ -15,10 +15,11 @@ import torch
 
 import embedgrad as eg
 import rows
-from embedgrad.engine import attention, plan
+from embedgrad.engine import plan
 from embedgrad.engine.behind import Means
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.layouts import lay_out_rows
+from embedgrad.model import attention
 from embedgrad.model.turns import Turns, in_turn
 from embedgrad.placement import start
 from embedgrad.tasks.task import Task

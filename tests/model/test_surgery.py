@@ -18,13 +18,13 @@ import torch
 from torch import Tensor
 
 import embedgrad as eg
-from embedgrad.engine import attention
 from embedgrad.engine.behind import Means, checkpointed
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
 from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.layouts import lay_out_rows
+from embedgrad.model import attention
 from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.surgery import changes, cuts
 from embedgrad.model.surgery.changes import Change, NotNested, Surgery

@@ -78,7 +78,7 @@ def test_no_function_of_the_package_takes_more_than_eight_parameters() -> None:
     """Public calls aside, which are spelled out; and the attention that transformers calls as it calls its own."""
     found = shape.measured(Path(shape.__file__).parents[1] / "src" / "embedgrad")
     more = [f"{function.module} {function.name}" for function in found.functions if function.parameters > 8]
-    assert more == ["engine/attention.py grouped_attention"]
+    assert more == ["model/attention.py grouped_attention"]
     assert "tune" in [function.name for function in found.public_calls]
 
 

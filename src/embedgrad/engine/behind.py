@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from embedgrad.engine import attention
 from embedgrad.engine.head import LOGITS_AT_ONCE
 from embedgrad.engine.last_layer import Places, last_layer_at
 from embedgrad.engine.past import KeysValues, Past
 from embedgrad.engine.rows import PaddedRows, Predicting, target_logits
-from embedgrad.model import hooks
+from embedgrad.model import attention, hooks
 from embedgrad.model.anatomy import decoder_layers, last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.surgery.changes import Change
@@ -28,7 +27,7 @@ from embedgrad.model.turns import in_turn
 class Means:
     """How rows go through the model; every choice gives the same numbers.
 
-    own_attention  engine/attention.py instead of transformers' own
+    own_attention  model/attention.py instead of transformers' own
     trims          the last layer only at targets (engine/last_layer.py)
     checkpoints    layers keep nothing but their input and are run again in the backward
     """

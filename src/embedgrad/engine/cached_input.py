@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from embedgrad.data.batches import micro_batches
-from embedgrad.engine import attention, past
+from embedgrad.engine import past
 from embedgrad.engine.behind import PLAIN_MEANS, Means, predict_behind
 from embedgrad.engine.past import CannotShare, KeysValues
 from embedgrad.engine.row_path import MeanRow
 from embedgrad.engine.rows import Predicting, pad_ids, pad_rows
+from embedgrad.model import attention
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from embedgrad.engine import attention
+from embedgrad.model import attention
 from embedgrad.model.families import keeps_a_state
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import VERSION, Cache, DynamicCache, DynamicLayer, cache_argument

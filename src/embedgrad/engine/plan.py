@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from embedgrad.engine.attention import CannotAttend
 from embedgrad.engine.behind import Means, usable_means
 from embedgrad.engine.cached_input import CachedInput
-from embedgrad.engine.compiled import compile_parts, uncompile
 from embedgrad.engine.losses import loss_and_gradient, row_losses
 from embedgrad.engine.objective import CROSS_ENTROPY, Objective
 from embedgrad.engine.passes import reading_passes, step_passes
@@ -23,6 +21,8 @@ from embedgrad.engine.rows import LossAndGradient
 from embedgrad.engine.self_check import Kind, Measured, SelfCheck
 from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.errors import NotEnoughMemory
+from embedgrad.model.attention import CannotAttend
+from embedgrad.model.compiled import compile_parts, uncompile
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.model.turns import in_turn

@@ -18,7 +18,6 @@ from torch import Tensor
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_examples, nobody
 from embedgrad.data.splits import Parts, split
-from embedgrad.engine.compiled import is_worth_it
 from embedgrad.engine.forecast import dear_fallback, fitted, naive_flops
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.whole_rows import whole_rows_words
@@ -27,6 +26,7 @@ from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.events import Validating
 from embedgrad.layouts import lay_out_rows, seam_report, special_tokens_report, template_of
+from embedgrad.model.compiled import is_worth_it
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
 from embedgrad.prompt.soft_prompt import SoftPrompt

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import embedgrad as eg
-from embedgrad.engine import compiled
-from embedgrad.engine.compiled import compile_parts, is_worth_it, uncompile
 from embedgrad.engine.plan import choose
 from embedgrad.layouts import lay_out_rows
+from embedgrad.model import compiled
+from embedgrad.model.compiled import compile_parts, is_worth_it, uncompile
 from embedgrad.model.load import load_model
 
 PROMPT = "Determine the main emotion. Answer with one word."
