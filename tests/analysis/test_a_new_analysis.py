@@ -1,5 +1,5 @@
-"""An analysis of one's own: a folder (`lengths`, here) and its place among the analyses. The study measures it, the
-terminal says it, the run folder keeps it and the page shows it, and `src` is as it is."""
+"""An analysis of one's own: a folder (`vector_lengths`, here) and its place among the analyses. The study measures it,
+the terminal says it, the run folder keeps it and the page shows it, and `src` is as it is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from studied import EXAMPLES, LABELS, TEXT, moved
+from vector_lengths import LENGTHS, Lengths
 
 import embedgrad as eg
 from embedgrad.analysis.analyses import ANALYSES
@@ -21,7 +22,6 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.report.found import read_found
 from embedgrad.report.page import write_report
 from embedgrad.runs import RunFolder
-from lengths import LENGTHS, Lengths
 from made_up_run import write_run
 
 
@@ -45,17 +45,17 @@ def study(tiny_model):
 
 @pytest.mark.usefixtures("among_the_analyses")
 def test_it_is_measured_said_kept_and_shown(study, run_folder, capsys):
-    assert _named(None)[-1] == "lengths"
+    assert _named(None)[-1] == "vector_lengths"
     with RunFolder.open(run_folder) as folder:
-        found, left_out = _analyzed(study, _named("lengths"), folder, Terminal(as_json=False, quiet=False))
+        found, left_out = _analyzed(study, _named("vector_lengths"), folder, Terminal(as_json=False, quiet=False))
     assert left_out == {}
-    record = Lengths.model_validate_json(json.dumps(found["lengths"]))
+    record = Lengths.model_validate_json(json.dumps(found["vector_lengths"]))
     assert len(record.lengths) == len(study.tuned)
     [sentence] = LENGTHS.sentences(record)
     assert sentence in " ".join(capsys.readouterr().out.split())
     kept = read_found(run_folder)
     assert kept.of(LENGTHS) == record
-    assert "lengths" not in kept.missing
+    assert "vector_lengths" not in kept.missing
     html = write_report(run_folder).read_text(encoding="utf-8")
     assert "<h2>Lengths</h2>" in html
     assert sentence in html.replace("\u00a0", " ")
@@ -64,7 +64,7 @@ def test_it_is_measured_said_kept_and_shown(study, run_folder, capsys):
 
 @pytest.mark.usefixtures("among_the_analyses")
 def test_records_have_a_version(run_folder):
-    path = run_folder / "analysis" / "lengths.json"
+    path = run_folder / "analysis" / "vector_lengths.json"
     path.parent.mkdir()
     path.write_text('{"lengths": [1.0]}')  # of before records had one
     assert read_found(run_folder).of(LENGTHS) == Lengths(version=1, lengths=(1.0,))
@@ -73,15 +73,15 @@ def test_records_have_a_version(run_folder):
         read_found(run_folder)
     assert str(caught.value) == (
         f"{path} is not what embedgrad writes: version: Input should be 1. Delete it, or write it anew: embedgrad "
-        f"analyze {run_folder} --only lengths"
+        f"analyze {run_folder} --only vector_lengths"
     )
 
 
 def test_without_its_place_there_it_is_unknown(run_folder):
-    with pytest.raises(UsageError, match="There is no analysis 'lengths'"):
-        _named("lengths")
+    with pytest.raises(UsageError, match="There is no analysis 'vector_lengths'"):
+        _named("vector_lengths")
     (run_folder / "analysis").mkdir()
-    (run_folder / "analysis" / "lengths.json").write_text("{")
+    (run_folder / "analysis" / "vector_lengths.json").write_text("{")
     assert read_found(run_folder).of(LENGTHS) is None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from embedgrad.analysis.study import Study
 from embedgrad.watch import Watch
-from lengths import Lengths
+from vector_lengths import Lengths
 
 
 def measure(study: Study, watch: Watch) -> Lengths:
