@@ -10,7 +10,8 @@ export PYTHON
 unexport PYTHONPATH PYTHONHOME
 RUN_TESTS := -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 # What rests most on other people's releases: the model and its paths, answers, prompt files, templates.
-ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/prompt tests/template tests/cli/test_recipes.py
+ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/prompt tests/template tests/data tests/errors \
+        tests/cli/test_recipes.py tests/cli/test_terminal.py
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo check test test-oldest test-newest stress pocket clean
 
