@@ -51,6 +51,8 @@ class Calibrating:
 
 Event = StepDone | Validated
 Listener = Callable[[Event | Validating | Calibrating], None]
+Say = Callable[[str], None]  # a sentence worth knowing
+Progress = Callable[[int, int], None]  # done, in all
 
 _NAMES = {StepDone: "step", Validated: "validation"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,6 +13,7 @@ import torch
 from embedgrad import runs
 from embedgrad.arguments import home_path
 from embedgrad.errors import BadPromptFile, PromptError, UsageError
+from embedgrad.events import Say
 from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
@@ -32,7 +33,6 @@ from embedgrad.units import counted
 
 PromptLike = str | Path | SoftPrompt
 Start = Literal["text", "random", "vocabulary"]
-Say = Callable[[str], None]
 
 _ITS_OWN_BASE = "Give the model it was tuned on."
 

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embedgrad.events import Calibrating, Event, Listener, Validating
+from embedgrad.events import Calibrating, Event, Listener, Progress, Say, Validating
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Say = Callable[[str], None]
-Progress = Callable[[int, int], None]  # done, in all
 Snapshot = Callable[[int, "Tensor"], None]  # step, prompt [P, D]
 
 

@@ -31,13 +31,13 @@ from embedgrad.cli.settings import (
 )
 from embedgrad.data.example import Example
 from embedgrad.data.records import written
-from embedgrad.data.sources import Say
 from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import FileMissing
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import check_score_by
 from embedgrad.evaluation.task_record import own_task, task_record, task_words
+from embedgrad.events import Say
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import BATCH_TOKENS, PositiveCount, Seed

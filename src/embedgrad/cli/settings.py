@@ -18,10 +18,11 @@ from embedgrad.data.decoding import encoding_problem
 from embedgrad.data.example import Example
 from embedgrad.data.fields import choose_fields
 from embedgrad.data.records import LIMITS, Limits
-from embedgrad.data.sources import Say, load_examples
+from embedgrad.data.sources import load_examples
 from embedgrad.errors import DataError, FileMissing, SettingsError
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.events import Say
 from embedgrad.named_file import read_named
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, marked_as_text, names_a_path, prompt_text

@@ -27,13 +27,13 @@ from embedgrad.cli.settings import (
     required,
     shown_columns,
 )
-from embedgrad.data.sources import Say
 from embedgrad.data.split_record import SplitRecord, split_record
 from embedgrad.data.splits import Parts, parse_shares, split
 from embedgrad.datasets.catalog import data_set
 from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
+from embedgrad.events import Say
 from embedgrad.prompt.naming import names_a_path, prompt_text
 from embedgrad.settings import PositiveCount, Settings, checked, read_toml
 from embedgrad.tuning.learning_rate import parse_learning_rate

@@ -18,8 +18,7 @@ from embedgrad.data.rows import RowError, RowReader
 from embedgrad.data.target_form import target_form
 from embedgrad.data.unused import space_words, unused_words
 from embedgrad.errors import BadRows, DataError, Guessed, RowProblem, did_you_mean
-
-Say = Callable[[str], None]
+from embedgrad.events import Say
 
 _ADVICE = "Correct these lines or take them out: a file is used whole or not at all."
 _LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."

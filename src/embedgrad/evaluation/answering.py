@@ -14,6 +14,7 @@ from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.answer_text import AnswerText, text_of
 from embedgrad.evaluation.loops import ends_in_a_loop
+from embedgrad.events import Say
 from embedgrad.layouts import lay_out_rows, special_tokens_report, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import Placing, PromptLike
@@ -21,7 +22,7 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong
 from embedgrad.units import counted
-from embedgrad.watch import Say, Watch
+from embedgrad.watch import Watch
 
 
 @dataclass(frozen=True)

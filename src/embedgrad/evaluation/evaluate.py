@@ -12,6 +12,7 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import own_task, task_words
+from embedgrad.events import Progress, Say
 from embedgrad.layouts import special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import Placing, PromptLike
@@ -20,7 +21,7 @@ from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
-from embedgrad.watch import Progress, Say, Watch
+from embedgrad.watch import Watch
 
 
 @public()

@@ -7,13 +7,14 @@ from collections.abc import Generator, Sequence
 from embedgrad.data.example import Example
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.answering import Answering, Asking, Generation
+from embedgrad.events import Say
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import Placing, PromptLike
 from embedgrad.public import prompts, public
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
-from embedgrad.watch import Say, Watch
+from embedgrad.watch import Watch
 
 
 @public(prompt=prompts)

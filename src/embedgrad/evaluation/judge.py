@@ -19,6 +19,7 @@ from embedgrad.evaluation.answer_text import decode
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy, check_score_by
+from embedgrad.events import Progress
 from embedgrad.layouts import lay_out_rows, stop_ids, target_ids, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
@@ -28,7 +29,7 @@ from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout
 from embedgrad.units import counted, line_words
-from embedgrad.watch import Progress, Watch
+from embedgrad.watch import Watch
 
 ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
 

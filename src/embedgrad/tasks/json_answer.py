@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from embedgrad.data.example import Example
 from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.refusals import refuse
+from embedgrad.tasks.said import after_thinking
 
 if TYPE_CHECKING:
     from embedgrad.tasks.task import Task
-
-from embedgrad.tasks.said import after_thinking
 
 _OPENING = re.compile(r"[{\[]")
 _BEGINS_VALUE = re.compile(r"""\{|\[\s*(?:[\[{"'\]0-9-]|true\b|false\b|null\b)""")

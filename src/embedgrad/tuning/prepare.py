@@ -24,7 +24,7 @@ from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import CannotResume, DataError, PromptError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
-from embedgrad.events import Validating
+from embedgrad.events import Say, Validating
 from embedgrad.layouts import lay_out_rows, seam_report, special_tokens_report, template_of
 from embedgrad.model.compiled import is_worth_it
 from embedgrad.model.frozen_model import FrozenModel
@@ -39,7 +39,7 @@ from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, Validation, load_state, save_state
 from embedgrad.tuning.step import GradientStep
 from embedgrad.units import counted
-from embedgrad.watch import Say, Watch
+from embedgrad.watch import Watch
 
 Rows = Sequence[Example] | str | Path
 

@@ -17,7 +17,7 @@ from embedgrad.errors import DataError, TuningError, UsageError
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import task_record
-from embedgrad.events import Calibrating, Event, Listener, Validating
+from embedgrad.events import Calibrating, Event, Listener, Say, Validating
 from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.placement import PromptLike, start
@@ -33,7 +33,7 @@ from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
 from embedgrad.tuning.prepare import Rows, Setup, tuning_parts
 from embedgrad.tuning.settings import Compile, TuningSettings
 from embedgrad.tuning.state import Best, State
-from embedgrad.watch import Say, Snapshot, Watch
+from embedgrad.watch import Snapshot, Watch
 
 
 @dataclass(frozen=True)

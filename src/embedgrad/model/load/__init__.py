@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from embedgrad.arguments import checked, path, text
 from embedgrad.errors import ModelError
+from embedgrad.events import Say
 from embedgrad.model import hooks
 from embedgrad.model.families import check_causal, check_forward
 from embedgrad.model.fingerprint import identify
@@ -21,7 +22,6 @@ from embedgrad.model.load.by_transformers import quiet, told
 from embedgrad.model.load.loaders import recognised
 from embedgrad.model.load.locate import POCKET, located
 from embedgrad.model.load.place import Dtype, check_memory, device_of, dtype_of
-from embedgrad.model.load.stored import Say
 from embedgrad.template.chat_templates import check_arguments
 
 __all__ = ["POCKET", "load_model"]

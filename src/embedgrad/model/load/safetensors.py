@@ -14,11 +14,12 @@ import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from embedgrad.errors import ModelError, ModelNotFound, NoSafetensors
+from embedgrad.events import Say
 from embedgrad.model.load.by_transformers import told
 from embedgrad.model.load.folder import CONFIG, names
 from embedgrad.model.load.other_formats import held_instead
 from embedgrad.model.load.place import too_large
-from embedgrad.model.load.stored import Say, Source
+from embedgrad.model.load.stored import Source
 from embedgrad.model.load.stored_tensors import stored_elements, weights_digest
 from embedgrad.model.load.weight_files import INDEX, weight_files
 from embedgrad.model.memory import free_bytes

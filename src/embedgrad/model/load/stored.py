@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-Say = Callable[[str], None]
+from embedgrad.events import Say
 
 
 @dataclass(frozen=True)
