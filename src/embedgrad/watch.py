@@ -29,6 +29,18 @@ def _ignore_snapshot(step: int, embeddings: Tensor) -> None: ...
 def _nothing() -> None: ...
 
 
+def counted_up(progress: Progress, total: int) -> Callable[[int], None]:
+    """A function to call with how much more is done; `progress` is told how much that is in all."""
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(done, total)
+
+    return count
+
+
 @dataclass(frozen=True)
 class Watch:
     """Callables, each told of one kind of thing; by default nobody listens.

@@ -20,7 +20,7 @@ from embedgrad.cli.settings import (
     shown_columns,
 )
 from embedgrad.model.special_tokens import stored_special_tokens
-from embedgrad.settings import BATCH_TOKENS, PositiveCount
+from embedgrad.settings import BATCH_TOKENS, BatchTokens
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.watch import Watch
 
@@ -32,9 +32,7 @@ class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSett
     data: RowsFile = Field(
         None, description="With --diagnose: labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin."
     )
-    batch_tokens: PositiveCount = Field(
-        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
-    )
+    batch_tokens: BatchTokens = BATCH_TOKENS
 
 
 def judge_start(job: DiagnoseSettings, rows: int, terminal: Terminal) -> None:

@@ -40,7 +40,7 @@ from embedgrad.evaluation.task_record import own_task, task_record, task_words
 from embedgrad.events import Say
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
-from embedgrad.settings import BATCH_TOKENS, PositiveCount, Seed
+from embedgrad.settings import BATCH_TOKENS, BatchTokens, Seed
 from embedgrad.tasks.targets import check_special_tokens
 from embedgrad.tasks.task import Task
 from embedgrad.watch import Watch
@@ -61,9 +61,7 @@ class EvaluateSettings(JudgingSettings, RowSettings, DataSetSettings, TemplateSe
         description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset its file or folder.",
     )
     seed: Seed | None = Field(None, description="Seed of --dataset's split: the same as when tuning; default 0.")
-    batch_tokens: PositiveCount = Field(
-        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
-    )
+    batch_tokens: BatchTokens = BATCH_TOKENS
     predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
 
 

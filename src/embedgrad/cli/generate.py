@@ -31,7 +31,7 @@ from embedgrad.data.files import KINDS
 from embedgrad.data.sources import load_lines
 from embedgrad.errors import BadRows, DataError, UsageError, did_you_mean
 from embedgrad.prompt.naming import names_a_path
-from embedgrad.settings import BATCH_TOKENS, PositiveCount
+from embedgrad.settings import BATCH_TOKENS, BatchTokens, PositiveCount
 from embedgrad.template.layout import Overlong
 from embedgrad.units import counted
 from embedgrad.watch import Watch
@@ -57,9 +57,7 @@ class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
     stop: Annotated[tuple[str, ...], _STOPS, Parameter(negative=(), show_default=False)] = Field(
         (), description=r"Text before which an answer ends (\n is a newline); repeat the flag for several."
     )
-    batch_tokens: PositiveCount = Field(
-        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
-    )
+    batch_tokens: BatchTokens = BATCH_TOKENS
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 
 

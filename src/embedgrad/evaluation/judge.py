@@ -29,7 +29,7 @@ from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout
 from embedgrad.units import counted, line_words
-from embedgrad.watch import Watch
+from embedgrad.watch import Watch, counted_up
 
 ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
 
@@ -116,13 +116,7 @@ class Judge:
         """Answers, losses and Score of `embeddings` [P, D] on all rows. `progress` counts a row once for its loss,
         once for its answer and once for each label scored."""
         prompt = embeddings.to(self.model.device)
-        done = 0
-
-        def count(rows: int) -> None:
-            nonlocal done
-            done += rows
-            progress(done, self.work)
-
+        count = counted_up(progress, self.work)
         nats = self.engine.row_nats(prompt, self.targets, count).tolist()
         lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
         if lines:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from embedgrad.settings import BATCH_TOKENS, MOST, Count, PositiveCount, Seed, Settings
+from embedgrad.settings import BATCH_TOKENS, MOST, BatchTokens, Count, PositiveCount, Seed, Settings
 from embedgrad.tuning.learning_rate import AUTO, parse_learning_rate
 from embedgrad.tuning.learning_rate import MOST as MOST_FLOAT
 
@@ -62,9 +62,7 @@ class TuningSettings(Settings):
     epochs: float = Field(10.0, gt=0, le=1e6, description="Passes over the tuning rows.")
     min_steps: Count = Field(200, description="At least this many steps, however few rows there are.")
     batch_size: PositiveCount = Field(16, description="Rows per step; at most all tuning rows.")
-    batch_tokens: PositiveCount = Field(
-        BATCH_TOKENS, description="Most tokens in a forward pass; changes memory, not results."
-    )
+    batch_tokens: BatchTokens = BATCH_TOKENS
     memory_limit: Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_bytes)] = Field(
         None, description='Most memory to use, like "8GB"; default what is free. Changes time, not results.'
     )

@@ -19,7 +19,7 @@ from embedgrad.evaluation.statistics import paired_loss
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.task import Task
-from embedgrad.watch import Watch
+from embedgrad.watch import Watch, counted_up
 
 _ROW_FORWARDS = 4096
 _LEAST_ROWS = 32
@@ -52,12 +52,7 @@ def position_sensitivity(
     judge = Judge.prepare(model, tuned, examples, losses, watch)
     tokens = [len(row.target) for row in judge.targets]
     moved = [i for i in range(len(ids)) if not torch.equal(start.embeddings[i], tuned.embeddings[i])]
-    total, done = (len(moved) + 2) * len(tokens), 0
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        watch.progress(done, total)
+    count = counted_up(watch.progress, (len(moved) + 2) * len(tokens))
 
     def nats(embeddings: Tensor) -> list[float]:
         return [float(n) for n in judge.engine.row_nats(embeddings.to(model.device), judge.targets, count)]

@@ -23,7 +23,7 @@ from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.shapes import Interval
-from embedgrad.watch import Watch
+from embedgrad.watch import Watch, counted_up
 
 Floats = NDArray[np.float64]
 States = NDArray[np.float32]
@@ -86,13 +86,7 @@ def read_concepts(
     moved = random_moves(before.embeddings, after.embeddings, chance.moves, seed)
     drawn = Random(f"moves:{seed}").sample(range(len(kept)), min(MOVED_ROWS, len(kept)))
     total = 2 * (len(kept) + sum(len(concept.pairs) for concept in concepts)) + len(moved) * len(drawn)
-    done = 0
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        watch.progress(done, total)
-
+    count = counted_up(watch.progress, total)
     rows_before = row_states(model, before.embeddings, [one for one, _ in kept], batch_tokens, count).numpy()
     rows_after = row_states(model, after.embeddings, [two for _, two in kept], batch_tokens, count).numpy()
     start = rows_before[drawn].mean(axis=0)
