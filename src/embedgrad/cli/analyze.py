@@ -145,7 +145,7 @@ def _study(folder: RunFolder, rows: int, concepts: Path | None, other: str | Non
         start=prepared.start,
         tuned=tuned,
         rows=chosen,
-        judging=job.judging(prepared.task, job.batch_tokens),
+        judging=prepared.judging,
         along=read_trajectory(folder.file(TRAJECTORY)),
         other=blended,
         concepts=pairs,

@@ -100,6 +100,7 @@ def _tried(
 ) -> Trial:
     """Run one task and write its run folder. The bar moves a fifth for choosing, three for tuning, one for the test."""
     from embedgrad.cli.outcome import Outcome, write
+    from embedgrad.evaluation.judging import Judging
     from embedgrad.events import StepDone, Validated, as_metrics
     from embedgrad.pocket.trial import run_trial, settings_of
     from embedgrad.tuning.trajectory import write_snapshot
@@ -141,7 +142,9 @@ def _tried(
     )
     write_toml(folder.file(SETTINGS), job)
     keep_split(folder.file(SPLIT), job.split_record(trial.parts))
-    write(Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts, task.task), folder)
+    write(
+        Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts, Judging(task.task)), folder
+    )
     progress.update(done + _ALL, f"{task.name} is done")
     return trial
 

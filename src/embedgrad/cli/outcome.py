@@ -13,6 +13,7 @@ from embedgrad.cli.settings import rows_command, shown_path
 from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
 from embedgrad.evaluation.baselines import baselines
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, compare_accuracy, compare_loss
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import peak_bytes
@@ -22,7 +23,6 @@ from embedgrad.report.run_folder import Result, RowCounts, read_run
 from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.report.words import baselines_words, no_gain_words, verdict
 from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, REPORT, RESULT, RunFolder
-from embedgrad.tasks.task import Task
 from embedgrad.tuning.tune import Run
 from embedgrad.units import bytes_words, counted
 from embedgrad.words import duration_words, loss_difference_words
@@ -38,17 +38,17 @@ class Outcome:
     model: FrozenModel
     baseline: SoftPrompt
     parts: Parts
-    task: Task
+    judging: Judging
     recipe: str | None = None
-    group_by: str | None = None
 
 
 def write(outcome: Outcome, folder: RunFolder) -> Result:
     """Prompt file, predictions, result and report; the result comes last but one, so its presence means finished."""
-    run, parts = outcome.run, outcome.parts
+    run, parts, task = outcome.run, outcome.parts, outcome.judging.task
+    assert task is not None, "it is settled before tuning"
     metrics = {**run.prompt.metrics, "test": outcome.after.score.model_dump(mode="json")}
     run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT))
-    groups = group_names(parts.test, outcome.group_by)
+    groups = group_names(parts.test, outcome.judging.group_by)
     folder.write_lines(PREDICTIONS, predictions_side_by_side(outcome.before, outcome.after, groups))
     result = Result(
         before=outcome.before.score,
@@ -74,7 +74,7 @@ def write(outcome: Outcome, folder: RunFolder) -> Result:
         stopped=run.stopped,
         drift=run.drift,
         files={PREDICTIONS: folder.sha256(PREDICTIONS), METRICS: folder.sha256(METRICS), PROMPT: folder.sha256(PROMPT)},
-        baselines=baselines(outcome.task, parts.train, [(p.input, p.target) for p in outcome.after.predictions]),
+        baselines=baselines(task, parts.train, [(p.input, p.target) for p in outcome.after.predictions]),
     )
     folder.write_json(RESULT, result.model_dump(mode="json"))
     write_report(folder.path)

@@ -132,9 +132,8 @@ def _tried(
             progress.update(done + event.step, words)
 
     options = job.tuning(learning_rate=None, epochs=max(job.epoch_counts))
-    judging = prepared.job.judging(prepared.task, job.batch_tokens, job.group_by)
     watch = Watch(event=listen, note=terminal.note)
-    setup = Setup.prepare(prepared.model, prepared.start, parts.without_test(), options, judging, watch=watch)
+    setup = Setup.prepare(prepared.model, prepared.start, parts.without_test(), options, prepared.judging, watch=watch)
     checkpoints = folder.file(CHECKPOINT).parent
     return sweep_rates(setup, options, job.rate_texts, job.epoch_counts, folder=checkpoints, stage=stage, watch=watch)
 

@@ -22,6 +22,7 @@ from embedgrad.data.split_record import keep_split
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.datasets.data_set import LARGE
 from embedgrad.errors import CannotResume, SettingsError
+from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.task_record import task_words
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.runs import (
@@ -112,6 +113,11 @@ class Prepared:
     task: Task
     tuned_rows: int
 
+    @property
+    def judging(self) -> Judging:
+        """How this run is judged, on validation and on test rows alike."""
+        return self.job.judging(self.task, self.job.batch_tokens, self.job.group_by)
+
 
 def prepare(job: TuneSettings, parts: Parts, terminal: Terminal) -> Prepared:
     """Load the model and place the prompt. Whatever could fail at the end is tried here: every row must fit."""
@@ -198,9 +204,9 @@ def _tuned(job: TuneSettings, prepared: Prepared, parts: Parts, folder: RunFolde
             snapshot=lambda step, embeddings: write_snapshot(folder.file(TRAJECTORY), step, embeddings),
             before_save=metrics.sync,
         )
-        options, judging = job.tuning(), job.judging(prepared.task, job.batch_tokens, job.group_by)
-        model, start, test_sha256 = prepared.model, prepared.start, data_sha256(parts.test)
-        setup = Setup.prepare(model, start, parts.without_test(), options, judging, test_sha256, watch)
+        options, test_sha256 = job.tuning(), data_sha256(parts.test)
+        seen = parts.without_test()
+        setup = Setup.prepare(prepared.model, prepared.start, seen, options, prepared.judging, test_sha256, watch)
         return run_tuning(setup, options, folder.file(CHECKPOINT), watch)
 
 
@@ -216,11 +222,8 @@ def _compare(
     if data_sha256(parts.test) != test_sha256:
         raise CannotResume("The test rows changed while tuning. Restore them, then continue with --resume.")
     prompts, names = [prepared.baseline, run.prompt], [prepared.baseline.name, "tuned"]
-    judging = job.judging(prepared.task, job.batch_tokens, job.group_by)
-    before, after = judged_side_by_side(prepared.model, prompts, parts.test, judging, names, terminal)
-    outcome = Outcome(
-        run, before, after, prepared.model, prepared.baseline, parts, prepared.task, job.recipe, job.group_by
-    )
+    before, after = judged_side_by_side(prepared.model, prompts, parts.test, prepared.judging, names, terminal)
+    outcome = Outcome(run, before, after, prepared.model, prepared.baseline, parts, prepared.judging, job.recipe)
     show(write(outcome, folder), folder, job.model or "", parts.test[0], terminal)
 
 
