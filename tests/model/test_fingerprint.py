@@ -44,7 +44,9 @@ def test_other_shards(folder: Path, sibling: Path) -> None:
     assert differing(folder, sibling) == set()
 
 
-def test_saved_again(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["llama", "mpt", "gpt_neo", "gemma3", "llama4", "recurrent_gemma", "bloom"])
+def test_saved_again(family: str, tiny_folder, tmp_path: Path) -> None:
+    folder = tiny_folder(family)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder)
     model.config._name_or_path = "elsewhere"
     model.save_pretrained(tmp_path / "again")
@@ -134,6 +136,28 @@ def test_a_usual_config_has_nothing_unusual(tiny_folder) -> None:
     for base in (POCKET, tiny_folder("llama"), tiny_folder("qwen2"), tiny_folder("gpt2")):
         config = eg.load_model(base).lm.config
         assert fingerprint._unusual(config) == {}
+
+
+def test_a_nested_config_is_compared_by_what_it_says() -> None:
+    """A dtype within it is no other function; a scale is."""
+    usual = {"attn_config": {"dtype": "float32", "softmax_scale": None}, "window": 3}
+    told = {"attn_config": {"dtype": "bfloat16", "softmax_scale": None}, "window": 3}
+    assert fingerprint._otherwise(told, usual) == {}
+    told["attn_config"]["softmax_scale"] = 3.0
+    assert fingerprint._otherwise(told, usual) == {"attn_config": {"softmax_scale": 3.0}}
+
+
+def test_a_config_class_without_defaults_says_nothing_unusual() -> None:
+    class Strict:
+        attribute_map: dict[str, str] = {}  # noqa: RUF012 - as transformers has it
+
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+        def to_dict(self) -> dict[str, int]:
+            return {"size": self.size}
+
+    assert fingerprint._unusual(Strict(3)) == {}
 
 
 def test_what_changes_no_function_is_no_difference(folder: Path, sibling: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from embedgrad.shapes import BaseIdentity
@@ -69,18 +70,30 @@ def config_digest(config: Any) -> str:
 
 
 def _unusual(config: Any) -> dict[str, Any]:
-    """What a config says beside the architecture keys and otherwise than its class does when nothing is said."""
+    """What a config says beside the architecture keys and otherwise than its class does when nothing is said; nothing
+    of a class that says nothing by itself."""
     try:
         usual = type(config)().to_dict()
     except Exception:  # a config class may ask for arguments, or refuse its own defaults
-        usual = {}
-    told = config.to_dict()
+        return {}
     own_names = {getattr(config, "attribute_map", {}).get(key, key) for key in _ARCHITECTURE_KEYS}
-    return {
-        key: value
-        for key, value in told.items()
-        if key not in own_names and not _NO_FUNCTION.fullmatch(key) and usual.get(key) != value
-    }
+    told = config.to_dict()
+    return _otherwise({key: value for key, value in told.items() if key not in own_names}, usual)
+
+
+def _otherwise(told: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of `told` that `usual` has not, at any depth, without what changes no function."""
+    found: dict[str, Any] = {}
+    for key, value in told.items():
+        before = usual.get(key)
+        if value == before or _NO_FUNCTION.fullmatch(key):
+            continue
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            if within := _otherwise(value, before):
+                found[key] = within
+        else:
+            found[key] = value
+    return found
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
