@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import embedgrad as eg
+from embedgrad.cli.flags import PROMPT
 from embedgrad.cli.main import main
-from embedgrad.cli.settings import PROMPT
 from embedgrad.errors import BadPromptFile, UsageError
 from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
 

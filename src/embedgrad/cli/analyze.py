@@ -16,7 +16,7 @@ from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.analysis.reading.contrast import load_concept
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.diagnose import DiagnoseSettings, judge_start
-from embedgrad.cli.settings import COMMA_SEPARATED, merged
+from embedgrad.cli.flags import COMMA_SEPARATED, merged
 from embedgrad.cli.tune import prepare
 from embedgrad.cli.tune_settings import TuneSettings, run_settings
 from embedgrad.data.split_record import check_split

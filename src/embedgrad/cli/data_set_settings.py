@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
-from embedgrad.cli.settings import absolute
+from embedgrad.cli.flags import absolute
 from embedgrad.data.example import Example
 from embedgrad.datasets.catalog import DATA_SETS, data_set
 from embedgrad.datasets.data_set import LARGE, DataSet

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from embedgrad.cli.console import ProgressLine, Terminal
+from embedgrad.cli.flags import COMMA_SEPARATED
 from embedgrad.cli.resuming import discarding
-from embedgrad.cli.settings import COMMA_SEPARATED
 from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data.split_record import keep_split
 from embedgrad.errors import FolderExists, UsageError, did_you_mean

@@ -8,15 +8,13 @@ from pydantic import Field
 
 from embedgrad.analysis.diagnosis import DIAGNOSIS
 from embedgrad.cli.console import Terminal
+from embedgrad.cli.flags import PROMPT, RowsFile, required
 from embedgrad.cli.settings import (
-    PROMPT,
     JudgingSettings,
     ModelSettings,
     RowSettings,
-    RowsFile,
     TemplateSettings,
     load_rows,
-    required,
     shown_columns,
 )
 from embedgrad.model.special_tokens import stored_special_tokens

@@ -16,17 +16,14 @@ from embedgrad.cli.data_set_settings import (
     from_data_set,
     group_names,
 )
+from embedgrad.cli.flags import PROMPTS, RowsFile, merged, required
 from embedgrad.cli.prompt_files import stored_record
 from embedgrad.cli.settings import (
-    PROMPTS,
     JudgingSettings,
     ModelSettings,
     RowSettings,
-    RowsFile,
     TemplateSettings,
     load_rows,
-    merged,
-    required,
     shown_columns,
 )
 from embedgrad.data.example import Example

@@ -11,21 +11,9 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from embedgrad.cli.console import Terminal
-from embedgrad.cli.settings import (
-    PROMPT,
-    WITH_ESCAPES,
-    ModelSettings,
-    RowSettings,
-    TemplateSettings,
-    Typed,
-    absolute,
-    load_rows,
-    merged,
-    required,
-    rows_command,
-    shown_columns,
-    shown_path,
-)
+from embedgrad.cli.flags import PROMPT, WITH_ESCAPES, Typed, absolute, merged, required
+from embedgrad.cli.next_command import rows_command, shown_path
+from embedgrad.cli.settings import ModelSettings, RowSettings, TemplateSettings, load_rows, shown_columns
 from embedgrad.data.example import Example
 from embedgrad.data.files import KINDS
 from embedgrad.data.sources import load_lines

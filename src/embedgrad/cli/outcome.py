@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.data_set_settings import group_names
+from embedgrad.cli.next_command import rows_command, shown_path
 from embedgrad.cli.prompt_files import stored_record
 from embedgrad.cli.records import predictions_side_by_side, versions
-from embedgrad.cli.settings import rows_command, shown_path
 from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
 from embedgrad.evaluation.baselines import baselines

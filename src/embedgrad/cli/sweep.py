@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from embedgrad.cli.console import ProgressLine, Terminal
+from embedgrad.cli.flags import merged
 from embedgrad.cli.grid import as_grid, failures, grid_table
 from embedgrad.cli.recipes import over_recipe
 from embedgrad.cli.resuming import discarding, told_how_to_resume
-from embedgrad.cli.settings import merged
 from embedgrad.cli.sweep_settings import SweepSettings
 from embedgrad.cli.tune import Prepared, opening, prepare
 from embedgrad.cli.tune_settings import keep_stdin, run_settings

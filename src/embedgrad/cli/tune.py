@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
+from embedgrad.cli.flags import merged
 from embedgrad.cli.recipes import over_recipe
 from embedgrad.cli.resuming import discarding, told_how_to_resume
-from embedgrad.cli.settings import merged
 from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.data.example import Example
 from embedgrad.data.split_record import keep_split

@@ -15,16 +15,13 @@ from pydantic import AfterValidator, Field
 from embedgrad import runs
 from embedgrad.arguments import home_path
 from embedgrad.cli.data_set_settings import DataSetSettings, check_groups, from_data_set
+from embedgrad.cli.flags import PROMPT, RowsFile, absolute, required
 from embedgrad.cli.settings import (
-    PROMPT,
     JudgingSettings,
     ModelSettings,
     RowSettings,
-    RowsFile,
     TemplateSettings,
-    absolute,
     load_rows,
-    required,
     shown_columns,
 )
 from embedgrad.data.split_record import SplitRecord, split_record
