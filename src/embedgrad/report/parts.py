@@ -1,13 +1,15 @@
-"""The sections of one run: what each shows, how to read it, what was found."""
+"""The sections of one run: what each shows, how to read it, what was found. Their figures are markup here, ours with
+texts from outside escaped; a `str` would be shown as text."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import replace
 
 from markupsafe import Markup
 
 from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.analysis import Section
 from embedgrad.drawing import with_own_ids
 from embedgrad.report import figures
 from embedgrad.report.found import Found
@@ -16,18 +18,6 @@ from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import OTHER, confusion_finding, confusions
 from embedgrad.report.run_folder import RunRecord
 from embedgrad.report.words import curve_finding
-
-
-@dataclass(frozen=True)
-class Part:
-    """A section: its heading, how to read it, what was found, its figures and its table."""
-
-    title: str
-    reading: str
-    finding: str = ""
-    figures: tuple[Markup, ...] = ()
-    table: list[list[str]] | None = None
-    text: str | None = None
 
 
 class FigureIds:
@@ -42,10 +32,10 @@ class FigureIds:
         return Markup(with_own_ids(svg, f"f{self._count}-"))
 
 
-def quality_parts(record: RunRecord, ids: FigureIds) -> list[Part]:
+def quality_parts(record: RunRecord, ids: FigureIds) -> list[Section]:
     """Curves, and which answers are right: by label, by group."""
     parts = [
-        Part(
+        Section(
             "Learning curve",
             "The loss on tuning rows at each step, and on validation rows, which chose the step that was kept.",
             curve_finding(record),
@@ -58,7 +48,7 @@ def quality_parts(record: RunRecord, ids: FigureIds) -> list[Part]:
             ids.own(figures.confusion(side, name)) for side, name in zip(pair, ("before", "after"), strict=True)
         )
         reading = f"Test rows by target (lines) and by the answer as it was read, strictly (columns).{shown}"
-        parts.append(Part("Labels", reading, confusion_finding(*pair), drawn))
+        parts.append(Section("Labels", reading, confusion_finding(*pair), drawn))
     if by_group := groups(record):
         reading = "Strict accuracy on test rows by group, before and after, with 95 % Wilson intervals."
         shown_groups = largest(by_group)
@@ -66,30 +56,20 @@ def quality_parts(record: RunRecord, ids: FigureIds) -> list[Part]:
             reading += f" The largest {len(shown_groups)} of {len(by_group):,} groups are drawn."
         column = tomllib.loads(record.settings).get("group_by")
         title = f"By {column}" if isinstance(column, str) else "Groups"
-        parts.append(Part(title, reading, groups_finding(by_group), (ids.own(figures.group_bars(shown_groups)),)))
+        parts.append(Section(title, reading, groups_finding(by_group), (ids.own(figures.group_bars(shown_groups)),)))
     return parts
 
 
-def analysis_parts(found: Found, ids: FigureIds) -> list[Part]:
+def analysis_parts(found: Found, ids: FigureIds) -> list[Section]:
     """What the analyses found, those that are there, and the calibration."""
-    sections = (
-        analysis.section(record) for analysis in ANALYSES.values() if (record := found.of(analysis)) is not None
-    )
+    records = ((analysis, found.of(analysis)) for analysis in ANALYSES.values())
+    sections = (analysis.section(record) for analysis, record in records if record is not None)
     parts = [
-        Part(
-            section.title,
-            section.reading,
-            section.finding,
-            tuple(map(ids.own, section.figures)),
-            section.table,
-            section.text,
-        )
-        for section in sections
-        if section is not None
+        replace(section, figures=tuple(map(ids.own, section.figures))) for section in sections if section is not None
     ]
     if found.calibration:
         parts.append(
-            Part(
+            Section(
                 "Sensitivity",
                 "How the validation rows fared at other learning rates and epochs; they chose the setting, so these "
                 "are no results.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from embedgrad.analysis.analysis import Section
 from embedgrad.analysis.anchoring import ANCHORING
 from embedgrad.report.moved import MovedPrompt, moved_prompt
-from embedgrad.report.parts import FigureIds, Part, analysis_parts, quality_parts
+from embedgrad.report.parts import FigureIds, analysis_parts, quality_parts
 from embedgrad.report.run_folder import PredictedRow, Result, RunRecord
 from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.report.words import baselines_words, outcome, verdict
@@ -37,10 +38,10 @@ class RunView:
     table: list[list[str]]
     table_note: str
     baselines: str
-    quality: list[Part]
+    quality: list[Section]
     prompt: MovedPrompt | None
     prompt_finding: str
-    analyses: list[Part]
+    analyses: list[Section]
     missing: tuple[str, ...]
     changed: list[Changed]
     cost: dict[str, str]
