@@ -11,7 +11,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from embedgrad.cli.settings import _prompt_from_flag
+from embedgrad.cli.flags import _prompt_from_flag
 from embedgrad.data.records import Limits
 from embedgrad.data.sources import load_examples, load_lines
 from embedgrad.errors import BadRows, DataError, FileMissing, SettingsError
