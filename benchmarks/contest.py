@@ -17,10 +17,10 @@ from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
 from embedgrad.events import Event, StepDone, Validated, Validating
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.pocket.tasks import PocketTask
 from embedgrad.pocket.trial import best_prompt, settings_of
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct

@@ -33,11 +33,11 @@ from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.events import Validated
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import POCKET, load_model
-from embedgrad.placement import start
 from embedgrad.pocket.tasks import PocketTask, load_task
 from embedgrad.pocket.trial import settings_of
+from embedgrad.prompt.place import start
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.shapes import Proportion
+from embedgrad.run.score import Proportion
 from embedgrad.tasks.task import Task
 from embedgrad.tuning.tune import forward, tune
 from outcome import markdown_table, plain_table, say

@@ -28,11 +28,11 @@ from answers import Ids, peft_answers, text_answers
 from arms import peft_model
 from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.requests import Request, with_checked_prefixes
-from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import load_model
-from embedgrad.placement import start
 from embedgrad.pocket.tasks import load_task
+from embedgrad.prompt.place import start
+from embedgrad.prompt.rows import lay_out_rows, stop_ids
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Layout
 from models import laid_out, random_ids, random_model, with_shared_weights

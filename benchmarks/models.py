@@ -14,8 +14,8 @@ import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.identity import BaseIdentity
 from embedgrad.model.load import load_model
-from embedgrad.shapes import BaseIdentity
 from embedgrad.template.layout import Layout, Span
 
 Placement = Literal["before", "after"]  # the prompt before the input, or after it

@@ -27,9 +27,9 @@ import embedgrad as eg
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.self_check import Measured
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.in_float32 import InFloat32
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.template.layout import Layout
 from labeled_rows import medd as all_of_medd
 from outcome import OTHER, OURS, Row, bars, deliver, flags, say, seconds, setup

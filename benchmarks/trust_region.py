@@ -30,7 +30,7 @@ from embedgrad.model.load import load_model
 from embedgrad.pocket.tasks import PocketTask, load_task
 from embedgrad.pocket.trial import best_prompt, settings_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.shapes import Score
+from embedgrad.run.score import Score
 from embedgrad.tuning.tune import tune
 from outcome import OTHER, OURS, PEFT, Row, deliver, flags, say, setup
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedgrad.report.tables import score_table
-from embedgrad.shapes import Score
+from embedgrad.run.score import Score
 from embedgrad.units import counted, line_words, number, per_cent, points
 
 SOURCE = Path(__file__).parents[1] / "src"

@@ -14,14 +14,15 @@ from pathlib import Path
 from embedgrad.analysis.anchoring import ANCHORING
 from embedgrad.analysis.blend import BLEND
 from embedgrad.analysis.entropy import ENTROPY
+from embedgrad.analysis.found import Found, read_found
 from embedgrad.analysis.position_sensitivity import POSITION_SENSITIVITY
 from embedgrad.analysis.read_back import READ_BACK
 from embedgrad.analysis.reading import READING
 from embedgrad.analysis.reading.shown import reading_figure
 from embedgrad.durable import make_folder, write_file
 from embedgrad.report import figures
-from embedgrad.report.found import Found, read_found, read_grid
-from embedgrad.runs import SWEEP
+from embedgrad.run.grid import read_grid
+from embedgrad.run.names import SWEEP
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "methods"
 NAMES = {"entropy": "trajectory-entropy"}

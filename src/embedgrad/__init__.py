@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from embedgrad.events import StepDone, Validated
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.model.load import load_model
-    from embedgrad.placement import save_peft, start
+    from embedgrad.prompt.place import save_peft, start
     from embedgrad.prompt.soft_prompt import SoftPrompt
-    from embedgrad.shapes import Comparison, Score
+    from embedgrad.run.score import Comparison, Score
     from embedgrad.tasks.task import Task
     from embedgrad.template.template import Template
     from embedgrad.tuning.tune import Run, forward, tune
 
 _HOME = {
-    "Comparison": "shapes",
+    "Comparison": "run.score",
     "EmbedgradError": "errors",
     "Evaluation": "evaluation.result",
     "Example": "data.example",
     "FrozenModel": "model.frozen_model",
     "Generation": "evaluation.answering",
     "Run": "tuning.tune",
-    "Score": "shapes",
+    "Score": "run.score",
     "SoftPrompt": "prompt.soft_prompt",
     "StepDone": "events",
     "Task": "tasks.task",
@@ -52,8 +52,8 @@ _HOME = {
     "generate": "evaluation.generate",
     "load_examples": "data.sources",
     "load_model": "model.load",
-    "save_peft": "placement",
-    "start": "placement",
+    "save_peft": "prompt.place",
+    "start": "prompt.place",
     "stream": "evaluation.generate",
     "tune": "tuning.tune",
 }

@@ -137,5 +137,10 @@ def home_path(given: str | Path) -> Path:
         ) from None
 
 
+def absolute(path: str) -> str:
+    """A path as it will still be found from elsewhere; stdin stays `-`."""
+    return path if path == "-" else str(home_path(path).absolute())
+
+
 def is_encodable(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

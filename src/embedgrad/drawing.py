@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import quoteattr
 
-from embedgrad.shapes import Interval
+from embedgrad.json_shape import Interval
 from embedgrad.words import token_words
 
 if TYPE_CHECKING:

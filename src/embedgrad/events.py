@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -53,14 +52,3 @@ Event = StepDone | Validated
 Listener = Callable[[Event | Validating | Calibrating], None]
 Say = Callable[[str], None]  # a sentence worth knowing
 Progress = Callable[[int, int], None]  # done, in all
-
-_NAMES = {StepDone: "step", Validated: "validation"}
-
-
-def as_metrics(event: Event) -> dict[str, Any]:
-    """The event's line in `metrics.jsonl`."""
-    fields = asdict(event)
-    fields.pop("total_steps", None)
-    if fields.get("penalty", 0.0) is None:
-        del fields["penalty"]
-    return {"event": _NAMES[type(event)], **fields}

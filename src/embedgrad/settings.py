@@ -42,6 +42,11 @@ class Settings(BaseModel):
             raise ValueError("a NUL character is in no path and in no text")
         return value
 
+    @classmethod
+    def places(cls) -> Mapping[str, str | None]:
+        """Every setting by its name, and the table of a file that it stands in, if any."""
+        return dict.fromkeys(cls.model_fields)
+
 
 S = TypeVar("S", bound=Settings)
 
@@ -51,16 +56,22 @@ def checked(kind: type[S], values: Mapping[str, Any], where: str) -> S:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(f"{where}: " + describe(error, list(kind.model_fields))) from error
+        raise SettingsError(f"{where}: " + describe(error, kind.places())) from error
 
 
-def describe(error: ValidationError, known: list[str]) -> str:
-    """Each problem of a failed validation as one sentence."""
+def describe(error: ValidationError, places: Mapping[str, str | None]) -> str:
+    """Each problem of a failed validation as one sentence. `places`: the settings there are, and the table of each."""
     sentences = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
+        path = [str(part) for part in problem["loc"]]
+        table = path.pop(0) if len(path) > 1 and path[0] in places.values() else None
+        key = ".".join(path)
         if problem["type"] == "extra_forbidden":
-            sentences.append(f"there is no setting {key!r}.{did_you_mean(key, known)}")
+            if table is not None and key in places:
+                wanted = f"in [{places[key]}]" if places[key] else "above all tables"
+                sentences.append(f"{key} stands {wanted}, not in [{table}].")
+            else:
+                sentences.append(f"there is no setting {key!r}.{did_you_mean(key, list(places))}")
         else:
             detail = problem["msg"].removeprefix("Value error, ")
             what = detail[0].lower() + detail[1:]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from embedgrad.events import Calibrating, Event, Listener, Progress, Say, Validating
 
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Snapshot = Callable[[int, "Tensor"], None]  # step, prompt [P, D]
+
+
+class Update(Protocol):
+    """How far a stage has come, of its total, and a few words on where it is."""
+
+    def __call__(self, done: int, detail: str = "") -> None: ...
+
+
+class Stage(Protocol):
+    """Begins something long; `total` 0 where its end cannot be foreseen, `done` what was done in an earlier session."""
+
+    def __call__(self, what: str, total: int = 0, done: int = 0) -> AbstractContextManager[Update]: ...
 
 
 def _ignore_event(event: Event | Validating | Calibrating) -> None: ...
@@ -27,6 +40,11 @@ def _ignore_snapshot(step: int, embeddings: Tensor) -> None: ...
 
 
 def _nothing() -> None: ...
+
+
+@contextmanager
+def _unseen(what: str, total: int = 0, done: int = 0) -> Iterator[Update]:
+    yield lambda done, detail="": None
 
 
 def counted_up(progress: Progress, total: int) -> Callable[[int], None]:
@@ -50,6 +68,7 @@ class Watch:
     progress     (done, total) of work whose parts are alike, such as rows to answer
     snapshot     (step, prompt [P, D]) at every validation, the start included
     before_save  called before each checkpoint is written, so that what it refers to is on disk first
+    stage        a job's stages: loading, tuning, evaluating; each is entered, updated and left
     """
 
     event: Listener = _ignore_event
@@ -57,3 +76,4 @@ class Watch:
     progress: Progress = _ignore_progress
     snapshot: Snapshot = _ignore_snapshot
     before_save: Callable[[], None] = _nothing
+    stage: Stage = _unseen

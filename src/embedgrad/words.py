@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embedgrad.shapes import Comparison, Interval
+from embedgrad.json_shape import Interval
+from embedgrad.run.score import Comparison
 from embedgrad.units import counted, number, per_cent, points
 
 _SHOWN = 3

@@ -3,7 +3,6 @@ the terminal says it, the run folder keeps it and the page shows it, and `src` i
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +13,15 @@ from vector_lengths import LENGTHS, Lengths
 
 import embedgrad as eg
 from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.found import read_found
 from embedgrad.analysis.study import Study
-from embedgrad.cli.analyze import _analyzed, _named
+from embedgrad.cli.analyze import told
 from embedgrad.cli.console import Terminal
 from embedgrad.errors import EmbedgradError, UsageError
 from embedgrad.evaluation.judging import Judging
-from embedgrad.report.found import read_found
+from embedgrad.jobs.analyze import AnalyzeJob, check_names
 from embedgrad.report.page import write_report
-from embedgrad.runs import RunFolder
+from embedgrad.run.folder import RunFolder
 from made_up_run import write_run
 
 
@@ -45,11 +45,12 @@ def study(tiny_model):
 
 @pytest.mark.usefixtures("among_the_analyses")
 def test_it_is_measured_said_kept_and_shown(study, run_folder, capsys):
-    assert _named(None)[-1] == "vector_lengths"
+    assert AnalyzeJob(run_folder).names[-1] == "vector_lengths"
     with RunFolder.open(run_folder) as folder:
-        found, left_out = _analyzed(study, _named("vector_lengths"), folder, Terminal(as_json=False, quiet=False))
-    assert left_out == {}
-    record = Lengths.model_validate_json(json.dumps(found["vector_lengths"]))
+        found = AnalyzeJob(folder, check_names(["vector_lengths"])).analyzed(study, tell=told(Terminal(False, False)))
+    assert found.left_out == {}
+    record = found.records["vector_lengths"]
+    assert isinstance(record, Lengths)
     assert len(record.lengths) == len(study.tuned)
     [sentence] = LENGTHS.sentences(record)
     assert sentence in " ".join(capsys.readouterr().out.split())
@@ -67,19 +68,18 @@ def test_records_have_a_version(run_folder):
     path = run_folder / "analysis" / "vector_lengths.json"
     path.parent.mkdir()
     path.write_text('{"lengths": [1.0]}')  # of before records had one
-    assert read_found(run_folder).of(LENGTHS) == Lengths(version=1, lengths=(1.0,))
-    path.write_text('{"version": 2, "lengths": [1.0]}')
+    assert read_found(run_folder).of(LENGTHS) == Lengths(format_version=1, lengths=(1.0,))
+    path.write_text('{"format_version": 2, "lengths": [1.0]}')
     with pytest.raises(EmbedgradError) as caught:
         read_found(run_folder)
     assert str(caught.value) == (
-        f"{path} is not what embedgrad writes: version: Input should be 1. Delete it, or write it anew: embedgrad "
-        f"analyze {run_folder} --only vector_lengths"
+        f"{path} has the format version 2; this embedgrad reads version 1. Use the embedgrad that wrote it."
     )
 
 
 def test_without_its_place_there_it_is_unknown(run_folder):
     with pytest.raises(UsageError, match="There is no analysis 'vector_lengths'"):
-        _named("vector_lengths")
+        check_names(["vector_lengths"])
     (run_folder / "analysis").mkdir()
     (run_folder / "analysis" / "vector_lengths.json").write_text("{")
     assert read_found(run_folder).of(LENGTHS) is None

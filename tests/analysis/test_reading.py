@@ -17,8 +17,8 @@ from embedgrad.analysis.reading.measure import Chance, direction, random_moves, 
 from embedgrad.analysis.reading.states import row_states, text_rows
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judging import Judging
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model.load import load_model
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.watch import Watch
 
 STIMULI = (

@@ -19,7 +19,8 @@ from embedgrad.analysis.read_back import READ_BACK
 from embedgrad.analysis.reading import READING
 from embedgrad.analysis.reading.record import LayerReading, Reading
 from embedgrad.analysis.reading.shown import concept_sentences
-from embedgrad.shapes import Interval, Proportion
+from embedgrad.json_shape import Interval
+from embedgrad.run.score import Proportion
 
 
 def told(analysis: Analysis[Any], found: dict[str, Any]) -> list[str]:

@@ -14,8 +14,8 @@ from embedgrad.errors import DataError
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.loops import ends_in_a_loop
 from embedgrad.evaluation.statistics import paired_mean
-from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.pocket.tasks import load_task
+from embedgrad.prompt.rows import lay_out_rows, stop_ids
 from embedgrad.watch import Watch
 
 INPUTS = ("I loved it", "The film was slow, dull and far too long.", "no", "It worked!", "a little dog", "The end.")

@@ -16,8 +16,8 @@ from pyarrow import parquet
 import rows
 import tiny
 from embedgrad.analysis.analyses import ANALYSES
-from embedgrad.cli.diagnose import DiagnoseSettings
 from embedgrad.cli.main import main
+from embedgrad.jobs.diagnose import DiagnoseSettings
 
 
 @pytest.fixture(scope="module")

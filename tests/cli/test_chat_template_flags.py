@@ -12,7 +12,7 @@ import embedgrad as eg
 import rows
 import tiny
 from embedgrad.cli.main import main
-from embedgrad.cli.settings import read_arguments
+from embedgrad.jobs.model import read_arguments
 
 TERSE = tiny.CHATML.replace("assistant\n{% endif %}", "assistant\n{% if think is false %}No.{% endif %}{% endif %}")
 

@@ -12,8 +12,8 @@ import pytest
 
 import rows
 from embedgrad.cli.main import main
-from embedgrad.cli.sweep_settings import SweepSettings
-from embedgrad.report.grid import Grid
+from embedgrad.jobs.sweep_settings import SweepSettings
+from embedgrad.run.grid import Grid
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,8 @@ def test_a_stopped_sweep_goes_on(capsys, job, swept, tmp_path, monkeypatch):
 
 
 def test_a_failed_cell_has_no_figures():
-    from embedgrad.cli.grid import as_grid, failures, grid_table
+    from embedgrad.cli.grid_table import failures, grid_table
+    from embedgrad.tuning.grid import as_grid
     from embedgrad.tuning.state import Validation
     from embedgrad.tuning.trials import Cell, Trials
 
@@ -144,12 +145,14 @@ def test_a_sweep_that_fails_at_once_leaves_nothing(capsys, job, tmp_path):
 
 
 def test_neither_sweep_nor_calibration_sees_the_test_rows(job, tmp_path, monkeypatch, seen):
-    import embedgrad.cli.tune as verb
-
     assert main(["sweep", *job, *GRID, "--output", str(tmp_path / "sweep"), "--quiet"]) == 0
-    monkeypatch.setattr(verb, "_compare", lambda *arguments: None)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("embedgrad.jobs.side_by_side.judged_side_by_side", stop)  # the test rows are judged there
     auto = ("--learning-rate", "auto", "--min-steps", "8", "--epochs", "1", "--output", str(tmp_path / "run"))
-    assert main(["tune", *job, *auto, "--quiet"]) == 0
+    assert main(["tune", *job, *auto, "--quiet"]) == 1
     assert len(seen) == 42
     assert seen.isdisjoint(row["text"] for row in rows.sentiment(20, first=500))
 

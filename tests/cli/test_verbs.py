@@ -16,7 +16,7 @@ import tiny
 from embedgrad.cli.main import main
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt import sealed
-from embedgrad.shapes import Comparison, Score
+from embedgrad.run.score import Comparison, Score
 
 
 @pytest.fixture(scope="module")

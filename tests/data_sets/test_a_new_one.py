@@ -8,13 +8,14 @@ import json
 
 import pytest
 
-from embedgrad.cli.data_set_settings import DataSetSettings, from_data_set
 from embedgrad.data.draws import halves
 from embedgrad.data.example import Example
 from embedgrad.datasets.catalog import DATA_SETS
 from embedgrad.datasets.data_set import LARGE, DataSet, Split, Target, field
 from embedgrad.datasets.source_file import SourceFile
 from embedgrad.errors import SettingsError
+from embedgrad.jobs.data_set import DataSetSettings, from_data_set
+from embedgrad.jobs.evaluate import EvaluateSettings
 from embedgrad.tasks.task import Task
 
 CAPITALS = DataSet(
@@ -40,9 +41,10 @@ def in_the_catalog(monkeypatch):
 def test_a_new_data_set_is_read_split_and_settles_the_task(tmp_path):
     rows = [{"country": f"Land {number}", "city": f"City {number}"} for number in range(40)]
     (tmp_path / "capitals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    job = from_data_set(DataSetSettings(dataset="capitals", data=str(tmp_path)), excluded=(), needed_for=())
-    assert (job.split, job.target, job.data) == (LARGE, "city", str(tmp_path))
-    parts = job.named_data_set().parts(job.data_path, split_name=job.split, seed=0, target=job.target)
+    asked = EvaluateSettings(dataset="capitals", data=str(tmp_path))
+    rows_of = from_data_set(asked, excluded=(), needed_for=()).rows
+    assert (rows_of.split, rows_of.target, rows_of.data) == (LARGE, "city", str(tmp_path))
+    parts = rows_of.named_data_set().parts(rows_of.data_path, split_name=LARGE, seed=0, target=rows_of.target)
     assert (len(parts.test), len(parts.train) + len(parts.validation)) == (20, 20)
     assert {(row.input[5:], row.target[5:]) for row in parts.test} <= {(str(n), str(n)) for n in range(40)}
 

@@ -13,17 +13,17 @@ import pytest
 from pyarrow import parquet
 
 from embedgrad.cli.main import main
-from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data import hub
 from embedgrad.data.draws import halves, whole_groups
 from embedgrad.data.example import Example
 from embedgrad.data.sources import load_records
-from embedgrad.data.split_record import SplitRecord, keep_split, split_record
 from embedgrad.datasets.catalog import DATA_SETS, data_set
 from embedgrad.datasets.data_set import digest
 from embedgrad.datasets.medd import MEANING
 from embedgrad.errors import BadRows, CannotResume, DataError, FileMissing, SettingsError
 from embedgrad.folding import folded
+from embedgrad.jobs.tune_settings import TuneSettings
+from embedgrad.run.split import SplitRecord, keep_split, split_record
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.template.template import CHAT_DEFAULT
@@ -341,24 +341,25 @@ def resolved(**given):
 def test_a_data_set_fills_in_what_nobody_set(tmp_path):
     job = resolved(dataset="medd", data=str(tmp_path))
     found = data_set("medd")
-    assert (job.prompt, job.split, job.target, job.group_by) == (found.prompt, "large", "label", None)
-    assert (job.task, job.labels, job.max_new_tokens) == ("label", tuple(MEANING.values()), 512)
-    assert job.resolved_task([]) == found.target().task
-    assert resolved(dataset="math500").group_by == "level"
-    rationale = resolved(dataset="causal_judgement", target="rationale")
+    assert (job.prompt, job.rows.split, job.rows.target, job.judging.group_by) == (found.prompt, "large", "label", None)
+    judging = job.judging
+    assert (judging.task, judging.labels, judging.max_new_tokens) == ("label", tuple(MEANING.values()), 512)
+    assert judging.resolved_task([]) == found.target().task
+    assert resolved(dataset="math500").judging.group_by == "level"
+    rationale = resolved(dataset="causal_judgement", target="rationale").judging
     assert (rationale.task, rationale.labels, rationale.pattern) == ("regex", None, r"\b(Yes|No)\b")
 
 
 def test_flags_go_on_top():
     job = resolved(dataset="math500", prompt="Mine:", task="exact", group_by="subject", split="paper", target="answer")
-    assert (job.prompt, job.task, job.group_by, job.split, job.target) == (
+    assert (job.prompt, job.judging.task, job.judging.group_by, job.rows.split, job.rows.target) == (
         "Mine:",
         "exact",
         "subject",
         "paper",
         "answer",
     )
-    assert resolved(dataset="medd", labels=("sad", "happy"), max_new_tokens=9).labels == ("sad", "happy")
+    assert resolved(dataset="medd", labels=("sad", "happy"), max_new_tokens=9).judging.labels == ("sad", "happy")
 
 
 def test_messages_of_the_settings(message):

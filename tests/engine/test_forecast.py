@@ -13,7 +13,7 @@ from embedgrad.engine import shared_prefix
 from embedgrad.engine.forecast import dear_fallback, fitted, forecast, kept_bytes, naive_flops, step_flops
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.shared_prefix import SharedPrefix
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.tuning.settings import TuningSettings, parse_bytes
 from embedgrad.units import bytes_words
 

@@ -13,7 +13,7 @@ from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
 from embedgrad.engine.row_path import MeanRow
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 ROWS = [eg.Example("I can't believe it worked!", "happy"), eg.Example("so sad", "sad"), eg.Example("the dog", "calm")]

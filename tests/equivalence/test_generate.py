@@ -11,8 +11,8 @@ from embedgrad.engine import plain
 from embedgrad.engine.generate import generate_ids
 from embedgrad.engine.plan import choose
 from embedgrad.engine.requests import Request, with_prefixes
-from embedgrad.layouts import lay_out_rows, stop_ids
 from embedgrad.model.families import has_sliding_window
+from embedgrad.prompt.rows import lay_out_rows, stop_ids
 
 PROMPT = "Determine the main emotion. Answer with one word."
 INPUTS = [

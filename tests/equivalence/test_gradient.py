@@ -12,7 +12,7 @@ from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.shared_prefix import SharedPrefix
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 from paths import PATHS
 
 PROMPT = "Determine the main emotion. Answer with one word."

@@ -16,8 +16,8 @@ from embedgrad.engine.head import token_losses
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model.anatomy import last_hidden, output_head
+from embedgrad.prompt.rows import lay_out_rows
 
 V, D = 50, 12
 

@@ -13,7 +13,7 @@ from embedgrad.engine import plain
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.score import answer_nats
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 
 INPUTS = ["no", "I can't believe it worked!", "Once upon a time there was a little dog. " * 3, "yes"]
 ANSWERS = [(5,), (7, 2), (9, 4, 11, 3), (7, 3)]

@@ -19,11 +19,11 @@ from embedgrad.engine.last_layer import Places
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model import attention
 from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.attention import CannotAttend, grouped_attention
 from embedgrad.model.load import load_model
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.template.layout import Layout, Span
 from paths import PATHS
 

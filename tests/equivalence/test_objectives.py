@@ -15,7 +15,7 @@ from embedgrad.engine import behind, head
 from embedgrad.engine.behind import PLAIN_MEANS, Means
 from embedgrad.engine.objective import CROSS_ENTROPY, Extras, Objective
 from embedgrad.engine.plan import Engine
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.template.layout import Layout
 from paths import PATHS
 

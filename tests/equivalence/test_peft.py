@@ -16,7 +16,7 @@ import tiny
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.template.layout import Span
 
 FOLDERS = ("qwen2", "gpt2", "llama", "gemma3", "granite")  # the last two scale their embeddings, each in its own way

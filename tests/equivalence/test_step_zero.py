@@ -12,7 +12,7 @@ import embedgrad as eg
 import tiny
 from embedgrad.engine import plain
 from embedgrad.engine.shared_prefix import SharedPrefix
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 
 PROMPTS = (
     "Determine the main emotion. Answer with one word.",

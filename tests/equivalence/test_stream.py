@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import embedgrad as eg
-from embedgrad import placement
 from embedgrad.engine import generate, plain, requests
 from embedgrad.evaluation import answering
 from embedgrad.evaluation.answer_text import decode
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt import place as placement
+from embedgrad.prompt.rows import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 INPUTS = ["no", "I can't believe it worked!", "the dog", "so sad", "Once upon a time there was a little dog."]

@@ -15,9 +15,9 @@ from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
 from embedgrad.engine.requests import Request, with_prefixes
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model.families import has_sliding_window
 from embedgrad.model.hooks import CACHE_ARGUMENTS
+from embedgrad.prompt.rows import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 INPUTS = ["no", "I can't believe it worked!", "the dog", "so sad", "Once upon a time there was a little dog. " * 3]

@@ -12,8 +12,8 @@ from embedgrad.errors import BadRows, DataError, EmbedgradError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import EvaluationSettings
-from embedgrad.layouts import target_ids
 from embedgrad.model.special_tokens import special_tokens_of, stored_special_tokens
+from embedgrad.prompt.rows import target_ids
 from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
 
@@ -224,8 +224,8 @@ def test_special_tokens_are_found_without_and_with_the_model(tiny_model, tmp_pat
 
 @pytest.mark.parametrize("verb", ["evaluate", "tune"])
 def test_it_is_told_before_the_model_is_loaded(verb, tmp_path, monkeypatch):
-    from embedgrad.cli.evaluate import EvaluateSettings, evaluate
-    from embedgrad.cli.tune import TuneSettings, tune
+    from embedgrad.cli.evaluate import EvaluateFlags, evaluate
+    from embedgrad.cli.tune import TuneFlags, tune
 
     token = sorted(stored_special_tokens("pocket"))[0]
     path = tmp_path / "rows.jsonl"
@@ -239,8 +239,8 @@ def test_it_is_told_before_the_model_is_loaded(verb, tmp_path, monkeypatch):
 
     def tell():
         if verb == "evaluate":
-            evaluate(flags=EvaluateSettings(model="pocket", prompt=("Answer.",), data=str(path)), quiet=True)
-        flags = TuneSettings(model="pocket", prompt="Answer.", train=str(path), output=str(tmp_path / "run"))
+            evaluate(flags=EvaluateFlags(model="pocket", prompt=("Answer.",), data=str(path)), quiet=True)
+        flags = TuneFlags(model="pocket", prompt="Answer.", train=str(path), output=str(tmp_path / "run"))
         tune(flags=flags, quiet=True)
 
     with pytest.raises(EmbedgradError, match="embedgrad itself adds what ends an answer"):

@@ -255,7 +255,7 @@ def test_resume(capsys, here):
 
 
 def test_a_failed_run_leaves_other_runs_alone(here):
-    from embedgrad.runs import RunFolder
+    from embedgrad.run.folder import RunFolder
 
     first = RunFolder.create(here / "runs" / "deep" / "first")
     second = RunFolder.create(here / "runs" / "second")

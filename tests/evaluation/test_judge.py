@@ -10,7 +10,7 @@ import rows
 from embedgrad.errors import DataError, NonFiniteLoss, OverlongRows, UsageError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
-from embedgrad.layouts import lay_out_rows
+from embedgrad.prompt.rows import lay_out_rows
 
 LABELS = eg.Task("label", labels=("negative", "positive"))
 EXAMPLES = [
@@ -107,7 +107,7 @@ def test_answers_that_could_not_be_compared_are_told(model, prompt, slow):
 
 def test_of_prompts_side_by_side_all_such_answers_are_told_once(capsys, model, prompt, slow):
     from embedgrad.cli.console import Terminal
-    from embedgrad.cli.evaluate import judged_side_by_side
+    from embedgrad.jobs.side_by_side import judged_side_by_side
 
     judging = Judging(eg.Task("math"))
     judged_side_by_side(model, [prompt, prompt], slow, judging, ["a", "b"], Terminal(False, False))

@@ -5,13 +5,7 @@ import pytest
 from scipy.stats import permutation_test
 
 from embedgrad.evaluation import statistics
-from embedgrad.evaluation.statistics import (
-    macro_f1_interval,
-    paired_accuracy,
-    paired_loss,
-    proportion,
-    wilson,
-)
+from embedgrad.evaluation.statistics import macro_f1_interval, paired_accuracy, paired_loss, proportion, wilson
 from embedgrad.tasks.metrics import macro_f1
 
 

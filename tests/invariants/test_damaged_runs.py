@@ -16,7 +16,7 @@ from embedgrad.cli.main import main
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
 from embedgrad.named_file import read_named
-from embedgrad.runs import MetricsFile
+from embedgrad.run.metrics import MetricsFile
 
 RUN = "It was damaged or changed: restore it or repeat the run."
 ANEW = "Restore it, or start the run anew."

@@ -16,13 +16,14 @@ import rows
 import tiny
 from embedgrad.cli.main import main
 from embedgrad.errors import FolderExists, FolderInUse, OutputError
-from embedgrad.held import LOCK, Held, check_not_held
-from embedgrad.runs import SETTINGS, RunFolder
+from embedgrad.run.folder import RunFolder
+from embedgrad.run.held import LOCK, Held, check_not_held
+from embedgrad.run.names import SETTINGS
 
 WAIT = 60.0  # seconds until a process that does nothing counts as stuck
 
 HOLDING = (
-    "import sys; from pathlib import Path; from embedgrad.runs import RunFolder; "
+    "import sys; from pathlib import Path; from embedgrad.run.folder import RunFolder; "
     "folder = RunFolder.{how}(Path(sys.argv[1])); print(flush=True); sys.stdin.read()"
 )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from embedgrad import runs
+from embedgrad.run import names as runs
 
 
 def test_every_file_is_described() -> None:

@@ -18,10 +18,10 @@ import rows
 from embedgrad.engine import plan
 from embedgrad.engine.behind import Means
 from embedgrad.evaluation.settings import ScoreBy
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model import attention
 from embedgrad.model.turns import Turns, in_turn
-from embedgrad.placement import start
+from embedgrad.prompt.place import start
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.tasks.task import Task
 from paths import PATHS
 

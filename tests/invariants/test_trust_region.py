@@ -16,7 +16,7 @@ from embedgrad.data.batches import batch_rows
 from embedgrad.errors import Interrupted, PromptError
 from embedgrad.events import StepDone
 from embedgrad.prompt.trust_region import MARGIN, OriginalTokens, distance_penalty, lead, towards_cell, within_radius
-from embedgrad.runs import METRICS, TRAJECTORY
+from embedgrad.run.names import METRICS, TRAJECTORY
 from embedgrad.tuning.trajectory import read_trajectory
 
 PROMPT = "Please decide whether the review is positive or negative."

@@ -7,10 +7,10 @@ import torch
 
 import embedgrad as eg
 from embedgrad.engine.plan import choose
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model import compiled
 from embedgrad.model.compiled import compile_parts, is_worth_it, uncompile
 from embedgrad.model.load import load_model
+from embedgrad.prompt.rows import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 ROWS = [eg.Example("I can't believe it worked!", "happy"), eg.Example("so sad", "sad")]

@@ -23,12 +23,12 @@ from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
 from embedgrad.engine.shared_prefix import SharedPrefix
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model import attention
 from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.surgery import changes, cuts
 from embedgrad.model.surgery.changes import Change, NotNested, Surgery
 from embedgrad.model.surgery.cuts import Attending, Forward, Wrapped
+from embedgrad.prompt.rows import lay_out_rows
 
 ROWS = [eg.Example("I can't believe it worked!", "happy"), eg.Example("so sad", "the dog"), eg.Example("no", "no")]
 PATIENCE = 60.0  # seconds after which a thread counts as stuck

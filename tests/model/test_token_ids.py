@@ -14,7 +14,7 @@ import transformers
 import embedgrad as eg
 import tiny
 from embedgrad.errors import ModelError
-from embedgrad.layouts import target_ids
+from embedgrad.prompt.rows import target_ids
 
 PROMPT = "Answer with one word."
 ADDED = "<extra>"

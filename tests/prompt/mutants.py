@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from embedgrad.errors import BadPromptFile, PromptError, UnknownVersion
+from embedgrad.model.identity import BaseIdentity
 from embedgrad.prompt.file import PromptFile, PromptRecord, encode
 from embedgrad.prompt.sealed import content_sha256
-from embedgrad.shapes import BaseIdentity
 from embedgrad.template.layout import RenderedTemplate
 from embedgrad.template.template import FixedText, Slot, Template
 

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from embedgrad.cli.recipes import over_recipe
-from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.errors import SettingsError
+from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.recipes import catalog
 from embedgrad.recipes.catalog import Accuracy, Recipe, all_recipes, load_recipe, recipe_names, recipe_text
 from embedgrad.recipes.memory import SIZES, peak_bytes
@@ -62,11 +61,11 @@ def test_names_come_in_order_of_size() -> None:
 def test_settings_are_those_of_tune(recipe: Recipe) -> None:
     job = checked(TuneSettings, recipe.settings, recipe.name)
     assert job.prompt == PROMPTS[recipe.about.task]
-    assert job.dtype == "bfloat16", "the memory is computed for it"
-    assert (job.epochs, job.min_steps) == (10, 0)
+    assert job.model.dtype == "bfloat16", "the memory is computed for it"
+    assert (job.tuning.epochs, job.tuning.min_steps) == (10, 0)
     small = ("0.5b", "1.5b", "3b")
-    assert job.learning_rate == ("0.01" if recipe.name.endswith(small) else "0.001")
-    assert re.fullmatch("[0-9a-f]{40}", job.revision or "")
+    assert job.tuning.learning_rate == ("0.01" if recipe.name.endswith(small) else "0.001")
+    assert re.fullmatch("[0-9a-f]{40}", job.model.revision or "")
     assert recipe.name.rpartition("-")[2] in recipe.model.lower()
 
 
@@ -106,8 +105,9 @@ def test_memory_is_what_the_formula_gives(recipe: Recipe) -> None:
 
 
 def test_flags_go_over_a_recipe() -> None:
-    job = over_recipe("table2/imdb-llama3.1-8b", TuneSettings(epochs=2, recipe="table2/imdb-llama3.1-8b"))
-    assert (job.epochs, job.learning_rate, job.model) == (2, "0.001", "meta-llama/Llama-3.1-8B-Instruct")
+    job = TuneSettings.model_validate({"epochs": 2, "recipe": "table2/imdb-llama3.1-8b"}).over_recipe()
+    assert (job.tuning.epochs, job.tuning.learning_rate) == (2, "0.001")
+    assert job.model.model == "meta-llama/Llama-3.1-8B-Instruct"
     assert job.recipe == "table2/imdb-llama3.1-8b"
 
 

@@ -11,8 +11,8 @@ from embedgrad.engine import head
 from embedgrad.engine.forecast import kept_bytes
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
-from embedgrad.layouts import lay_out_rows
-from embedgrad.placement import start
+from embedgrad.prompt.place import start
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.recipes import memory
 from embedgrad.recipes.memory import SIZES, ModelSizes, peak_bytes
 

@@ -8,13 +8,15 @@ import pytest
 import tomli_w
 
 from embedgrad.cli.recipes import differences
-from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.evaluation.statistics import paired_accuracy, wilson
+from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.recipes.catalog import Recipe, all_recipes, load_recipe
-from embedgrad.report.run_folder import Answer, PredictedRow, Result, RowCounts, RunRecord, read_run
 from embedgrad.report.table2 import RecipeRun, as_markdown, table2_notes, table2_rows, table2_table
+from embedgrad.run.predictions import Answer, PredictedRow
+from embedgrad.run.record import RunRecord, read_run
+from embedgrad.run.result import Result, RowCounts
+from embedgrad.run.score import Comparison, Score
 from embedgrad.settings import checked
-from embedgrad.shapes import Comparison, Score
 from embedgrad.words import per_cent_interval
 
 MATH, MEDD = "table2/math500-qwen2.5-math-1.5b", "table2/medd-qwen2.5-0.5b"

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 import made_up_run
+from embedgrad.analysis.found import read_found
 from embedgrad.cli.main import main
 from embedgrad.data.example import Example
-from embedgrad.data.split_record import check_split, keep_split, split_record
 from embedgrad.data.splits import Parts
 from embedgrad.errors import CannotResume, EmbedgradError
-from embedgrad.report.found import read_found, read_grid
 from embedgrad.report.gather import gather
-from embedgrad.report.run_folder import read_run
+from embedgrad.run.grid import read_grid
+from embedgrad.run.record import read_run
+from embedgrad.run.split import check_split, keep_split, split_record
 from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
 from made_up_analyses import analyses, grid
 
@@ -139,6 +140,13 @@ def trials(folder: Path) -> None:
     (folder / "demo.json").write_bytes(sealed_json({"own": [], "paper": []}))
 
 
+def a_grid(name: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / name).write_bytes(sealed_json(grid()))
+
+    return write
+
+
 def found(name: str) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         (folder / "analysis").mkdir(exist_ok=True)
@@ -149,12 +157,8 @@ def found(name: str) -> Callable[[Path], None]:
 
 KINDS: list[tuple[str, Callable[[Path], None], Callable[[Path], object]]] = [
     *((f"analysis/{name}.json", found(name), read_found) for name in analyses()),
-    ("calibration.json", lambda f: (f / "calibration.json").write_bytes(sealed_json(grid())) and None, read_found),
-    (
-        "sweep.json",
-        lambda f: (f / "sweep.json").write_bytes(sealed_json(grid())) and None,
-        lambda f: read_grid(f / "sweep.json"),
-    ),
+    ("calibration.json", a_grid("calibration.json"), lambda f: read_grid(f / "calibration.json")),
+    ("sweep.json", a_grid("sweep.json"), lambda f: read_grid(f / "sweep.json")),
     ("demo.json", trials, lambda f: gather([f])),
 ]
 

@@ -13,7 +13,7 @@ from embedgrad.analysis.anchoring.record import Anchoring
 from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import confusion_finding, confusions
 from embedgrad.report.moved import moved_prompt
-from embedgrad.report.run_folder import RunRecord, read_run
+from embedgrad.run.record import RunRecord, read_run
 from embedgrad.words import token_words
 from made_up_analyses import anchoring
 from made_up_run import SETTINGS, answer, row, write_predictions, write_run

@@ -25,11 +25,12 @@ from embedgrad.analysis.read_back.shown import read_back_figure
 from embedgrad.analysis.reading.record import Readings
 from embedgrad.analysis.reading.shown import reading_figure
 from embedgrad.drawing import drawn, with_own_ids
+from embedgrad.json_shape import Shape
 from embedgrad.report import figures
-from embedgrad.report.grid import Grid
 from embedgrad.report.groups import Group
 from embedgrad.report.labels import Confusion
-from embedgrad.shapes import Comparison, Proportion, Shape
+from embedgrad.run.grid import Grid
+from embedgrad.run.score import Comparison, Proportion
 
 
 def of(kind: type[Shape], found: dict[str, Any]) -> Any:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from embedgrad.analysis.analyses import ANALYSES
+from embedgrad.analysis.found import Found, read_found
 from embedgrad.errors import EmbedgradError, UsageError
 from embedgrad.report.comparison import as_json, run_names, runs_table, same_test_rows
-from embedgrad.report.found import Found, read_found
 from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison
+from embedgrad.run.grid import read_grid
 from made_up_analyses import anchoring, entropy, grid, write_analyses
 from made_up_run import write_run
 
@@ -32,7 +33,7 @@ def test_every_kind_is_read(run_folder: Path) -> None:
     assert found.missing == ()
     for analysis in ANALYSES.values():
         assert isinstance(found.of(analysis), analysis.record)
-    assert found.calibration is not None
+    assert read_grid(run_folder / "calibration.json") is not None
 
 
 def test_a_broken_analysis(run_folder: Path) -> None:
@@ -70,7 +71,7 @@ def test_an_analysis_that_cannot_be_read(run_folder: Path) -> None:
 def test_a_grid_that_chose_nothing(run_folder: Path) -> None:
     (run_folder / "calibration.json").write_text(json.dumps(grid() | {"chosen": 9}), encoding="utf-8")
     with pytest.raises(EmbedgradError) as caught:
-        read_found(run_folder)
+        read_grid(run_folder / "calibration.json")
     assert str(caught.value) == (
         f"{run_folder}/calibration.json is not what embedgrad writes: chosen: there is no cell 9 among 9. "
         "Delete it, or repeat what wrote it."

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import made_up_analyses as made_up
-from embedgrad.report.grid import Grid, grid_finding
+from embedgrad.report.grid import grid_finding
+from embedgrad.run.grid import Grid
 
 
 def told(found: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from embedgrad.errors import EmbedgradError, FileMissing
 from embedgrad.report import figures
 from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison, write_report
-from embedgrad.report.run_folder import read_run
+from embedgrad.run.record import read_run
 from made_up_analyses import analyses, anchoring, entropy, reading, write_analyses
 from made_up_run import SETTINGS, answer, result, row, write_lines, write_predictions, write_run
 

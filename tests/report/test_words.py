@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from embedgrad.report.run_folder import Result
 from embedgrad.report.tables import score_table
 from embedgrad.report.words import outcome, verdict
-from embedgrad.shapes import Comparison, Score
+from embedgrad.run.result import Result
+from embedgrad.run.score import Comparison, Score
 from made_up_run import result, score
 
 

@@ -10,7 +10,7 @@ import pytest
 import embedgrad as eg
 import tiny
 from embedgrad.errors import NoChatTemplate, TemplateError
-from embedgrad.layouts import lay_out_rows, target_ids
+from embedgrad.prompt.rows import lay_out_rows, target_ids
 from embedgrad.template.chat import render
 
 PROMPT = "Determine the main emotion. Answer with one word."

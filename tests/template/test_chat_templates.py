@@ -12,8 +12,8 @@ import pytest
 import embedgrad as eg
 import tiny
 from embedgrad.errors import EmbedgradError, NoChatTemplate, TemplateError
-from embedgrad.layouts import lay_out_rows
 from embedgrad.prompt.file import decode, encode
+from embedgrad.prompt.rows import lay_out_rows
 
 PROMPT = "Determine the main emotion. Answer with one word."
 RAG = "Grounded.\n" + tiny.CHATML

@@ -13,7 +13,7 @@ from speakers import KINDS, SPEAKERS, tokenizer_of
 import embedgrad as eg
 import tiny
 from embedgrad.cli.main import main
-from embedgrad.layouts import lay_out_rows, special_tokens_report
+from embedgrad.prompt.rows import lay_out_rows, special_tokens_report
 from embedgrad.template.chat import render
 from embedgrad.template.control import control_tokens, row_ids
 from embedgrad.template.layout import fit, lay_out, turn_slot

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import embedgrad as eg
 import tiny
 from embedgrad.errors import OverlongRows, TemplateError
-from embedgrad.layouts import lay_out_rows, seam_report
+from embedgrad.prompt.rows import lay_out_rows, seam_report
 from embedgrad.template.control import row_ids
 from embedgrad.template.layout import Rendering, fit, lay_out
 from embedgrad.template.template import FixedText, Slot

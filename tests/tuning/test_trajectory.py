@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import rows
 from embedgrad.cli.main import main
 from embedgrad.errors import EmbedgradError, OutputError
-from embedgrad.runs import TRAJECTORY
+from embedgrad.run.names import TRAJECTORY
 from embedgrad.tuning.trajectory import read_trajectory, write_snapshot
 
 

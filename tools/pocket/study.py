@@ -24,9 +24,9 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import compare_accuracy
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import POCKET, load_model
-from embedgrad.placement import start
 from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
 from embedgrad.pocket.trial import SETTINGS, best_prompt, settings_of
+from embedgrad.prompt.place import start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tuning.tune import tune
 

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
-from embedgrad.shapes import Shape
+from embedgrad.run.files import Stored
 
 
-class Record(Shape):
+class Record(Stored):
     """What an analysis found, as a JSON object: `analysis/NAME.json` of a run folder.
 
     Every pair "before, after" is the prompt text and the tuned prompt. Losses in nats per target token, entropies in
-    bits, accuracies strict and as fractions. `version` is that of the record's keys and their meaning; files of before
-    there was one are of version 1.
+    bits, accuracies strict and as fractions.
     """
-
-    version: Literal[1] = 1
 
 
 @dataclass(frozen=True)

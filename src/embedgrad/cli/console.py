@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from embedgrad.data.records import written
+from embedgrad.watch import Update, Watch
 
 # What a terminal obeys instead of showing it: C0 (but tab and newline), DEL, C1, line separators, marks that turn the
 # direction of what follows (as in "Trojan Source", https://trojansource.codes), and half surrogates.
@@ -82,6 +83,20 @@ class Terminal:
         for row in body:
             table.add_row(*(_shown(cell) for cell in row))
         self._out.print(table)
+
+    @property
+    def watch(self) -> Watch:
+        """What a job tells, shown here."""
+        return Watch(note=self.note, stage=self._stage)
+
+    @contextmanager
+    def _stage(self, what: str, total: int = 0, done: int = 0) -> Iterator[Update]:
+        if total:
+            with self.progress(what, total, done) as line:
+                yield line.update
+        else:
+            with self.working(what):
+                yield lambda done, detail="": None
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:

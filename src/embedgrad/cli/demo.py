@@ -8,32 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from embedgrad.cli.console import ProgressLine, Terminal
-from embedgrad.cli.flags import COMMA_SEPARATED
-from embedgrad.cli.resuming import discarding
-from embedgrad.cli.tune_settings import TuneSettings
-from embedgrad.data.split_record import keep_split
+from embedgrad.cli.console import Terminal
+from embedgrad.cli.flags import comma_separated
 from embedgrad.errors import FolderExists, UsageError, did_you_mean
-from embedgrad.held import check_not_held
-from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
+from embedgrad.jobs.demo import DemoJob
+from embedgrad.pocket.tasks import NAMES, load_task
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
-from embedgrad.runs import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY, MetricsFile, RunFolder
-from embedgrad.settings import write_toml
+from embedgrad.run.folder import RunFolder
+from embedgrad.run.held import check_not_held
+from embedgrad.run.names import REPORT
 from embedgrad.units import counted
-from embedgrad.watch import Watch
 from embedgrad.words import cut, duration_words
 
 if TYPE_CHECKING:  # torch is loaded once the folder is there
-    from embedgrad.events import Calibrating, Event, Validating
-    from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.pocket.trial import Trial
 
 _ROWS_SHOWN = 3
-_ALL = 100  # parts of the progress bar per task
 
 
 def demo(
@@ -58,95 +52,20 @@ def demo(
     with terminal.working("loading the pocket model"):
         model = load_model(POCKET)
     with RunFolder.create(output or Path("runs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}", "demo") as folder:
-        _run(model, chosen, seed, full, folder, terminal)
-
-
-def _run(
-    model: FrozenModel, chosen: Sequence[PocketTask], seed: int, full: bool, folder: RunFolder, terminal: Terminal
-) -> None:
-    """Every task, then the tables, and with `full` what there is to see inside."""
-    terminal.note(
-        f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "
-        f"{counted(len(chosen), 'task')}, each tuned and tested on its own"
-    )
-    trials: list[Trial] = []
-    with terminal.progress("demo", _ALL * len(chosen)) as progress:
-        for task in chosen:
-            try:
-                with RunFolder.create(folder.file(task.name), "demo") as run_folder, discarding(run_folder):
-                    trials.append(_tried(model, task, seed, run_folder, _ALL * len(trials), progress))
-            except BaseException:  # the tasks that are done keep their folders, the one at hand leaves none
-                if not trials:
-                    folder.discard()
-                raise
-    _show(trials, folder, terminal)
-    if full:
-        from embedgrad.cli.demo_study import study
-
-        page = study(folder, [trial.task.name for trial in trials], terminal)
-        terminal.say(f"\nAll of it, with a look inside, on one page:\n  {page}")
+        job = DemoJob(model, folder, chosen, seed)
+        trials = job.run(terminal.watch)
+        _show(trials, folder, terminal)
+        if full:
+            page = job.study([trial.task.name for trial in trials], terminal.watch)
+            terminal.say(f"\nAll of it, with a look inside, on one page:\n  {page}")
 
 
 def _named(tasks: str | None) -> Sequence[str]:
-    names = COMMA_SEPARATED.read([tasks]) if tasks else NAMES
+    names = comma_separated([tasks]) if tasks else NAMES
     for name in names:
         if name not in NAMES:
             raise UsageError(f"There is no task {name!r}; write some of {', '.join(NAMES)}.{did_you_mean(name, NAMES)}")
     return list(dict.fromkeys(names))
-
-
-def _tried(
-    model: FrozenModel, task: PocketTask, seed: int, folder: RunFolder, done: int, progress: ProgressLine
-) -> Trial:
-    """Run one task and write its run folder. The bar moves a fifth for choosing, three for tuning, one for the test."""
-    from embedgrad.cli.outcome import Outcome, write
-    from embedgrad.evaluation.judging import Judging
-    from embedgrad.events import StepDone, Validated, as_metrics
-    from embedgrad.pocket.trial import run_trial, settings_of
-    from embedgrad.tuning.trajectory import write_snapshot
-
-    settings = settings_of(task, seed)
-    at = done
-
-    def stage(words: str) -> None:
-        nonlocal at
-        if words.endswith("tuning"):
-            at = max(at, done + _ALL // 5)
-        progress.update(at, words)
-
-    with MetricsFile(folder.file(METRICS), -1) as metrics:
-
-        def listen(event: Event | Validating | Calibrating) -> None:
-            nonlocal at
-            if isinstance(event, StepDone):
-                at = done + _ALL // 5 + 3 * _ALL // 5 * event.step // event.total_steps
-                progress.update(at, f"{task.name}: tuning")
-            if isinstance(event, StepDone | Validated):
-                metrics.append(as_metrics(event))
-
-        watch = Watch(event=listen, snapshot=lambda step, at: write_snapshot(folder.file(TRAJECTORY), step, at))
-        trial = run_trial(model, task, settings, stage=stage, watch=watch)
-    job = TuneSettings(
-        model=model.identity.name,
-        prompt=trial.start.text,
-        train=str(task.path("train")),
-        validation=str(task.path("validation")),
-        test=str(task.path("test")),
-        task=task.task.kind,
-        labels=task.task.labels or None,
-        pattern=task.task.pattern,
-        accepted={label: tuple(forms) for label, forms in task.task.accepted.items()} or None,
-        by_number=task.task.by_number,
-        dtype=model.dtype_name,
-        **settings.model_dump(),
-    )
-    write_toml(folder.file(SETTINGS), job)
-    keep_split(folder.file(SPLIT), job.split_record(trial.parts))
-    write(
-        Outcome(trial.run, trial.best_written, trial.after, model, trial.start, trial.parts, Judging(task.task)), folder
-    )
-    progress.update(done + _ALL, f"{task.name} is done")
-    return trial
 
 
 def _show(trials: Sequence[Trial], folder: RunFolder, terminal: Terminal) -> None:
@@ -154,11 +73,7 @@ def _show(trials: Sequence[Trial], folder: RunFolder, terminal: Terminal) -> Non
     blocks: dict[str, list[Trial]] = {
         block: [trial for trial in trials if trial.task.block == block] for block in TRIAL_TITLES
     }
-    found: dict[str, list[dict[str, Any]]] = {
-        block: [t.result.model_dump(mode="json") for t in of_block] for block, of_block in blocks.items()
-    }
-    folder.write_json(DEMO, found)
-    terminal.result(found)
+    terminal.result({block: [t.result.model_dump(mode="json") for t in of_block] for block, of_block in blocks.items()})
     for block, title in TRIAL_TITLES.items():
         if blocks[block]:
             rows = sorted({trial.result.test_rows for trial in blocks[block]})

@@ -1,33 +1,37 @@
-"""How settings are written as flags, and laid over a file: flag over file over default."""
+"""How settings are written as flags, and laid over a file: flag over file over default.
+
+A flag is a setting by its name; its box in `--help` is its table in a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
+from pydantic import BaseModel, Field, create_model
+from pydantic.fields import FieldInfo
 
-from embedgrad.arguments import home_path
+from embedgrad.arguments import absolute, home_path
+from embedgrad.composed import Composed, fields, flattened, tables
 from embedgrad.errors import FileMissing, SettingsError
 from embedgrad.named_file import read_named
 from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
 from embedgrad.settings import Settings, checked, read_toml
 
 
-@dataclass(frozen=True)
-class Typed:
-    """Marks a setting that is written differently in a shell than in a file: `read` gives the setting's value."""
-
-    read: Callable[[Any], Any]
+def comma_separated(texts: Sequence[str]) -> tuple[str, ...]:
+    """`["a, b", "c"]` -> `("a", "b", "c")`."""
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
-COMMA_SEPARATED = Typed(lambda texts: tuple(part.strip() for text in texts for part in text.split(",") if part.strip()))
-WITH_ESCAPES = Typed(lambda text: text.replace("\\n", "\n").replace("\\t", "\t"))  # a shell types no newline
+def with_escapes(text: str) -> str:
+    r"""`\n` and `\t` as what they stand for: a shell types no newline."""
+    return text.replace("\\n", "\n").replace("\\t", "\t")
 
 
-def _prompt_from_flag(given: str) -> str:
+def prompt_from_flag(given: str) -> str:
     """A prompt as the flag gives it: `@FILE` is the file's text, paths become absolute, other texts stay."""
     if given.startswith("@"):
         path = home_path(given[1:])
@@ -49,37 +53,61 @@ def _prompt_from_flag(given: str) -> str:
 
 
 TEXT_BYTES = 1_000_000  # of a prompt's text in a file; a model's context holds less
-PROMPT = Typed(_prompt_from_flag)
-PROMPTS = Typed(lambda given: tuple(map(_prompt_from_flag, given)))
-RowsFile = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # `-` is stdin
+
+# Settings that are written differently in a shell than in a file.
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "labels": comma_separated,
+    "template": with_escapes,
+    "system": with_escapes,
+    "stop": lambda texts: tuple(map(with_escapes, texts)),
+    "prompt": lambda given: prompt_from_flag(given) if isinstance(given, str) else tuple(map(prompt_from_flag, given)),
+}
+_IN_FILES_ONLY = ("messages", "accepted", "learning_rate_asked")
+_WITHOUT_NEGATIVE = ("allow_mismatch", "by_number", "lines")
+_MAY_BE_DASH = ("train", "data")  # stdin
 
 
-S = TypeVar("S", bound=Settings)
+def flags_of(kind: type[Composed]) -> type[BaseModel]:
+    """The settings of `kind` as one flat model, which cyclopts shows as flags, a box for each table."""
+    boxes = {table: Group(table.capitalize(), sort_key=number) for number, table in enumerate(tables(kind), start=1)}
+    flags: dict[str, Any] = {
+        name: (Annotated[info.rebuild_annotation(), _parameter(name, info, boxes.get(table or ""))], _field(info))
+        for name, (table, info) in fields(kind).items()
+    }
+    return create_model(f"{kind.__name__}Flags", __base__=Settings, **flags)
 
 
-def merged(flags: S | None, file: Path | None, kind: type[S]) -> S:
+def _parameter(name: str, info: FieldInfo, box: Group | None) -> Parameter:
+    given: dict[str, Any] = {} if box is None else {"group": box}
+    if name in _IN_FILES_ONLY:
+        given["parse"] = False
+    if name in _WITHOUT_NEGATIVE or _is_many(info.annotation):
+        given["negative"] = ()
+    if name in _MAY_BE_DASH:
+        given["allow_leading_hyphen"] = True
+    if info.default == ():
+        given["show_default"] = False
+    return Parameter(**given)
+
+
+def _is_many(kind: Any) -> bool:
+    return any(get_origin(part) is tuple for part in (kind, *get_args(kind)))
+
+
+def _field(info: FieldInfo) -> Any:
+    return Field(info.default, description=info.description)
+
+
+C = TypeVar("C", bound=Composed)
+
+
+def merged(flags: BaseModel | None, file: Path | None, kind: type[C]) -> C:
     """Flag over file over default. Raises SettingsError, FileMissing."""
     from_file = read_toml(file) if file else {}
-    from_flags = {} if flags is None else {name: _typed(flags, name) for name in flags.model_fields_set}
+    from_flags = {} if flags is None else {name: _typed(name, getattr(flags, name)) for name in flags.model_fields_set}
     checked(kind, from_file, str(file))
-    return checked(kind, {**from_file, **from_flags}, "command line")
+    return checked(kind, {**flattened(kind, from_file), **from_flags}, "command line")
 
 
-def _typed(flags: Settings, name: str) -> Any:
-    value = getattr(flags, name)
-    for mark in type(flags).model_fields[name].metadata:
-        if isinstance(mark, Typed) and value is not None:
-            value = mark.read(value)
-    return value
-
-
-def required(settings: Settings, *names: str) -> None:
-    """Raises SettingsError for a setting that has no default and was not given."""
-    missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(settings, name)]
-    if missing:
-        raise SettingsError(f"{' and '.join(missing)} must be given, as a flag or in a --settings file. See --help.")
-
-
-def absolute(path: str) -> str:
-    """A path as it will still be found from elsewhere; stdin stays `-`."""
-    return path if path == "-" else str(home_path(path).absolute())
+def _typed(name: str, value: Any) -> Any:
+    return _READ[name](value) if name in _READ and value is not None else value

@@ -9,7 +9,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
-from embedgrad.cli.prompt_files import prompt_path
+from embedgrad.jobs.prompt_files import prompt_path
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptFile
 from embedgrad.prompt.sealed import content_sha256

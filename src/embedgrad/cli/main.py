@@ -172,7 +172,7 @@ def _words(error: BaseException, arguments: Sequence[str]) -> str:
         return "Stopped."
     if isinstance(error, CycloptsError):
         if isinstance(error.__cause__, ValidationError):  # a flag's value that its setting refuses
-            return f"{describe(error.__cause__, [])} See --help."
+            return f"{describe(error.__cause__, {})} See --help."
         if surplus := getattr(error, "unused_tokens", None):
             return f"{_surplus_words(arguments, surplus)} See --help."
         return f"{error} See --help."

@@ -5,34 +5,26 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from embedgrad.cli.console import Terminal
-from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.composed import fields, flattened
 from embedgrad.durable import write_file
+from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.recipes.catalog import Recipe, all_recipes, load_recipe, recipe_names, recipe_text
-from embedgrad.report.run_folder import RunRecord, read_run
+from embedgrad.run.record import RunRecord, read_run
 from embedgrad.settings import checked
 
 AsJson = Annotated[bool, Parameter(help="Print one JSON object.", negative=())]
 Quiet = Annotated[bool, Parameter(help="Print no notes: only the result, and errors.", negative=())]
-
-J = TypeVar("J", bound=TuneSettings)
 
 recipes = App(name="recipes", help_format="plaintext", result_action="return_value")
 
 # Settings that change time or memory, not results, and those that say where things are.
 _FREE = {"model", "revision", "recipe", "data", "output", "device", "batch_tokens", "memory_limit", "compile"}
 _FREE |= {"checkpoint_seconds"}
-
-
-def over_recipe(name: str, given: J) -> J:
-    """`given` (flags and settings file) on top of a recipe's settings. Raises SettingsError for an unknown name."""
-    recipe = load_recipe(name)
-    on_top = {name: getattr(given, name) for name in given.model_fields_set}
-    return checked(type(given), {**recipe.settings, **on_top}, recipe.name)
 
 
 @recipes.default
@@ -71,14 +63,7 @@ def report(
     For example:
         embedgrad recipes report runs/medd runs/math --output table2.md
     """
-    from embedgrad.report.table2 import (
-        TABLE2_NOTE,
-        RecipeRun,
-        as_markdown,
-        table2_notes,
-        table2_rows,
-        table2_table,
-    )
+    from embedgrad.report.table2 import TABLE2_NOTE, RecipeRun, as_markdown, table2_notes, table2_rows, table2_table
 
     terminal = Terminal(json, quiet, says_result=True)
     counted: list[RecipeRun] = []
@@ -102,9 +87,10 @@ def report(
 def differences(recipe: Recipe, record: RunRecord) -> tuple[str, ...]:
     """What a run did otherwise than its recipe, in words; what changes only time or memory is no difference."""
     job = checked(TuneSettings, recipe.settings, recipe.name).resolved()
-    wanted, done = job.model_dump(mode="json", exclude_none=True), tomllib.loads(record.settings)
+    wanted = flattened(TuneSettings, job.model_dump(mode="json", exclude_none=True))
+    done = flattened(TuneSettings, tomllib.loads(record.settings))
     found = _other_model(recipe, done, record.result.model)
-    for name in TuneSettings.model_fields:
+    for name in fields(TuneSettings):
         asked, had = wanted.get(name), done.get(name)
         if name not in _FREE and not _same(asked, had):
             found.append(_other_setting(name, asked, had))

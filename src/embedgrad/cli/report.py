@@ -14,7 +14,7 @@ from embedgrad.report.comparison import COMPARISON_NOTE, as_json, ranking_note, 
 from embedgrad.report.gather import Gathered, gather, unsealed
 from embedgrad.report.page import render_comparison, render_page, write_page
 from embedgrad.report.words import verdict
-from embedgrad.runs import REPORT
+from embedgrad.run.names import REPORT
 
 
 def report(

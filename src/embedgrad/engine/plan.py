@@ -26,8 +26,8 @@ from embedgrad.model.compiled import compile_parts, uncompile
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.model.turns import in_turn
+from embedgrad.run.result import EngineUsed
 from embedgrad.settings import BATCH_TOKENS
-from embedgrad.shapes import EngineUsed
 from embedgrad.template.layout import Layout
 
 FASTER: tuple[type[RowPath], ...] = (SharedPrefix, CachedInput)

@@ -15,9 +15,9 @@ from embedgrad.errors import UsageError
 from embedgrad.evaluation.answer_text import AnswerText, text_of
 from embedgrad.evaluation.loops import ends_in_a_loop
 from embedgrad.events import Say
-from embedgrad.layouts import lay_out_rows, special_tokens_report, stop_ids
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import Placing, PromptLike
+from embedgrad.prompt.place import Placing, PromptLike
+from embedgrad.prompt.rows import lay_out_rows, special_tokens_report, stop_ids
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong

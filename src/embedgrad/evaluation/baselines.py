@@ -9,7 +9,7 @@ from operator import eq
 
 from embedgrad.data.example import Example
 from embedgrad.evaluation.statistics import proportion
-from embedgrad.shapes import Baselines, Proportion
+from embedgrad.run.score import Baselines, Proportion
 from embedgrad.tasks.task import Task
 
 _WORD = r"\w+|[^\w\s]"

@@ -13,10 +13,10 @@ from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import own_task, task_words
 from embedgrad.events import Progress, Say
-from embedgrad.layouts import special_tokens_report, template_of
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import Placing, PromptLike
-from embedgrad.public import public
+from embedgrad.prompt.place import Placing, PromptLike
+from embedgrad.prompt.public import public
+from embedgrad.prompt.rows import special_tokens_report, template_of
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong

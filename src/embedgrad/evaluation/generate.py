@@ -9,8 +9,8 @@ from embedgrad.errors import UsageError
 from embedgrad.evaluation.answering import Answering, Asking, Generation
 from embedgrad.events import Say
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import Placing, PromptLike
-from embedgrad.public import prompts, public
+from embedgrad.prompt.place import Placing, PromptLike
+from embedgrad.prompt.public import prompts, public
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template

@@ -20,9 +20,9 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy, check_score_by
 from embedgrad.events import Progress
-from embedgrad.layouts import lay_out_rows, stop_ids, target_ids, template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
+from embedgrad.prompt.rows import lay_out_rows, stop_ids, target_ids, template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.grade import grade
 from embedgrad.tasks.targets import check_special_tokens, settled

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from embedgrad.arguments import checked, is_a
 from embedgrad.errors import UsageError
 from embedgrad.evaluation.statistics import macro_f1_interval, paired_accuracy, paired_loss, proportion
-from embedgrad.shapes import Comparison, Proportion, Score
+from embedgrad.run.score import Comparison, Proportion, Score
 from embedgrad.tasks.task import Task
 from embedgrad.tasks.worker import ANSWER_SECONDS
 from embedgrad.units import counted

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from embedgrad.shapes import Comparison, Interval, MacroF1, Proportion
+from embedgrad.json_shape import Interval
+from embedgrad.run.score import Comparison, MacroF1, Proportion
 from embedgrad.tasks.metrics import check_rows, macro_f1
 
 Floats = NDArray[np.float64]

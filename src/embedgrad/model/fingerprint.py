@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from embedgrad.shapes import BaseIdentity
+from embedgrad.model.identity import BaseIdentity
 from embedgrad.template.chat_templates import DEFAULT, chat_templates
 
 # What changes the function the model computes, by transformers' common names (configs map their own onto them).

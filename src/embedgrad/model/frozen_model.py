@@ -18,9 +18,9 @@ from embedgrad.model import anatomy, hooks
 from embedgrad.model.cache import problem_of
 from embedgrad.model.families import attends_in_chunks, has_sliding_window, rope_switch_tokens
 from embedgrad.model.fingerprint import chat_template_digest
+from embedgrad.model.identity import BaseIdentity
 from embedgrad.model.surgery.changes import Surgery
 from embedgrad.model.turns import Turns
-from embedgrad.shapes import BaseIdentity
 from embedgrad.template.chat_templates import DEFAULT
 from embedgrad.template.template import Template
 

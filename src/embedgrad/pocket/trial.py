@@ -13,12 +13,13 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, compare_accuracy
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import Start, start
 from embedgrad.pocket.baselines import bag_of_words, majority
 from embedgrad.pocket.tasks import PocketTask
+from embedgrad.prompt.place import Start, start
+from embedgrad.prompt.public import RULES
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.public import RULES
-from embedgrad.shapes import Comparison, Score, TrialComparisons, TrialResult
+from embedgrad.run.score import Comparison, Score
+from embedgrad.run.trials import TrialComparisons, TrialResult
 from embedgrad.tuning.prepare import Setup, tuning_parts
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.tune import Run, run_tuning

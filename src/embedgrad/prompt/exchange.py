@@ -18,15 +18,7 @@ import numpy.typing as npt
 
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import BadPromptFile, FileMissing, FolderExists, PromptError
-from embedgrad.prompt.container import (
-    LIMITS,
-    MAX_HEADER_BYTES,
-    PROMPT,
-    find_tensors,
-    float_rows,
-    pack,
-    parse_header,
-)
+from embedgrad.prompt.container import LIMITS, MAX_HEADER_BYTES, PROMPT, find_tensors, float_rows, pack, parse_header
 from embedgrad.prompt.file import PromptFile, PromptRecord, read_bytes
 from embedgrad.strict_json import MalformedError, shown, strict_json
 from embedgrad.template import template as slots

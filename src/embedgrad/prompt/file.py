@@ -22,10 +22,11 @@ from pydantic import AfterValidator, JsonValue
 
 from embedgrad.durable import write_file
 from embedgrad.errors import BadPromptFile, FileMissing, PromptError, TemplateError, UnknownVersion
+from embedgrad.json_shape import FirstError, Shape
+from embedgrad.model.identity import BaseIdentity
 from embedgrad.named_file import read_named
 from embedgrad.prompt.container import MAX_FILE_BYTES, PROMPT, Tensor, find_tensors, float_rows, parse_header
 from embedgrad.prompt.sealed import DIGEST, record_of, record_text, sealed, without_digest
-from embedgrad.shapes import BaseIdentity, FirstError, Shape
 from embedgrad.strict_json import MalformedError, legible, shown
 from embedgrad.template import template as slots
 from embedgrad.template.layout import RenderedTemplate

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from embedgrad.json_shape import Shape
 from embedgrad.prompt.container import LIMITS, METADATA, Limits, pack
-from embedgrad.shapes import Shape
 from embedgrad.strict_json import MalformedError, legible, shown, strict_json
 
 KEY = "embedgrad"

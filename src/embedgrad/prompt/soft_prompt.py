@@ -14,9 +14,9 @@ from torch import Tensor
 from embedgrad.arguments import is_a
 from embedgrad.arguments import path as check_path
 from embedgrad.errors import PromptError, WrongBase
+from embedgrad.model.identity import BaseIdentity
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptFile, PromptRecord
-from embedgrad.shapes import BaseIdentity
 from embedgrad.template.layout import RenderedTemplate
 from embedgrad.units import counted
 

@@ -14,9 +14,9 @@ from embedgrad.report import figures
 from embedgrad.report.gather import Gathered
 from embedgrad.report.grid import grid_finding
 from embedgrad.report.parts import FigureIds
-from embedgrad.report.run_folder import RunRecord
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
-from embedgrad.shapes import Comparison, Score
+from embedgrad.run.record import RunRecord
+from embedgrad.run.score import Comparison, Score
 from embedgrad.units import number, per_cent, points
 from embedgrad.words import cut, duration_words, p_words, per_cent_interval, token_words
 

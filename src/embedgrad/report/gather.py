@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from embedgrad.errors import UsageError
-from embedgrad.report.files import content_if_any, parsed_file
-from embedgrad.report.found import read_grid
-from embedgrad.report.grid import Grid
-from embedgrad.report.run_folder import RunRecord, read_run
-from embedgrad.runs import DEMO, RESULT, SETTINGS, SWEEP
-from embedgrad.shapes import TrialResult
+from embedgrad.run.files import read_if_any
+from embedgrad.run.grid import Grid, read_grid
+from embedgrad.run.names import DEMO, RESULT, SETTINGS, SWEEP
+from embedgrad.run.record import RunRecord, read_run
+from embedgrad.run.trials import DemoTables, TrialResult
 
 _REPEAT_DEMO = "Repeat the demo."
-_TRIALS = TypeAdapter(dict[str, tuple[TrialResult, ...]])
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,8 @@ def _inside(given: Path) -> list[Path]:
 
 
 def _trials(folder: Path) -> dict[str, tuple[TrialResult, ...]]:
-    content = content_if_any(folder / DEMO, _REPEAT_DEMO)
-    return {} if content is None else parsed_file(folder / DEMO, content, _TRIALS, _REPEAT_DEMO)[0]
+    tables = read_if_any(folder / DEMO, DemoTables, _REPEAT_DEMO)
+    return {} if tables is None else {"paper": tables.paper, "own": tables.own}
 
 
 def _is_ours(folder: Path) -> bool:

@@ -1,32 +1,10 @@
-"""Tunings side by side, which a sweep or `--learning-rate auto` made, and what to say of them."""
+"""What to say of tunings side by side, which a sweep or `--learning-rate auto` made."""
 
 from __future__ import annotations
 
-from embedgrad.shapes import Interval, Shape
+from embedgrad.run.grid import Grid, GridCell
 from embedgrad.units import number
 from embedgrad.words import accuracy_words
-
-
-class GridCell(Shape):
-    """A tuning of so many epochs at one rate, on the validation rows: the prompt that it keeps."""
-
-    learning_rate: float
-    relative_rate: float  # in units of the table's RMS
-    epochs: float
-    steps: int
-    accuracy: float | None
-    interval: Interval | None
-    loss: float | None
-    failed: str | None = None  # why there is no figure (the loss became NaN): accuracy and loss None
-
-
-class Grid(Shape):
-    """`sweep.json` of a sweep, `calibration.json` of a run with `--learning-rate auto`; `chosen` counts in `cells`."""
-
-    validation_rows: int
-    cells: tuple[GridCell, ...]
-    chosen: int
-    seconds: float
 
 
 def grid_finding(found: Grid) -> list[str]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embedgrad.evaluation.statistics import proportion
-from embedgrad.report.run_folder import PredictedRow, RunRecord
-from embedgrad.shapes import Proportion
+from embedgrad.run.predictions import PredictedRow
+from embedgrad.run.record import RunRecord
+from embedgrad.run.score import Proportion
 
 MOST_GROUPS = 20
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embedgrad.report.run_folder import PredictedRow, RunRecord
+from embedgrad.run.predictions import PredictedRow
+from embedgrad.run.record import RunRecord
 from embedgrad.tasks.kinds import KINDS
 from embedgrad.units import counted
 from embedgrad.words import token_words

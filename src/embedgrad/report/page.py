@@ -13,13 +13,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from embedgrad.analysis.found import read_found
 from embedgrad.durable import write_file
 from embedgrad.report.comparison import compared
 from embedgrad.report.gather import Gathered
 from embedgrad.report.parts import FigureIds
-from embedgrad.report.run_folder import RunRecord, read_run
 from embedgrad.report.view import view
-from embedgrad.runs import REPORT
+from embedgrad.run.names import REPORT
+from embedgrad.run.record import RunRecord, read_run
 from embedgrad.words import cut
 
 _CHARACTERS_SHOWN = {"row": 600, "prompt": 8_000, "settings": 100_000, "name": 200}
@@ -43,7 +44,7 @@ def write_page(path: Path, html: str) -> None:
 
 def render_page(record: RunRecord) -> str:
     """The page of one run as HTML; `write_report` without the files."""
-    return _rendered("run.html.jinja", run=view(record, FigureIds()))
+    return _rendered("run.html.jinja", run=view(record, read_found(record.folder), FigureIds()))
 
 
 def render_comparison(gathered: Gathered) -> str:
@@ -52,7 +53,7 @@ def render_comparison(gathered: Gathered) -> str:
     return _rendered(
         "comparison.html.jinja",
         comparison=compared(gathered, ids),
-        views=[view(record, ids) for record in gathered.runs],
+        views=[view(record, read_found(record.folder), ids) for record in gathered.runs],
     )
 
 

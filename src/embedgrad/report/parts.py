@@ -10,14 +10,15 @@ from markupsafe import Markup
 
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.analysis.analysis import Section
+from embedgrad.analysis.found import Found
 from embedgrad.drawing import with_own_ids
 from embedgrad.report import figures
-from embedgrad.report.found import Found
 from embedgrad.report.grid import grid_finding
 from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import OTHER, confusion_finding, confusions
-from embedgrad.report.run_folder import RunRecord
 from embedgrad.report.words import curve_finding
+from embedgrad.run.grid import Grid
+from embedgrad.run.record import RunRecord
 
 
 class FigureIds:
@@ -60,21 +61,21 @@ def quality_parts(record: RunRecord, ids: FigureIds) -> list[Section]:
     return parts
 
 
-def analysis_parts(found: Found, ids: FigureIds) -> list[Section]:
+def analysis_parts(found: Found, calibration: Grid | None, ids: FigureIds) -> list[Section]:
     """What the analyses found, those that are there, and the calibration."""
     records = ((analysis, found.of(analysis)) for analysis in ANALYSES.values())
     sections = (analysis.section(record) for analysis, record in records if record is not None)
     parts = [
         replace(section, figures=tuple(map(ids.own, section.figures))) for section in sections if section is not None
     ]
-    if found.calibration:
+    if calibration:
         parts.append(
             Section(
                 "Sensitivity",
                 "How the validation rows fared at other learning rates and epochs; they chose the setting, so these "
                 "are no results.",
-                " ".join(grid_finding(found.calibration)),
-                (ids.own(figures.heat_map(found.calibration)),),
+                " ".join(grid_finding(calibration)),
+                (ids.own(figures.heat_map(calibration)),),
             )
         )
     return parts

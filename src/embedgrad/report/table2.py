@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from embedgrad.evaluation.statistics import paired_accuracy, proportion, wilson
+from embedgrad.json_shape import Shape
 from embedgrad.recipes.catalog import Accuracy, Recipe
-from embedgrad.report.run_folder import RunRecord
-from embedgrad.shapes import Comparison, Proportion, Shape
+from embedgrad.run.record import RunRecord
+from embedgrad.run.score import Comparison, Proportion
 from embedgrad.units import points
 from embedgrad.words import p_words, per_cent_interval
 

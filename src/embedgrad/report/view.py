@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from embedgrad.analysis.analysis import Section
 from embedgrad.analysis.anchoring import ANCHORING
+from embedgrad.analysis.found import Found
 from embedgrad.report.moved import MovedPrompt, moved_prompt
 from embedgrad.report.parts import FigureIds, analysis_parts, quality_parts
-from embedgrad.report.run_folder import PredictedRow, Result, RunRecord
 from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.report.words import baselines_words, outcome, verdict
+from embedgrad.run.predictions import PredictedRow
+from embedgrad.run.record import RunRecord
+from embedgrad.run.result import Result
 from embedgrad.units import bytes_words, number
 from embedgrad.words import duration_words
 
@@ -47,9 +50,9 @@ class RunView:
     cost: dict[str, str]
 
 
-def view(record: RunRecord, ids: FigureIds) -> RunView:
-    """`record` drawn and put into words."""
-    result, found = record.result, record.found
+def view(record: RunRecord, found: Found, ids: FigureIds) -> RunView:
+    """A run and what its analyses found, drawn and put into words."""
+    result = record.result
     anchoring = found.of(ANCHORING)
     return RunView(
         result=result,
@@ -62,7 +65,7 @@ def view(record: RunRecord, ids: FigureIds) -> RunView:
         quality=quality_parts(record, ids),
         prompt=moved_prompt(anchoring, result.prompt_text) if anchoring else None,
         prompt_finding=" ".join(ANCHORING.sentences(anchoring)) if anchoring else "",
-        analyses=analysis_parts(found, ids),
+        analyses=analysis_parts(found, record.calibration, ids),
         missing=found.missing,
         changed=changed_rows(record),
         cost=_cost(record),

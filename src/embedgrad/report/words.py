@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from embedgrad.report.run_folder import Result, RunRecord, ValidationMetrics
-from embedgrad.shapes import Baselines, Proportion
+from embedgrad.run.metrics import ValidationMetrics
+from embedgrad.run.record import RunRecord
+from embedgrad.run.result import Result
+from embedgrad.run.score import Baselines, Proportion
 from embedgrad.units import counted, per_cent
 from embedgrad.words import difference_words, loss_difference_words, per_cent_interval
 

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from embedgrad.data.example import Example
 from embedgrad.errors import TemplateError
-from embedgrad.shapes import FirstError, Shape
+from embedgrad.json_shape import FirstError, Shape
 from embedgrad.template.control import row_ids
 from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template
 from embedgrad.template.tokens import Tokenizer, bos_ids, token_ids

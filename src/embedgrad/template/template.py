@@ -16,7 +16,7 @@ from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, Validation
 
 from embedgrad.arguments import text as is_text
 from embedgrad.errors import TemplateError
-from embedgrad.shapes import FirstError, Shape
+from embedgrad.json_shape import FirstError, Shape
 
 PROMPT, INPUT = "prompt", "input"
 _CHOICES = ("chat_template", "template_arguments")

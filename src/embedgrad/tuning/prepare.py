@@ -25,10 +25,10 @@ from embedgrad.errors import CannotResume, DataError, PromptError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.events import Say, Validating
-from embedgrad.layouts import lay_out_rows, seam_report, special_tokens_report, template_of
 from embedgrad.model.compiled import is_worth_it
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
+from embedgrad.prompt.rows import lay_out_rows, seam_report, special_tokens_report, template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.prompt.trust_region import OriginalTokens, TrustRegion, lead
 from embedgrad.tasks.targets import check_special_tokens, settled

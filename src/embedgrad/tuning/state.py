@@ -15,11 +15,11 @@ from torch import Tensor
 
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import CannotResume
+from embedgrad.json_shape import FirstError, Sha256, Shape
 from embedgrad.named_file import read_named
 from embedgrad.prompt.container import METADATA, Limits, find_tensors, float_rows, parse_header
 from embedgrad.prompt.container import Tensor as Stored
 from embedgrad.prompt.sealed import record_of, record_text, sealed, without_digest
-from embedgrad.shapes import FirstError, Sha256, Shape
 from embedgrad.strict_json import MalformedError, MostOf, shown
 
 Arrays = dict[str, npt.NDArray[np.float32]]

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import EmbedgradError
+from embedgrad.json_shape import Shape
 from embedgrad.named_file import read_named
 from embedgrad.prompt.container import MAX_FILE_BYTES, METADATA, PROMPT, find_tensors, float_rows, parse_header
 from embedgrad.prompt.sealed import record_of, record_text, sealed, without_digest
-from embedgrad.shapes import Shape
 from embedgrad.strict_json import MalformedError, shown
 
 

@@ -18,13 +18,13 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import task_record
 from embedgrad.events import Calibrating, Event, Listener, Say, Validating
-from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import PromptLike, start
+from embedgrad.prompt.place import PromptLike, start
+from embedgrad.prompt.public import listed, public, soft_prompt
+from embedgrad.prompt.rows import lay_out_rows, template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.public import listed, public, soft_prompt
+from embedgrad.run.result import EngineUsed
 from embedgrad.settings import BATCH_TOKENS, checked
-from embedgrad.shapes import EngineUsed
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from embedgrad.analysis.analysis import Record
-from embedgrad.shapes import Shape
+from embedgrad.json_shape import Shape
 
 
 class Neighbour(Shape):

@@ -15,8 +15,8 @@ from embedgrad.evaluation.answering import Answering, Asking
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import proportion
-from embedgrad.layouts import lay_out_rows, template_of
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.prompt.rows import lay_out_rows, template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct

@@ -18,7 +18,7 @@ from embedgrad.evaluation.result import Evaluation
 from embedgrad.evaluation.statistics import proportion
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.shapes import Proportion
+from embedgrad.run.score import Proportion
 from embedgrad.watch import Watch
 
 _CHANCE = 0.5

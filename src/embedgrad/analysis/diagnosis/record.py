@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from embedgrad.analysis.analysis import Record
-from embedgrad.shapes import Shape
+from embedgrad.json_shape import Shape
 
 
 class Sign(Shape):

@@ -16,7 +16,7 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import paired_mean, proportion
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.shapes import Comparison
+from embedgrad.run.score import Comparison
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tasks.targets import settled

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from embedgrad.analysis.analysis import Section
 from embedgrad.analysis.entropy.record import Entropy, EntropySide
 from embedgrad.drawing import AFTER, BEFORE, FAINT, INK, WIDTH_INCHES, drawn, grid_lines, legend_above, whole_numbers
-from embedgrad.shapes import Proportion
+from embedgrad.run.score import Proportion
 from embedgrad.units import counted, number
 from embedgrad.words import loss_difference_words, per_cent_interval
 

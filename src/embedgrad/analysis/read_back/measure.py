@@ -14,11 +14,11 @@ from embedgrad.data.example import Example
 from embedgrad.errors import PromptError
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.side_by_side import judges_side_by_side
-from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.placement import start
+from embedgrad.prompt.place import start
+from embedgrad.prompt.rows import template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.shapes import Score
+from embedgrad.run.score import Score
 from embedgrad.watch import Watch
 
 _TOWARDS = 5

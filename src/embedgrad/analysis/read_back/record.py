@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from embedgrad.analysis.analysis import Record
-from embedgrad.shapes import Score, Shape
+from embedgrad.json_shape import Shape
+from embedgrad.run.score import Score
 
 
 class Hint(Shape):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from embedgrad.analysis.analysis import Section
 from embedgrad.analysis.read_back.record import Hint, ReadBack
 from embedgrad.drawing import AFTER, WIDTH_INCHES, draw_points, drawn, in_per_cent, name_lines
-from embedgrad.shapes import Score
+from embedgrad.run.score import Score
 from embedgrad.units import counted, number
 from embedgrad.words import accuracy_words, cut, quoted_token, quoted_tokens, token_words
 

@@ -19,10 +19,10 @@ from embedgrad.data.example import Example
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import paired_mean, proportion
-from embedgrad.layouts import lay_out_rows, template_of
+from embedgrad.json_shape import Interval
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.prompt.rows import lay_out_rows, template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.shapes import Interval
 from embedgrad.watch import Watch, counted_up
 
 Floats = NDArray[np.float64]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from embedgrad.analysis.analysis import Record
-from embedgrad.shapes import Interval, Proportion, Shape
+from embedgrad.json_shape import Interval, Shape
+from embedgrad.run.score import Proportion
 
 
 class LayerReading(Shape):

@@ -13,10 +13,10 @@ from embedgrad.data.example import Example
 from embedgrad.engine.plain import join
 from embedgrad.engine.plan import memory_told
 from embedgrad.engine.rows import pad_ids
-from embedgrad.layouts import lay_out_rows
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hidden import last_states
-from embedgrad.placement import start
+from embedgrad.prompt.place import start
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Layout
 from embedgrad.template.template import Template

@@ -66,7 +66,7 @@ def load_model(
         if chat_template is not None or template_arguments:
             check_arguments(tokenizer, chat_template, template_arguments or {})
         lm = stored.weights(torch_dtype, place, say)
-    # Said once by transformers of a text longer than the context; our own error names the rows (layouts.py).
+    # Said once by transformers of a text longer than the context; our own error names the rows (prompt/rows.py).
     hooks.silence_long_texts(tokenizer)
     lm.requires_grad_(False)
     lm.eval()

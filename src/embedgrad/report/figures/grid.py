@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedgrad.drawing import BLUE, FAINT, INK, drawn
-from embedgrad.report.grid import Grid, GridCell, grid_finding
+from embedgrad.report.grid import grid_finding
+from embedgrad.run.grid import Grid, GridCell
 from embedgrad.units import number, points
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from embedgrad.drawing import (
     name_lines,
 )
 from embedgrad.report.groups import Group, groups_finding
-from embedgrad.shapes import Comparison
+from embedgrad.run.score import Comparison
 from embedgrad.words import token_words
 
 if TYPE_CHECKING:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError
+from embedgrad.json_shape import Shape
 from embedgrad.named_file import read_named
-from embedgrad.strict_json import MalformedError, unsealed_json
+from embedgrad.strict_json import MalformedError, shown, unsealed_json
 
 REPEAT_RUN = "It was damaged or changed: restore it or repeat the run."
 
 Parsed = TypeVar("Parsed")
+
+
+class Stored(Shape):
+    """A whole JSON file. One without a `format_version`, as embedgrad wrote them before there was one, is of version 1.
+    The lines of `metrics.jsonl` and `predictions.jsonl` are of the version that their run's `result.json` has."""
+
+    format_version: Literal[1] = 1
+
+
+Kind = TypeVar("Kind", bound=Stored)
 
 
 def parsed_file(path: Path, content: bytes, kind: TypeAdapter[Parsed], advice: str = REPEAT_RUN) -> tuple[Parsed, bool]:
@@ -37,8 +48,19 @@ def parsed(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
+        if key == "format_version":
+            raise EmbedgradError(
+                f"{path} has the format version {shown(first['input'])}; this embedgrad reads version 1. "
+                "Use the embedgrad that wrote it."
+            ) from error
         where = f"{path}, line {line}" if line else str(path)
         raise broken(where, f"{key}: {first['msg']}" if key else first["msg"], advice) from error
+
+
+def read_if_any(path: Path, kind: type[Kind], advice: str = REPEAT_RUN) -> Kind | None:
+    """A whole JSON file of `kind`, None where there is no such file. Raises EmbedgradError."""
+    content = content_if_any(path, advice)
+    return None if content is None else parsed_file(path, content, TypeAdapter(kind), advice)[0]
 
 
 def broken(where: str, problem: str, advice: str = REPEAT_RUN) -> EmbedgradError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field
 
-from embedgrad.cli.tune_settings import TuneSettings
+from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.tuning.learning_rate import parse_learning_rate
 
 
@@ -53,3 +53,11 @@ class SweepSettings(TuneSettings):
     @property
     def epoch_counts(self) -> list[float]:
         return sorted({float(part) for part in _parts(self.epochs_grid)})
+
+    def resolved(self) -> Self:
+        """As of a tuning. The grid takes the place of `learning_rate` and `epochs`, and nothing but `min_steps` that is
+        given makes few epochs longer than they are."""
+        grid: dict[str, Any] = {"learning_rate": None, "epochs": max(self.epoch_counts)}
+        if "min_steps" not in self.given:
+            grid["min_steps"] = 0
+        return super().resolved().changed(**grid)

@@ -10,102 +10,19 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
 from embedgrad.named_file import read_named
-from embedgrad.report.files import broken, numbered_lines, parsed, parsed_file, unreadable
-from embedgrad.report.found import Found, read_found
-from embedgrad.runs import METRICS, PREDICTIONS, PROMPT, RESULT
-from embedgrad.shapes import Baselines, Comparison, EngineUsed, Score, Sha256, Shape
+from embedgrad.run.files import broken, numbered_lines, parsed, parsed_file, unreadable
+from embedgrad.run.grid import Grid, read_grid
+from embedgrad.run.metrics import StepMetrics, ValidationMetrics
+from embedgrad.run.names import CALIBRATION, METRICS, PREDICTIONS, PROMPT, RESULT, SETTINGS
+from embedgrad.run.predictions import PredictedRow
+from embedgrad.run.result import Result
 from embedgrad.strict_json import shown
-
-
-class StepMetrics(Shape):
-    """One optimizer step, counted from 1. `loss` in nats per target token."""
-
-    event: Literal["step"]
-    step: int
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    seconds: float
-    tokens: int
-    penalty: float | None = None  # distance penalty, where there is one
-
-
-class ValidationMetrics(Shape):
-    """The prompt after `step` steps (0: the start) on the validation rows; `best`: best so far."""
-
-    event: Literal["validation"]
-    step: int
-    loss: float
-    accuracy: float | None
-    best: bool
-
-
-class Answer(Shape):
-    """What one prompt made of one test row: `prediction` and `correct` (strict) are None without a metric, `meant`
-    is the label a person would read, `likeliest` the label of highest likelihood where labels were scored."""
-
-    output: str
-    prediction: str | None
-    correct: bool | None
-    meant: str | None = None
-    likeliest: str | None = None
-    truncated: bool
-    loss: float
-
-
-class PredictedRow(Shape):
-    """One test row under the prompt text (`before`) and the tuned prompt (`after`); `group` is what it is counted
-    under (`--group-by`), such as a problem's level."""
-
-    line: int
-    input: str
-    target: str
-    group: str | None = None
-    before: Answer
-    after: Answer
-
-
-class RowCounts(Shape):
-    """How many rows went where; test rows that also were training rows had been removed."""
-
-    train: int
-    validation: int
-    test: int
-    removed_duplicates: int
-
-
-class Result(Shape):
-    """`result.json`: what a run gained, on rows it never saw, and what it cost.
-
-    `comparison` is in accuracy (fractions), None where the task has no metric; `loss_comparison` in nats per
-    target token. Both are after minus before.
-    """
-
-    before: Score
-    after: Score
-    comparison: Comparison | None
-    loss_comparison: Comparison
-    prompt_file: str
-    steps: int
-    seconds: float
-    peak_bytes: int
-    engine: EngineUsed | None = None  # how rows went through the model; older runs do not say
-    versions: dict[str, str]
-    rows: RowCounts
-    model: str
-    recipe: str | None = None
-    prompt_text: str | None
-    best_step: int
-    stopped: str
-    baselines: Baselines | None = None  # where the task is labels
-    drift: float | None = None  # median over the prompt's tokens of the distance moved / the row's norm at the start
-    files: dict[str, Sha256] | None = None  # SHA-256 of those that this result was made from
 
 
 @dataclass(frozen=True)
@@ -118,7 +35,7 @@ class RunRecord:
     validations: tuple[ValidationMetrics, ...]
     predictions: tuple[PredictedRow, ...]
     result: Result
-    found: Found
+    calibration: Grid | None
     is_sealed: bool  # whether `result.json` says what the files must be; those of an earlier embedgrad do not
 
 
@@ -138,7 +55,7 @@ def read_run(folder: Path) -> RunRecord:
     """
     if not folder.is_dir():
         raise FileMissing(f"There is no run folder {folder}.{_nearest_folder(folder)}")
-    result, is_sealed = parsed_file(folder / "result.json", _read(folder, "result.json"), _RESULT)
+    result, is_sealed = parsed_file(folder / RESULT, _read(folder, RESULT), _RESULT)
     _check_files(folder, result)
     steps: dict[int, StepMetrics] = {}
     validations: dict[int, ValidationMetrics] = {}
@@ -148,12 +65,12 @@ def read_run(folder: Path) -> RunRecord:
         else:
             validations[event.step] = event
     predictions = tuple(
-        parsed(folder / "predictions.jsonl", line, _ROW, line=number)
-        for number, line in numbered_lines(_read(folder, "predictions.jsonl"))
+        parsed(folder / PREDICTIONS, line, _ROW, line=number)
+        for number, line in numbered_lines(_read(folder, PREDICTIONS))
     )
     if len(predictions) != result.rows.test:
         raise broken(
-            str(folder / "predictions.jsonl"),
+            str(folder / PREDICTIONS),
             f"rows: {len(predictions)}, where result.json counts {result.rows.test} test rows",
         )
     return RunRecord(
@@ -163,7 +80,7 @@ def read_run(folder: Path) -> RunRecord:
         validations=tuple(validations[step] for step in sorted(validations)),
         predictions=predictions,
         result=result,
-        found=read_found(folder),
+        calibration=read_grid(folder / CALIBRATION),
         is_sealed=is_sealed,
     )
 
@@ -185,10 +102,10 @@ def _check_files(folder: Path, result: Result) -> None:
 
 
 def _events(folder: Path) -> Iterator[StepMetrics | ValidationMetrics]:
-    content = _read(folder, "metrics.jsonl")
+    content = _read(folder, METRICS)
     whole, _, rest = content.rpartition(b"\n")
     for number, line in numbered_lines(whole):
-        yield parsed(folder / "metrics.jsonl", line, _EVENT, line=number)
+        yield parsed(folder / METRICS, line, _EVENT, line=number)
     if rest.strip():
         try:
             yield _EVENT.validate_json(rest)
@@ -198,14 +115,14 @@ def _events(folder: Path) -> Iterator[StepMetrics | ValidationMetrics]:
 
 def _settings(folder: Path) -> str:
     try:
-        text = _read(folder, "settings.toml").decode("utf-8")
+        text = _read(folder, SETTINGS).decode("utf-8")
         values = tomllib.loads(text)
     except RecursionError:
-        raise broken(str(folder / "settings.toml"), "it is nested too deep") from None
+        raise broken(str(folder / SETTINGS), "it is nested too deep") from None
     except ValueError as error:  # not UTF-8, or not TOML
-        raise broken(str(folder / "settings.toml"), str(error)) from error
+        raise broken(str(folder / SETTINGS), str(error)) from error
     if not values:
-        raise broken(str(folder / "settings.toml"), "it has no settings")
+        raise broken(str(folder / SETTINGS), "it has no settings")
     return text
 
 
@@ -213,7 +130,7 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         return read_named(folder / name)
     except FileNotFoundError as error:
-        if name == "result.json":
+        if name == RESULT:
             problem = "has no result.json: the run has not finished. Continue it with --resume first."
         else:
             problem = f"has no {name}. Put it back if it was moved, else repeat the run."

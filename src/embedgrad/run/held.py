@@ -16,8 +16,8 @@ from pathlib import Path
 
 from embedgrad.durable import output_error
 from embedgrad.errors import FolderInUse
+from embedgrad.run.names import LOCK
 
-LOCK = ".lock"
 _LONGEST_NOTE = 200  # bytes of a lock file that are read
 
 

@@ -11,8 +11,9 @@ from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
+from embedgrad.json_shape import Sha256, Shape
 from embedgrad.named_file import read_named
-from embedgrad.shapes import Sha256, Shape
+from embedgrad.run.files import Stored
 from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
 from embedgrad.units import counted
 
@@ -25,7 +26,7 @@ class PartRecord(Shape):
     lines: tuple[int, ...]
 
 
-class SplitRecord(Shape):
+class SplitRecord(Stored):
     """`dataset` and `split` are None for rows of one's own. `removed`: rows left out because a later part has them."""
 
     dataset: str | None

@@ -10,24 +10,21 @@ from typing import Literal, get_args
 
 import torch
 
-from embedgrad import runs
 from embedgrad.arguments import home_path
 from embedgrad.errors import BadPromptFile, PromptError, UsageError
 from embedgrad.events import Say
-from embedgrad.layouts import template_of
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.prompt.exchange import read_peft, write_peft
 from embedgrad.prompt.naming import ENDING, names_a_path, prompt_text
+from embedgrad.prompt.public import public, soft_prompt
+from embedgrad.prompt.rows import template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
-from embedgrad.public import public, soft_prompt
+from embedgrad.run.names import PROMPT
 from embedgrad.template.chat import as_rendered, render
 from embedgrad.template.chat_templates import DEFAULT, default_of_several
-from embedgrad.template.layout import (
-    RenderedTemplate,
-    fit,
-)
+from embedgrad.template.layout import RenderedTemplate, fit
 from embedgrad.template.template import CHAT_DEFAULT, TEXT_DEFAULT, FixedText, Template, choice_words
 from embedgrad.units import counted
 
@@ -123,12 +120,12 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
         return prompt_text(prompt)
     path = home_path(prompt)
     if os.path.isdir(path):  # noqa: PTH112 (is_dir raises where a folder above cannot be searched)
-        if (path / runs.PROMPT).exists():
-            return SoftPrompt.load(path / runs.PROMPT)
+        if (path / PROMPT).exists():
+            return SoftPrompt.load(path / PROMPT)
         if (path / "adapter_config.json").exists():
             return SoftPrompt.from_content(read_peft(path))
         raise UsageError(
-            f"The prompt {str(prompt)!r} names a folder, which holds neither {runs.PROMPT} (a run) nor "
+            f"The prompt {str(prompt)!r} names a folder, which holds neither {PROMPT} (a run) nor "
             "adapter_config.json (PEFT). Give the prompt file, or a text of more than one word."
         )
     try:

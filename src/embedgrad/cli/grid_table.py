@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embedgrad.report.grid import Grid, GridCell
+from embedgrad.run.grid import Grid, GridCell
 from embedgrad.units import per_cent, points
 
 if TYPE_CHECKING:
-    from embedgrad.tuning.trials import Cell, Trials
-
-
-def as_grid(trials: Trials) -> Grid:
-    """`sweep.json`, `calibration.json`: every cell with its Wilson interval."""
-    return Grid(
-        validation_rows=trials.validation_rows,
-        cells=tuple(_cell(cell, trials) for cell in trials.cells),
-        chosen=trials.chosen,
-        seconds=round(trials.seconds, 3),
-    )
+    pass
 
 
 def grid_table(grid: Grid) -> list[list[str]]:
@@ -32,23 +22,6 @@ def grid_table(grid: Grid) -> list[list[str]]:
         words = {cell.epochs: _words(cell) + (" *" if cell is chosen else "") for cell in cells}
         rows.append([f"{rate:.3g}rms", *(words[count] for count in epochs)])
     return rows
-
-
-def _cell(cell: Cell, trials: Trials) -> GridCell:
-    from embedgrad.evaluation.statistics import wilson
-
-    accuracy = None if cell.kept is None else cell.kept.accuracy
-    rows = trials.validation_rows
-    return GridCell(
-        learning_rate=cell.learning_rate,
-        relative_rate=cell.learning_rate / trials.table_rms,
-        epochs=cell.epochs,
-        steps=cell.steps,
-        accuracy=accuracy,
-        interval=None if accuracy is None else wilson(round(accuracy * rows), rows),
-        loss=None if cell.kept is None else cell.kept.loss,
-        failed=cell.failed,
-    )
 
 
 def _words(cell: GridCell) -> str:

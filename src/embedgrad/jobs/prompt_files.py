@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from embedgrad import runs
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptRecord
 from embedgrad.prompt.naming import ENDING, names_a_path
+from embedgrad.run.names import PROMPT
 
 
 def prompt_path(path: Path) -> Path:
     """The prompt file that `path` names: itself, or the one in a run folder."""
-    is_run = os.path.exists(path / runs.PROMPT)  # noqa: PTH110 (exists raises for a name that is too long)
-    return path / runs.PROMPT if is_run else path
+    is_run = os.path.exists(path / PROMPT)  # noqa: PTH110 (exists raises for a name that is too long)
+    return path / PROMPT if is_run else path
 
 
 def stored_record(prompt: str) -> PromptRecord | None:

@@ -5,37 +5,37 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Any
 
 from embedgrad.evaluation.result import Evaluation, Prediction
+from embedgrad.run.predictions import Answer, PredictedRow
 
 
-def answer(prediction: Prediction) -> dict[str, Any]:
+def answer(prediction: Prediction) -> Answer:
     """What one prompt made of one row."""
-    return {
-        "output": prediction.output or "",
-        "prediction": prediction.prediction,
-        "correct": prediction.correct,
-        "meant": prediction.meant,
-        "likeliest": prediction.likeliest,
-        "truncated": prediction.truncated,
-        "loss": prediction.loss,
-    }
+    return Answer(
+        output=prediction.output or "",
+        prediction=prediction.prediction,
+        correct=prediction.correct,
+        meant=prediction.meant,
+        likeliest=prediction.likeliest,
+        truncated=prediction.truncated,
+        loss=prediction.loss,
+    )
 
 
 def predictions_side_by_side(
     before: Evaluation, after: Evaluation, groups: Mapping[tuple[int, str, str], str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[PredictedRow]:
     """The lines of `predictions.jsonl`; `groups` is what rows are counted under, by line, input and target."""
     for first, second in zip(before.predictions, after.predictions, strict=True):
-        yield {
-            "line": first.line,
-            "input": first.input,
-            "target": first.target,
-            "group": groups.get((first.line, first.input, first.target)),
-            "before": answer(first),
-            "after": answer(second),
-        }
+        yield PredictedRow(
+            line=first.line,
+            input=first.input,
+            target=first.target,
+            group=groups.get((first.line, first.input, first.target)),
+            before=answer(first),
+            after=answer(second),
+        )
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,60 @@
+"""A finished run on the terminal: the table, the verdict, what it cost, and the next command to try."""
+
+from __future__ import annotations
+
+import shlex
+
+from embedgrad.cli.console import Terminal
+from embedgrad.cli.next_command import rows_command, shown_path
+from embedgrad.data.example import Example
+from embedgrad.jobs.prompt_files import stored_record
+from embedgrad.report.tables import TABLE_NOTE, score_table
+from embedgrad.report.words import baselines_words, no_gain_words, verdict
+from embedgrad.run.folder import RunFolder
+from embedgrad.run.names import PROMPT, REPORT
+from embedgrad.run.record import read_run
+from embedgrad.run.result import Result
+from embedgrad.units import bytes_words, counted
+from embedgrad.words import duration_words, loss_difference_words
+
+
+def show(result: Result, folder: RunFolder, model: str, example: Example, terminal: Terminal) -> None:
+    """The before/after table, the verdict, what it cost, and the next command to try, which answers `example`."""
+    comparison = result.comparison
+    terminal.result(result.model_dump(mode="json", exclude={"files"}) | {"folder": str(folder.path)})
+    terminal.table(score_table([result.before, result.after], [comparison] if comparison else ()))
+    terminal.say(TABLE_NOTE)
+    if words := baselines_words(result):
+        terminal.say(words)
+    if comparison:
+        terminal.say(f"loss difference {loss_difference_words(result.loss_comparison)}")
+    terminal.say(f"\n{verdict(result)}\n")
+    terminal.say(
+        f"{counted(result.steps, 'step')} ({result.stopped}; best after step {result.best_step}), "
+        f"{duration_words(result.seconds)} of tuning, peak memory {bytes_words(result.peak_bytes)}"
+    )
+    if result.drift is not None:
+        terminal.say(f"the prompt's vectors moved by {result.drift:.1f} times their own length (median)")
+    terminal.say(f"prompt  {folder.file(PROMPT)}\nreport  {folder.file(REPORT)}\n")
+    if result.best_step == 0:
+        for sentence in no_gain_words(read_run(folder.path).validations, result.baselines):
+            terminal.say(sentence)
+        return
+    terminal.say(f"Use it:\n  {_use(folder, model, example)}")
+
+
+def _use(folder: RunFolder, model: str, example: Example) -> str:
+    """The command that answers `example`: its input as an argument, or the whole row where the template shows more."""
+    prompt = folder.file(PROMPT)
+    command = ["embedgrad", "generate", "--model", shown_path(model), "--prompt", str(prompt)]
+    record = stored_record(str(prompt))
+    columns = record.template.source.columns[1:] if record is not None and record.template is not None else ()
+    if not columns:
+        return shlex.join([*command, _short(example.input)])
+    row = {"input": _short(example.input), **{name: _short(example.columns.get(name, "...")) for name in columns}}
+    return rows_command(row, command)
+
+
+def _short(text: str, limit: int = 80) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= limit else words[:limit].rsplit(" ", 1)[0]

@@ -1,0 +1,38 @@
+"""Prompts side by side on the same rows, each with its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from embedgrad.data.example import Example
+from embedgrad.evaluation.judging import Judging
+from embedgrad.evaluation.result import Evaluation, undecided_words
+from embedgrad.evaluation.side_by_side import judges_side_by_side
+from embedgrad.events import Progress
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.watch import Update, Watch
+
+
+def judged_side_by_side(
+    model: FrozenModel,
+    prompts: Sequence[SoftPrompt],
+    examples: Sequence[Example],
+    judging: Judging,
+    names: Sequence[str],
+    watch: Watch = Watch(),
+) -> list[Evaluation]:
+    """Each prompt on the same rows with the same settings. Rows that do not fit behind the longest prompt are left
+    out for all of them (with `overlong` skip)."""
+    found = []
+    judges = judges_side_by_side(model, prompts, examples, judging, watch)
+    for judge, prompt, name in zip(judges, prompts, names, strict=True):
+        with watch.stage(f"evaluating {name[:40]!r}", judge.work) as update:
+            found.append(judge.judge(prompt.embeddings, name, _progress(update)))
+    if sentence := undecided_words(found):
+        watch.note(sentence)
+    return found
+
+
+def _progress(update: Update) -> Progress:
+    return lambda done, total: update(done)

@@ -1,0 +1,35 @@
+"""The files of a run folder.
+
+settings.toml         resolved; alone re-runs the run
+train.jsonl           the rows that came through stdin
+metrics.jsonl         a line per step and per validation
+checkpoint/           all that resumes
+prompt.safetensors    the best prompt by validation
+predictions.jsonl     every test row, before and after
+result.json           what was gained
+split.json            which rows are in which part, with digests
+report.html           the same for people
+calibration.json      what `--learning-rate auto` tried
+trajectory/           the prompt at every validation, for the analyses
+analysis/             what `embedgrad analyze` found, a file each
+
+.lock                 while a process is at work in the folder: which one
+
+sweep.json            in a sweep's folder: its grid
+heat_map.svg          the same as a picture
+demo.json             in a demo's folder, beside its run folders: its tables
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
+ROWS = "train.jsonl"
+PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
+SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
+PICTURE = "heat_map.svg"
+DEMO = "demo.json"
+ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")
+CHECKPOINT = Path("checkpoint") / "state.safetensors"
+LOCK = ".lock"
