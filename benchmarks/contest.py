@@ -17,6 +17,7 @@ from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
 from embedgrad.events import Event, StepDone, Validated, Validating
+from embedgrad.jobs.python import tune
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.pocket.tasks import PocketTask
 from embedgrad.pocket.trial import best_prompt, settings_of
@@ -25,7 +26,6 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tuning.learning_rate import resolve_learning_rate
-from embedgrad.tuning.tune import tune
 from outcome import Row
 from trainer import Recipe, tune_with_trainer
 

@@ -31,6 +31,7 @@ from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.events import Validated
+from embedgrad.jobs.python import tune
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import POCKET, load_model
 from embedgrad.pocket.tasks import PocketTask, load_task
@@ -39,7 +40,7 @@ from embedgrad.prompt.place import start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.run.score import Proportion
 from embedgrad.tasks.task import Task
-from embedgrad.tuning.tune import forward, tune
+from embedgrad.tuning.tune import forward
 from outcome import markdown_table, plain_table, say
 
 TASKS = ("claims", "emotion", "orders", "reviews", "desk")

@@ -25,13 +25,13 @@ from embedgrad.data.example import Example
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
+from embedgrad.jobs.python import tune
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import load_model
 from embedgrad.pocket.tasks import PocketTask, load_task
 from embedgrad.pocket.trial import best_prompt, settings_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.run.score import Score
-from embedgrad.tuning.tune import tune
 from outcome import OTHER, OURS, PEFT, Row, deliver, flags, say, setup
 
 TEXT, FREE = "text prompt", "no bound"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from embedgrad.evaluation.generate import generate, stream
     from embedgrad.evaluation.result import Evaluation, compare
     from embedgrad.events import StepDone, Validated
+    from embedgrad.jobs.python import tune
     from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.model.load import load_model
     from embedgrad.prompt.place import save_peft, start
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from embedgrad.run.score import Comparison, Score
     from embedgrad.tasks.task import Task
     from embedgrad.template.template import Template
-    from embedgrad.tuning.tune import Run, forward, tune
+    from embedgrad.tuning.tune import Run, forward
 
 _HOME = {
     "Comparison": "run.score",
@@ -55,7 +56,7 @@ _HOME = {
     "save_peft": "prompt.place",
     "start": "prompt.place",
     "stream": "evaluation.generate",
-    "tune": "tuning.tune",
+    "tune": "jobs.python",
 }
 
 __all__ = [

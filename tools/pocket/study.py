@@ -22,13 +22,13 @@ from torch.nn import functional
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import compare_accuracy
+from embedgrad.jobs.python import tune
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import POCKET, load_model
 from embedgrad.pocket.tasks import NAMES, PocketTask, load_task
 from embedgrad.pocket.trial import SETTINGS, best_prompt, settings_of
 from embedgrad.prompt.place import start
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.tuning.tune import tune
 
 FILE = Path("build/pocket/study.jsonl")
 FIGURE = Path("docs/pocket.svg")

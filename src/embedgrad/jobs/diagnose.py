@@ -64,8 +64,7 @@ class DiagnoseJob:
         from embedgrad.analysis.study import spread
         from embedgrad.prompt.place import start
 
-        with watch.stage(f"loading {settings.model.model}"):
-            model = settings.model.load(watch.note)
+        model = settings.model.loaded(watch)
         placed = start(
             model,
             prompt,

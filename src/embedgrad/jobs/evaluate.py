@@ -106,8 +106,7 @@ class EvaluateJob:
         from embedgrad.jobs.side_by_side import judged_side_by_side
         from embedgrad.prompt.rows import special_tokens_report
 
-        with watch.stage(f"loading {settings.model.model}"):
-            model = settings.model.load(watch.note)
+        model = settings.model.loaded(watch)
         prompts = _placed(settings, model, watch.note)
         for sentence in dict.fromkeys(special_tokens_report(model, prompt, rows) for prompt in prompts):
             if sentence:

@@ -79,8 +79,7 @@ class GenerateJob:
         from embedgrad.prompt.place import Placing
 
         settings, how, where = self.settings, self.settings.generation, self.settings.template
-        with watch.stage(f"loading {settings.model.model}"):
-            model = settings.model.load(watch.note)
+        model = settings.model.loaded(watch)
         template = where.named_template(model.has_chat_template)
         asking = Asking(how.max_new_tokens, how.stop, how.overlong, how.batch_tokens)
         placing = Placing(template, where.special_tokens_in_rows, where.allow_mismatch)

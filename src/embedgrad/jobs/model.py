@@ -10,9 +10,9 @@ from pydantic import Field, JsonValue, field_validator
 
 from embedgrad.composed import Composed
 from embedgrad.errors import SettingsError
-from embedgrad.events import Say
 from embedgrad.settings import Settings
 from embedgrad.template.template import Message, Template
+from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.model.frozen_model import FrozenModel
@@ -40,19 +40,20 @@ class ModelSettings(Settings):
         read_arguments(given or ())
         return given
 
-    def load(self, say: Say) -> FrozenModel:
+    def loaded(self, watch: Watch = Watch()) -> FrozenModel:
         """The base model, with the chat template that its prompts are placed with. Raises what `load_model` raises."""
         from embedgrad.model.load import load_model
 
-        return load_model(
-            self.model or "",
-            self.dtype,
-            self.device,
-            self.revision,
-            chat_template=self.chat_template,
-            template_arguments=read_arguments(self.template_argument or ()),
-            say=say,
-        )
+        with watch.stage(f"loading {self.model}"):
+            return load_model(
+                self.model or "",
+                self.dtype,
+                self.device,
+                self.revision,
+                chat_template=self.chat_template,
+                template_arguments=read_arguments(self.template_argument or ()),
+                say=watch.note,
+            )
 
 
 def read_arguments(given: Sequence[str]) -> dict[str, JsonValue]:

@@ -46,14 +46,14 @@ class Prepared:
         return self.settings.tuning.total_steps(self.tuned_rows)
 
 
-def prepare(settings: TuneSettings, parts: Parts, watch: Watch) -> Prepared:
-    """Load the model and place the prompt. Whatever could fail at the end is tried here: every row must fit."""
+def prepare(settings: TuneSettings, parts: Parts, watch: Watch, loaded: FrozenModel | None = None) -> Prepared:
+    """The model, loaded unless it is `loaded` already, and the prompt, placed. Whatever could fail at the end is tried
+    here: every row must fit."""
     everything = (*parts.train, *parts.validation, *parts.test)  # a label may occur among the test rows alone
     task = settings.judging.task_for(everything)
     if task.has_metric:
         check_special_tokens(everything, stored_special_tokens(settings.model.model or "", settings.model.revision))
-    with watch.stage(f"loading {settings.model.model}"):
-        model = settings.model.load(watch.note)
+    model = loaded or settings.model.loaded(watch)
     first, text = _placed(settings, model, watch)
     limit = settings.judging.max_new_tokens or longest_target(model, first, everything) + ROOM_FOR_WORDS
     tuned_rows = len(parts.train)

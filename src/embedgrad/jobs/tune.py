@@ -26,19 +26,24 @@ from embedgrad.units import counted, per_cent
 from embedgrad.watch import Update, Watch
 
 if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to be right
+    from torch import Tensor
+
     from embedgrad.jobs.outcome import Outcome
     from embedgrad.jobs.prepared import Prepared
+    from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.tuning.calibrate import Calibration
     from embedgrad.tuning.tune import Run
 
 
 @dataclass(frozen=True)
 class TuneJob:
-    """A tuning in its run folder, new or to be continued. `parts` are its rows, where they have been read."""
+    """A tuning in its run folder, new or to be continued. `parts` are its rows and `model` its
+    model, where they are here already."""
 
     settings: TuneSettings
     folder: RunFolder
     parts: Parts | None = None
+    model: FrozenModel | None = None
 
     @classmethod
     @contextmanager
@@ -78,7 +83,7 @@ class TuneJob:
         folder = self.folder
         parts = self.parts or self.settings.read_parts()
         keep_split(folder.file(SPLIT), self.settings.split_record(parts))
-        prepared = prepare(self.settings, parts, watch)
+        prepared = prepare(self.settings, parts, watch, self.model)
         for sentence in (*opening(prepared, parts), *_course(prepared)):
             watch.note(sentence)
         write_toml(folder.file(SETTINGS), prepared.settings)  # again, now that every default is resolved
@@ -101,6 +106,11 @@ def _tuned(prepared: Prepared, parts: Parts, folder: RunFolder, watch: Watch) ->
     saved = saved_record(folder.file(CHECKPOINT))
     first_step = -1 if saved is None else saved.step
     validated_after = [] if saved is None else [step for step, _, _ in saved.validations]
+
+    def snapshot(step: int, embeddings: Tensor) -> None:
+        write_snapshot(folder.file(TRAJECTORY), step, embeddings)
+        watch.snapshot(step, embeddings)
+
     with (
         MetricsFile(folder.file(METRICS), first_step, validated_after) as metrics,
         watch.stage("tuning", prepared.steps, max(first_step, 0)) as update,
@@ -108,7 +118,7 @@ def _tuned(prepared: Prepared, parts: Parts, folder: RunFolder, watch: Watch) ->
         told = replace(
             watch,
             event=_listener(metrics, update, watch),
-            snapshot=lambda step, embeddings: write_snapshot(folder.file(TRAJECTORY), step, embeddings),
+            snapshot=snapshot,
             before_save=metrics.sync,
         )
         options, depends_on = prepared.settings.tuning, data_sha256(parts.test)

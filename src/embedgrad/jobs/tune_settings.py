@@ -26,7 +26,7 @@ from embedgrad.jobs.rows import RowSettings, load_rows, shown_columns
 from embedgrad.prompt.naming import names_a_path, prompt_text
 from embedgrad.recipes.catalog import load_recipe
 from embedgrad.run.folder import RunFolder
-from embedgrad.run.names import ROWS, SETTINGS
+from embedgrad.run.names import ROWS, SETTINGS, START, TEST_ROWS, VALIDATION_ROWS
 from embedgrad.run.split import SplitRecord, split_record
 from embedgrad.settings import PositiveCount, Settings, checked, read_toml
 from embedgrad.tuning.learning_rate import parse_learning_rate
@@ -209,7 +209,7 @@ Job = TypeVar("Job", bound=TuneSettings)
 
 
 def run_settings(folder: RunFolder, kind: type[Job]) -> Job:
-    """The settings in a run's folder; rows from stdin are wherever the folder is now. Raises SettingsError."""
+    """The settings in a run's folder; rows that it keeps are wherever it is now. Raises SettingsError."""
     path = folder.file(SETTINGS)
     return _with_kept_rows(checked(kind, read_toml(path), str(path)), folder)
 
@@ -223,5 +223,11 @@ def keep_stdin(job: Job, folder: RunFolder) -> Job:
 
 
 def _with_kept_rows(job: Job, folder: RunFolder) -> Job:
-    rows = folder.file(ROWS)
-    return job.changed(train=absolute(str(rows))) if rows.exists() else job
+    kept = {"train": ROWS, "validation": VALIDATION_ROWS, "test": TEST_ROWS, "prompt": START}
+    return job.changed(
+        **{
+            name: absolute(str(folder.file(file)))
+            for name, file in kept.items()
+            if Path(job[name] or "").name in (file, "-") and folder.file(file).exists()
+        }
+    )

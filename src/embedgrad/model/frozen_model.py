@@ -36,6 +36,7 @@ class FrozenModel:
     identity        which base this is, as stored with every prompt
     context_tokens  longest row it takes, prompt, input and answer together
     chat_template, template_arguments   as chosen when it was loaded, for templates that do not choose themselves
+    source          what it was loaded by: the absolute path of a folder, or a name
     surgery         what is changed in it for now, and the only way to change it (`model.surgery`)
     """
 
@@ -45,6 +46,7 @@ class FrozenModel:
     context_tokens: int
     chat_template: str | None = None
     template_arguments: Mapping[str, JsonValue] = field(default_factory=dict)
+    source: str | None = None
     surgery: Surgery = field(default_factory=Surgery, repr=False)
 
     def __repr__(self) -> str:

@@ -31,8 +31,11 @@ from embedgrad.run.names import (
     ROWS,
     SETTINGS,
     SPLIT,
+    START,
     SWEEP,
+    TEST_ROWS,
     TRAJECTORY,
+    VALIDATION_ROWS,
 )
 from embedgrad.strict_json import sealed_json
 
@@ -47,7 +50,23 @@ _EXISTS = {
     ),
     "demo": "The folder {0} exists already. Choose another --output.",
 }
-_FILES = (SETTINGS, METRICS, PROMPT, ROWS, PREDICTIONS, RESULT, REPORT, SPLIT, SWEEP, PICTURE, CALIBRATION, DEMO)
+_FILES = (
+    SETTINGS,
+    METRICS,
+    PROMPT,
+    ROWS,
+    START,
+    TEST_ROWS,
+    VALIDATION_ROWS,
+    PREDICTIONS,
+    RESULT,
+    REPORT,
+    SPLIT,
+    SWEEP,
+    PICTURE,
+    CALIBRATION,
+    DEMO,
+)
 _TRIES = 200  # to take the lock of a folder that was just made: two seconds
 
 

@@ -1,7 +1,8 @@
 """The files of a run folder.
 
 settings.toml         resolved; alone re-runs the run
-train.jsonl           the rows that came through stdin
+train.jsonl           rows that came through stdin or from Python; validation.jsonl and test.jsonl likewise
+start.safetensors     a start that came from Python
 metrics.jsonl         a line per step and per validation
 checkpoint/           all that resumes
 prompt.safetensors    the best prompt by validation
@@ -25,7 +26,8 @@ from __future__ import annotations
 from pathlib import Path
 
 SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
-ROWS = "train.jsonl"
+ROWS, VALIDATION_ROWS, TEST_ROWS = "train.jsonl", "validation.jsonl", "test.jsonl"
+START = "start.safetensors"
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
 SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
 PICTURE = "heat_map.svg"

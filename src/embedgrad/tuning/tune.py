@@ -1,4 +1,4 @@
-"""`eg.tune`: from a prompt and labeled rows to a better prompt. `eg.forward`: one loss and gradient."""
+"""From a Setup to a better prompt. `eg.forward`: one loss and gradient."""
 
 from __future__ import annotations
 
@@ -10,30 +10,23 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from embedgrad.data.example import Example
-from embedgrad.data.sources import nobody
 from embedgrad.engine.plan import choose
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import DataError, TuningError, UsageError
-from embedgrad.evaluation.judging import Judging
-from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import task_record
-from embedgrad.events import Calibrating, Event, Listener, Say, Validating
+from embedgrad.events import Calibrating, Event, Validating
 from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.prompt.place import PromptLike, start
 from embedgrad.prompt.public import listed, public, soft_prompt
-from embedgrad.prompt.rows import lay_out_rows, template_of
+from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.run.result import EngineUsed
-from embedgrad.settings import BATCH_TOKENS, checked
-from embedgrad.tasks.task import Task
-from embedgrad.template.layout import Overlong
-from embedgrad.template.template import Template
+from embedgrad.run.result import EngineUsed, Result
+from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tuning.calibrate import Calibration, calibrate
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
-from embedgrad.tuning.prepare import Rows, Setup, tuning_parts
-from embedgrad.tuning.settings import Compile, TuningSettings
+from embedgrad.tuning.prepare import Setup
+from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import Best, State
-from embedgrad.watch import Snapshot, Watch
+from embedgrad.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,7 @@ class Run:
     seconds    of tuning and validation, over all sessions
     calibration   how `learning_rate="auto"` chose; its seconds are not in `seconds`
     engine     how rows went through the model, and why
+    folder     of the run, with `result` as its `result.json` says it: what was gained on the test rows
     """
 
     prompt: SoftPrompt
@@ -58,6 +52,8 @@ class Run:
     skipped: int
     calibration: Calibration | None = None
     engine: EngineUsed | None = None
+    folder: Path | None = None
+    result: Result | None = None
 
     @property
     def drift(self) -> float:
@@ -67,65 +63,9 @@ class Run:
         return float((moved / length)[length > 0].median()) if bool((length > 0).any()) else 0.0
 
 
-@public()
-def tune(
-    model: FrozenModel,
-    prompt: PromptLike,
-    examples: Rows,
-    *,
-    validation: Rows | None = None,
-    template: Template | None = None,
-    task: Task | None = None,
-    score_by: ScoreBy = "generation",
-    max_new_tokens: int | None = None,
-    overlong: Overlong = "error",
-    special_tokens_in_rows: bool | None = None,
-    checkpoint: str | Path | None = None,
-    learning_rate: float | str | None = None,
-    epochs: float = 10.0,
-    min_steps: int = 200,
-    batch_size: int = 16,
-    batch_tokens: int = BATCH_TOKENS,
-    memory_limit: str | int | None = None,
-    compile: Compile = "auto",  # noqa: A002 - the setting's name
-    clip_norm: float = 1.0,
-    evaluate_every: int | None = None,
-    patience: int = 5,
-    radius: float | None = None,
-    distance_penalty: float = 0.0,
-    keep_nearest: bool = False,
-    seed: int = 0,
-    checkpoint_seconds: float = 5.0,
-    listen: Listener = lambda event: None,
-    snapshot: Snapshot = lambda step, embeddings: None,
-    say: Say = nobody,
-) -> Run:
-    """Tune the embeddings of `prompt` on `examples`, the model frozen.
-
-    prompt       a text, a file, or a SoftPrompt from `start` (which offers other starts and frozen tokens)
-    examples     labeled rows or their file; `validation` rows choose the best prompt, by default 20 % of `examples`
-    task         what a right answer is; default told from the targets
-    checkpoint   file to save to and, where it exists, to resume from; a calibration's are beside it
-    learning_rate ... checkpoint_seconds   as TuningSettings says; learning_rate "auto" is chosen by `calibrate`
-    listen       told of every step and validation; `say` of what is worth knowing, in sentences
-    snapshot     given the step and the prompt [P, D] at every validation, the start included
-
-    Raises SettingsError, DataError, OverlongRows, CannotResume, OutputError, NotEnoughMemory and what `start` raises;
-    NonFiniteLoss, and Interrupted after Ctrl-C, with the best prompt so far as their `prompt`.
-    """
-    given = locals()
-    options = checked(TuningSettings, {name: given[name] for name in TuningSettings.model_fields}, "tune")
-    placed = start(model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say)
-    parts = tuning_parts(examples, validation, options.seed, template_of(placed).source.columns[1:], say)
-    judging = Judging(task, score_by, max_new_tokens, overlong, options.batch_tokens)
-    watch = Watch(event=listen, note=say, snapshot=snapshot)
-    setup = Setup.prepare(model, placed, parts, options, judging, watch=watch)
-    return run_tuning(setup, options, None if checkpoint is None else Path(checkpoint), watch)
-
-
 def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = None, watch: Watch = Watch()) -> Run:
     """Tune what `setup` holds with its `options` to the end, after a calibration where the learning rate is "auto".
-    Raises what `tune` raises."""
+    Raises what `eg.tune` raises."""
     model = setup.model
     calibration = None
     if options.learning_rate == AUTO:

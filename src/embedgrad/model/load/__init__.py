@@ -20,7 +20,7 @@ from embedgrad.model.fingerprint import identify
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load.by_transformers import quiet, told
 from embedgrad.model.load.loaders import recognised
-from embedgrad.model.load.locate import POCKET, located
+from embedgrad.model.load.locate import POCKET, found_again, located
 from embedgrad.model.load.place import Dtype, check_memory, device_of, dtype_of
 from embedgrad.template.chat_templates import check_arguments
 
@@ -74,7 +74,8 @@ def load_model(
     context = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
     identity = identify(label, source.revision, stored.digest(), lm.config, tokenizer)
     tokens = int(context) if context > 0 else _UNLIMITED_TOKENS
-    model = FrozenModel(lm, tokenizer, identity, tokens, chat_template, dict(template_arguments or {}))
+    arguments = dict(template_arguments or {})
+    model = FrozenModel(lm, tokenizer, identity, tokens, chat_template, arguments, found_again(name))
     if sentence := _without_embedding(model):
         say(sentence)
     return model

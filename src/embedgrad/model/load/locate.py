@@ -32,6 +32,12 @@ def located(name: str | Path, revision: str | None) -> Source:
     return _downloaded(str(name), revision)
 
 
+def found_again(name: str | Path) -> str:
+    """`name` as it is found from elsewhere, too: a folder by its absolute path."""
+    path = home_path(name)
+    return str(path.absolute()) if os.path.isdir(path) else str(name)  # noqa: PTH112 (as above)
+
+
 def _downloaded(name: str, revision: str | None) -> Source:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
