@@ -183,7 +183,7 @@ def kept_rows(rows: Sequence[Example], path: Path) -> Path:
     """`rows` as JSONL at `path`. Raises UsageError where they would not be the same rows when read again."""
     as_turns = any(row.history for row in rows)
     write_file(path, "".join(written(_as_row(row, as_turns)) + "\n" for row in rows).encode())
-    again = load_examples(path, columns=sorted({name for row in rows for name in row.columns}))
+    again = load_examples(path)
     for number, (row, kept) in enumerate(zip(rows, again, strict=True), start=1):
         if replace(row, line=0) != replace(kept, line=0):
             raise UsageError(
