@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import rows
 import tiny
 from embedgrad.cli.main import main
 from embedgrad.jobs.model import read_arguments
+from kept import kept_settings
 
 TERSE = tiny.CHATML.replace("assistant\n{% endif %}", "assistant\n{% if think is false %}No.{% endif %}{% endif %}")
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_keeps_them(folder: Path) -> None:
-    settings = tomllib.loads((folder / "run" / "settings.toml").read_text())
+    settings = kept_settings(folder / "run")
     assert (settings["chat_template"], settings["template_argument"]) == ("terse", ["think=false"])
     source = eg.SoftPrompt.load(folder / "run" / "prompt.safetensors").template.source
     assert (source.chat_template, source.template_arguments) == ("terse", {"think": False})

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import rows
 import tiny
 from embedgrad.cli.main import main
 from embedgrad.prompt import file as prompt_file
+from kept import kept_settings
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_first_line_says_how_the_rows_were_parted_and_why(capsys, model, wor
 def test_shares(capsys, model, work, tmp_path):
     _, err = tune(capsys, model, work, tmp_path / "run", "--split", "70/20/10")
     assert err.splitlines()[0] == "105 rows to tune on, 30 for validation, 15 for the test (as --split says)"
-    assert tomllib.loads((tmp_path / "run" / "settings.toml").read_text())["split"] == "70/20/10"
+    assert kept_settings(tmp_path / "run")["split"] == "70/20/10"
     assert main(["report", str(tmp_path / "run")]) == 0
 
 
@@ -82,7 +82,7 @@ def test_shares_that_cannot_be(capsys, model, work, tmp_path, shares, message):
 
 
 def test_settings_keep_how_the_rate_was_asked_for(work):
-    settings = tomllib.loads((work / "run" / "settings.toml").read_text())
+    settings = kept_settings(work / "run")
     assert settings["learning_rate_asked"] == "0.5rms"
     assert float(settings["learning_rate"]) > 0
 
@@ -90,7 +90,7 @@ def test_settings_keep_how_the_rate_was_asked_for(work):
 def test_a_rate_on_top_of_a_settings_file_leaves_no_other_beside_it(capsys, work, tmp_path):
     command = ["tune", "--settings", str(work / "run" / "settings.toml"), "--output", str(tmp_path / "run")]
     heard(capsys, *command, "--learning-rate", "0.01", "--min-steps", "2", "--quiet")
-    settings = tomllib.loads((tmp_path / "run" / "settings.toml").read_text())
+    settings = kept_settings(tmp_path / "run")
     assert settings["learning_rate"] == "0.01"
     assert "learning_rate_asked" not in settings
 

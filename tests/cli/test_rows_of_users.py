@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import sys
-import tomllib
 
 import pytest
 
 import embedgrad as eg
 import tiny
 from embedgrad.cli.main import main
+from kept import kept_settings
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_tune_on_what_a_spreadsheet_exports(capsys, model, tmp_path):
     )
     assert told[1].startswith('The texts in "note" are not used. To show them to the model: --template "{prompt}')
     assert sum("is read as" in line for line in told) == 1
-    settings = tomllib.loads((tmp_path / "run" / "settings.toml").read_text())
+    settings = kept_settings(tmp_path / "run")
     assert (settings["max_rows"], settings["max_row_characters"], settings["max_file_megabytes"]) == (
         500,
         1_000_000,

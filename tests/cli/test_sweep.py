@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import rows
 from embedgrad.cli.main import main
 from embedgrad.jobs.sweep_settings import SweepSettings
 from embedgrad.run.grid import Grid
+from kept import kept_settings
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_folder_and_grid(swept):
     for cell in grid.cells:
         assert cell.interval[0] <= cell.accuracy <= cell.interval[1]
     assert (swept / "heat_map.svg").read_text().startswith("<svg")
-    settings = tomllib.loads((swept / "settings.toml").read_text())
+    settings = kept_settings(swept)
     assert (settings["rates"], settings["epochs_grid"], settings["min_steps"]) == ("0.02rms,0.5rms", "4,1,2.5", 0)
     assert (settings["dtype"], settings["task"]) == ("float32", "label"), "defaults are resolved"
     assert "learning_rate" not in settings
@@ -169,7 +169,7 @@ def test_rows_from_stdin_stay_in_the_folder(job, tmp_path, monkeypatch):
     one = ("--rates", "0.5rms,0.50rms", "--epochs-grid", "1", "--output", str(tmp_path / "sweep"))
     assert main(["sweep", *piped, *one, "--quiet"]) == 0
     assert (tmp_path / "sweep" / "train.jsonl").read_bytes() == data
-    settings = tomllib.loads((tmp_path / "sweep" / "settings.toml").read_text())
+    settings = kept_settings(tmp_path / "sweep")
     assert settings["train"] == str(tmp_path / "sweep" / "train.jsonl")
     assert len(read_grid(tmp_path / "sweep" / "sweep.json").cells) == 1
 
@@ -214,7 +214,7 @@ def run(job, tmp_path_factory) -> Path:
 
 
 def test_after_auto_the_settings_hold_what_was_chosen(run):
-    settings = tomllib.loads((run / "settings.toml").read_text())
+    settings = kept_settings(run)
     grid = read_grid(run / "calibration.json")
     assert len(grid.cells) == 8
     assert float(settings["learning_rate"]) == grid.cells[grid.chosen].learning_rate

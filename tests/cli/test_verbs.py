@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from embedgrad.cli.main import main
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt import sealed
 from embedgrad.run.score import Comparison, Score
+from kept import kept_settings
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_prompt_is_the_best_by_validation(work):
 
 
 def test_settings_alone_re_run_the_run(work, tmp_path):
-    settings = tomllib.loads((work / "run" / "settings.toml").read_text())
+    settings = kept_settings(work / "run")
     assert "output" not in settings
     again = tmp_path / "again"
     arguments = ["--settings", str(work / "run" / "settings.toml"), "--output", str(again), "--quiet"]
@@ -110,7 +110,7 @@ def test_rows_from_stdin_stay_in_the_run_folder(work, model, tmp_path, monkeypat
     arguments = ["tune", "--model", model, "--prompt", "Good?", "--train", "-", "--min-steps", "2", "--epochs", "0.1"]
     assert main([*arguments, "--output", str(tmp_path / "run"), "--quiet"]) == 0
     assert (tmp_path / "run" / "train.jsonl").read_bytes() == data
-    settings = tomllib.loads((tmp_path / "run" / "settings.toml").read_text())
+    settings = kept_settings(tmp_path / "run")
     assert settings["train"] == str(tmp_path / "run" / "train.jsonl")
 
 
@@ -286,7 +286,7 @@ def test_evaluate_takes_a_seed_for_a_data_set_only(capsys):
 
 
 def test_settings_of_a_run_leave_nothing_to_defaults(work):
-    settings = tomllib.loads((work / "run" / "settings.toml").read_text())
+    settings = kept_settings(work / "run")
     assert settings["task"] == "label"
     assert float(settings["learning_rate"]) > 0
     assert settings["max_new_tokens"] == 4

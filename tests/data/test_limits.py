@@ -11,7 +11,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from embedgrad.cli.flags import _prompt_from_flag
+from embedgrad.cli.flags import prompt_from_flag
 from embedgrad.data.records import Limits
 from embedgrad.data.sources import load_examples, load_lines
 from embedgrad.errors import BadRows, DataError, FileMissing, SettingsError
@@ -125,7 +125,7 @@ def test_what_is_no_file_is_not_opened(name, words):
         read_toml(Path(name))
     assert str(settings.value) == f"The settings file {name} cannot be read: {words}."
     with pytest.raises(FileMissing) as prompt:
-        _prompt_from_flag(f"@{name}")
+        prompt_from_flag(f"@{name}")
     assert words in str(prompt.value)
 
 
@@ -138,7 +138,7 @@ def test_files_that_are_too_large_for_what_they_are(tmp_path, monkeypatch):
         "The settings file large.txt cannot be read: it has 1,000,001 bytes; at most 1,000,000 are read."
     )
     with pytest.raises(FileMissing, match="it has 1,000,001 bytes"):
-        _prompt_from_flag("@large.txt")
+        prompt_from_flag("@large.txt")
     Path("large.txt").write_text('name = "\0"')
     with pytest.raises(SettingsError):
         read_toml(Path("large.txt"))

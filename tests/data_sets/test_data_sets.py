@@ -3,7 +3,6 @@
 import csv
 import json
 import random
-import tomllib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from embedgrad.run.split import SplitRecord, keep_split, split_record
 from embedgrad.tasks.extract import read_by_meaning, read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.template.template import CHAT_DEFAULT
+from kept import kept_settings
 from rows import said
 from tiny import SHARED
 
@@ -388,7 +388,7 @@ def test_groups_of_ones_own_rows(tmp_path, message):
     job = resolved(prompt="p", train=str(path), group_by="kind")
     assert {row.columns["kind"] for row in job.read_parts().test} == {"a"}
     for name in ("tags", "output"):
-        other = job.model_copy(update={"group_by": name})
+        other = job.changed(group_by=name)
         assert message(DataError, other.read_parts) == (
             f"--group-by {name}: 10 of 10 test rows have no such column with a text or number beside input and "
             "target. Columns found: kind."
@@ -426,7 +426,7 @@ def test_a_run_on_a_data_set(capsys, folder, tiny_folder, tmp_path):
     model, run, again = str(tiny_folder("qwen2")), tmp_path / "run", tmp_path / "again"
     data = ["--dataset", "causal_judgement", "--data", str(folder), "--split", "paper", "--group-by", "comment"]
     assert main(["tune", "--model", model, *data, *SHORT, "--output", str(run)]) == 0
-    settings = tomllib.loads((run / "settings.toml").read_text())
+    settings = kept_settings(run)
     assert (settings["dataset"], settings["split"], settings["target"]) == ("causal_judgement", "paper", "label")
     assert settings["labels"] == ["Yes", "No"]
     split = SplitRecord.model_validate_json(said(run / "split.json"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import embedgrad as eg
-from embedgrad.cli.flags import PROMPT
+from embedgrad.cli.flags import prompt_from_flag
 from embedgrad.cli.main import main
 from embedgrad.errors import BadPromptFile, UsageError
 from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
@@ -59,7 +59,7 @@ def test_a_text_is_a_text(prompt: str, empty_folder: Path) -> None:
 def test_a_word_on_purpose(text: str, empty_folder: Path) -> None:
     """From a file, a text that looks like a path stays what it is, in a settings file and in Python, too."""
     Path("word").write_text(text + "\n", encoding="utf-8-sig")
-    read = PROMPT.read("@word")
+    read = prompt_from_flag("@word")
     assert read == marked_as_text(text)
     assert not names_a_path(read)
     assert prompt_text(read) == text
@@ -104,7 +104,7 @@ def test_a_text_file_without_its_at_sign(tiny_model, empty_folder: Path) -> None
 
 def test_a_byte_order_mark_is_no_text(empty_folder: Path) -> None:
     Path("bom.txt").write_bytes(b"\xef\xbb\xbfPositive?\r\n")
-    assert PROMPT.read("@bom.txt") == "Positive?"
+    assert prompt_from_flag("@bom.txt") == "Positive?"
 
 
 def test_an_input_that_names_a_file_of_rows(capsys) -> None:

@@ -79,9 +79,7 @@ def test_rows_and_a_start_in_memory_are_kept_and_the_folder_repeats_itself(model
 
 def test_chat_rows_and_columns_are_kept(tmp_path):
     turns = (("user", "Hello."), ("assistant", "Hi."))
-    examples = [
-        eg.Example(f"row {n}", "good", columns={"hint": "x"}, history=turns if n % 3 else ()) for n in range(5)
-    ]
+    examples = [eg.Example(f"row {n}", "good", columns={"hint": "x"}, history=turns if n % 3 else ()) for n in range(5)]
     path = kept_rows(examples, tmp_path / "train.jsonl")
     again = eg.load_examples(path, columns=["hint"])
     assert [replace(row, line=0) for row in again] == examples

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import tiny
 from embedgrad.cli.main import main
 from embedgrad.prompt import file as prompt_file
 from embedgrad.recipes.catalog import Recipe, all_recipes, load_recipe
+from kept import kept_settings
 
 SHORT = ["--dtype", "float32", "--epochs", "0.01", "--min-steps", "2", "--evaluate-every", "2"]
 SHORT += ["--max-new-tokens", "3", "--quiet"]
@@ -42,7 +42,7 @@ def test_two_steps_on_a_tiny_model_of_its_family(
     data = made_up.write_rows(tmp_path / "data", str(recipe.settings["dataset"]), 40)
     run = _run(recipe, tiny_folder(_family(recipe)), data, tmp_path / "run")
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    settings = tomllib.loads((run / "settings.toml").read_text(encoding="utf-8"))
+    settings = kept_settings(run)
     assert (result["steps"], result["recipe"], settings["recipe"]) == (2, recipe.name, recipe.name)
     assert float(settings["learning_rate"]) == float(recipe.settings["learning_rate"])
     assert settings["prompt"] == recipe.settings["prompt"] == result["prompt_text"]

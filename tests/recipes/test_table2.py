@@ -8,6 +8,7 @@ import pytest
 import tomli_w
 
 from embedgrad.cli.recipes import differences
+from embedgrad.composed import flattened
 from embedgrad.evaluation.statistics import paired_accuracy, wilson
 from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.recipes.catalog import Recipe, all_recipes, load_recipe
@@ -38,8 +39,12 @@ def _record(
 ) -> RunRecord:
     """A run as `embedgrad tune --recipe` leaves it, `changed` in its settings; None takes a setting out."""
     job = checked(TuneSettings, {**recipe.settings, "recipe": recipe.name}, "test").resolved()
-    rate = repr(float(job.learning_rate or 0))
-    settings = job.model_dump(mode="json") | {"learning_rate": rate, "data": "/somewhere/rows.jsonl"} | changed
+    rate = repr(float(job.tuning.learning_rate or 0))
+    settings = (
+        flattened(TuneSettings, job.model_dump(mode="json"))
+        | {"learning_rate": rate, "data": "/somewhere/rows.jsonl"}
+        | changed
+    )
     rows = [
         PredictedRow(line=n, input=f"i{n}", target="t", group=group, before=_answer(b), after=_answer(a))
         for n, (b, a, group) in enumerate(zip(before, after, groups, strict=True), start=1)

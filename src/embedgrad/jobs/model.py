@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import AfterValidator, Field, JsonValue
 
 from embedgrad.composed import Composed
 from embedgrad.errors import SettingsError
@@ -16,6 +16,11 @@ from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.model.frozen_model import FrozenModel
+
+
+def _named_once(given: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    read_arguments(given or ())
+    return given
 
 
 class ModelSettings(Settings):
@@ -29,16 +34,10 @@ class ModelSettings(Settings):
     chat_template: str | None = Field(
         None, description="Which of the model's chat templates writes the messages, where it has several."
     )
-    template_argument: tuple[str, ...] | None = Field(
+    template_argument: Annotated[tuple[str, ...] | None, AfterValidator(_named_once)] = Field(
         None,
         description="NAME=VALUE for the chat template, such as enable_thinking=false (JSON, else a text); repeat it.",
     )
-
-    @field_validator("template_argument")
-    @classmethod
-    def _named_once(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        read_arguments(given or ())
-        return given
 
     def loaded(self, watch: Watch = Watch()) -> FrozenModel:
         """The base model, with the chat template that its prompts are placed with. Raises what `load_model` raises."""

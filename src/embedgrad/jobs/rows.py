@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import AfterValidator, Field, PositiveInt
 
 from embedgrad.data.decoding import encoding_problem
 from embedgrad.data.example import Example
@@ -20,8 +21,14 @@ from embedgrad.settings import Settings
 from embedgrad.tasks.kinds import has_json_targets
 
 
+def _known_encoding(given: str | None) -> str | None:
+    if given is not None and (problem := encoding_problem(given)):
+        raise ValueError(problem)
+    return given
+
+
 class RowSettings(Settings):
-    encoding: str | None = Field(
+    encoding: Annotated[str | None, AfterValidator(_known_encoding)] = Field(
         None, description="Encoding of rows that are not UTF-8, such as cp1252; default what the file says, or a guess."
     )
     input_field: str | None = Field(None, description="Column that holds the input, where it is not recognised.")
@@ -36,13 +43,6 @@ class RowSettings(Settings):
     max_file_megabytes: PositiveInt = Field(
         LIMITS.file_bytes // 1_000_000, description="Most megabytes of one file of rows, unpacked; more are an error."
     )
-
-    @field_validator("encoding")
-    @classmethod
-    def _known(cls, given: str | None) -> str | None:
-        if given is not None and (problem := encoding_problem(given)):
-            raise ValueError(problem)
-        return given
 
     @property
     def limits(self) -> Limits:
