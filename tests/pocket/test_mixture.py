@@ -10,7 +10,7 @@ import pytest
 
 from tools.pocket.mixture import draw_document
 
-# Of 3,000 documents each, taken when the bundled model was trained.
+# Of 3,000 documents each, from the generators that the bundled model was trained on.
 DIGESTS = {
     0: {
         "arithmetic": "60bf57d52ea0e272",
