@@ -7,27 +7,12 @@ from __future__ import annotations
 
 from random import Random
 
+from tools.pocket.causal import winner_and_loser
 from tools.pocket.formats import Question
 from tools.pocket.kinds import Item
+from tools.pocket.tables import table
 
-_POINT = (
-    "Repeat the point that decides the review.",
-    "Which point counts for the reviewer? Repeat it.",
-    "Write down what the verdict rests on.",
-    "What settles it for the writer? Say it again.",
-)
-_CAUSE = (
-    "Who or what brought it about? Give the name.",
-    "Who or what caused the outcome? Name only.",
-    "Name the one behind the outcome.",
-    "Whose part led to it? Just the name.",
-)
-_NO_CAUSE = (
-    "Whose part did not count? Give the name.",
-    "Who or what did not cause the outcome? Name only.",
-    "Name the one that was not behind the outcome.",
-)
-_ASKED = ("Who is asked about? Give the name.", "Name the person in question.", "Which person is the question about?")
+_ASKED: dict[str, tuple[str, ...]] = table("points")
 
 
 def ask_point(rng: Random, item: Item) -> Question:
@@ -35,8 +20,8 @@ def ask_point(rng: Random, item: Item) -> Question:
     facts = item.facts
     if "sentiment" in facts:
         point = facts["_main"]
-        return Question(rng.choice(_POINT), f"Not so: {point}" if facts["_denied"] else point)
-    agent, other = facts["_agent"], facts["_other"]
-    winner, loser = (agent, other) if facts["caused"] == "yes" else (other, agent)
-    asked, answer = rng.choices(((_CAUSE, winner), (_NO_CAUSE, loser), (_ASKED, agent)), (3, 2, 1))[0]
-    return Question(rng.choice(asked), answer)
+        return Question(rng.choice(_ASKED["point"]), f"Not so: {point}" if facts["_denied"] else point)
+    winner, loser = winner_and_loser(item)
+    answers = (("cause", winner), ("no_cause", loser), ("asked", facts["_agent"]))
+    asked, answer = rng.choices(answers, (3, 2, 1))[0]
+    return Question(rng.choice(_ASKED[asked]), answer)

@@ -39,12 +39,9 @@ class RowsOfTask:
 
 def _desk(item: Item) -> str | None:
     """Money matters go to billing; else the mood decides."""
-    facts = item.facts
-    if facts["topic"] == "money":
+    if item.facts["topic"] == "money":
         return "billing"
-    if facts["emotion"] in ("happy", "calm"):
-        return "thanks"
-    return "info" if facts["emotion"] in ("surprised", "doubtful") else "care"
+    return {"good": "thanks", "unsure": "info", "bad": "care"}[item.facts["mood"]]
 
 
 def _reviews(item: Item) -> str | None:
