@@ -28,7 +28,7 @@ class DiagnoseSettings(JudgingSettings, RowSettings, TemplateSettings, ModelSett
 
     prompt: Annotated[str | None, PROMPT] = Field(None, description="With --diagnose: the prompt to start from.")
     data: RowsFile = Field(
-        None, description="With --diagnose: labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin."
+        None, description="With --diagnose: labeled rows as JSONL, CSV, Parquet, or - for JSONL on stdin."
     )
     batch_tokens: BatchTokens = BATCH_TOKENS
 

@@ -51,25 +51,25 @@ if TYPE_CHECKING:
 class EvaluateSettings(JudgingSettings, RowSettings, DataSetSettings, TemplateSettings, ModelSettings):
     prompt: Annotated[tuple[str, ...], PROMPTS, Parameter(negative=(), show_default=False)] = Field(
         (),
-        description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several.",
+        description="A prompt: text, @FILE, prompt file, run folder or PEFT folder; repeat to compare several.",
     )
     data: RowsFile = Field(
         None,
-        description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset its file or folder.",
+        description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset, its file or folder.",
     )
-    seed: Seed | None = Field(None, description="Seed of --dataset's split: the same as when tuning; default 0.")
+    seed: Seed | None = Field(None, description="Seed of --dataset's split; use the same as for tuning; default: 0.")
     batch_tokens: BatchTokens = BATCH_TOKENS
-    predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
+    predictions: Path | None = Field(None, description="Write every answer to this file, as JSONL.")
 
 
 def evaluate(
     *,
     flags: Annotated[EvaluateSettings | None, Parameter(name="*")] = None,
-    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags override it.")] = None,
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="No progress, no notes; only the scores.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print only the scores: no progress, no notes.", negative=())] = False,
 ) -> None:
-    """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
+    """Score prompts (texts and files, side by side) on labeled rows. Differences are relative to the first prompt."""
     terminal = Terminal(json, quiet, says_result=True)
     job = merged(flags, settings, EvaluateSettings)
     job = from_data_set(

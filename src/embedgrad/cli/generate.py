@@ -33,17 +33,17 @@ _STOPS = Typed(lambda texts: tuple(map(WITH_ESCAPES.read, texts)))
 
 class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
     prompt: Annotated[str | None, PROMPT] = Field(
-        None, description="The prompt: a text, @FILE with a text, a prompt file, a run folder, a PEFT folder."
+        None, description="The prompt: a text, @FILE with a text, a prompt file, a run folder or a PEFT folder."
     )
     prompt_field: str | None = Field(
         None, description="Column in which a row on stdin may name its own prompt file; other rows use --prompt."
     )
     lines: Annotated[bool, Parameter(negative=())] = Field(
-        False, description="Take each line on stdin as an input by itself, not as JSON."
+        False, description="Treat each line on stdin as one input, not as JSON."
     )
-    max_new_tokens: PositiveCount = Field(128, description="Longest answer in tokens.")
+    max_new_tokens: PositiveCount = Field(128, description="Maximum tokens per answer.")
     stop: Annotated[tuple[str, ...], _STOPS, Parameter(negative=(), show_default=False)] = Field(
-        (), description=r"Text before which an answer ends (\n is a newline); repeat the flag for several."
+        (), description=r"End the answer before this text (\n is a newline); repeat for several."
     )
     batch_tokens: BatchTokens = BATCH_TOKENS
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
@@ -52,17 +52,17 @@ class GenerateSettings(RowSettings, TemplateSettings, ModelSettings):
 def generate(
     *inputs: Annotated[str, Parameter(help="Inputs to answer; without any, JSONL rows are read from stdin.")],
     flags: Annotated[GenerateSettings | None, Parameter(name="*")] = None,
-    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags override it.")] = None,
     stream: Annotated[
-        bool, Parameter(help="Show the one answer as it comes, also where stdout is no terminal.", negative=())
+        bool, Parameter(help="Print a single answer as it is generated, even if stdout is not a terminal.", negative=())
     ] = False,
     json: Annotated[
         bool, Parameter(help="Print one JSON object per answer, with the entropy of every step.", negative=())
     ] = False,
-    quiet: Annotated[bool, Parameter(help="No notes.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print no notes.", negative=())] = False,
 ) -> None:
-    """Answer inputs under a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order: each row as
-    it came, and behind its own fields the answer's."""
+    """Answer inputs with a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order: each row
+    unchanged, with the answer's fields appended."""
     terminal = Terminal(json, quiet)
     job = merged(flags, settings, GenerateSettings)
     required(job, "model") if job.prompt_field else required(job, "model", "prompt")

@@ -36,15 +36,15 @@ class ModelSettings(Settings):
     revision: str | None = Field(None, description="Commit, branch or tag of the model on the Hub.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="auto is bfloat16 where the GPU or processor computes it natively, else float32.",
+        description="auto is bfloat16 if the GPU or processor supports it natively, else float32.",
     )
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto is the first GPU, else the CPU.")
     chat_template: str | None = Field(
-        None, description="Which of the model's chat templates writes the messages, where it has several."
+        None, description="Which of the model's chat templates to use, if it has several."
     )
     template_argument: Annotated[tuple[str, ...] | None, Parameter(negative=())] = Field(
         None,
-        description="NAME=VALUE for the chat template, such as enable_thinking=false (JSON, else a text); repeat it.",
+        description="NAME=VALUE for the chat template, such as enable_thinking=false (JSON, else text); repeatable.",
     )
 
     @field_validator("template_argument")
@@ -96,24 +96,24 @@ def _no_number(word: str) -> JsonValue:
 class TemplateSettings(Settings):
     template: Annotated[str | None, WITH_ESCAPES] = Field(
         None,
-        description=r'Where the prompt and the input stand, for example "{prompt}\n\n{input}" (\n is a newline).',
+        description=r'Where prompt and input go, for example "{prompt}\n\n{input}" (\n is a newline).',
     )
     system: Annotated[str | None, WITH_ESCAPES] = Field(
-        None, description="System message in front of the template; it may hold {prompt} instead."
+        None, description="System message before the template; it may contain {prompt} instead."
     )
     layout: Literal["auto", "chat", "text"] = Field(
-        "auto", description="Chat message or plain text; auto is chat where the model has a chat template."
+        "auto", description="Chat message or plain text; auto is chat if the model has a chat template."
     )
     messages: Annotated[tuple[Message, ...] | None, Parameter(parse=False)] = Field(
         None, description="Chat messages instead of --template (settings file only)."
     )
     special_tokens_in_rows: bool | None = Field(
         None,
-        description="Whether special tokens that rows write out are these tokens for the model; default the prompt "
-        "file's own, else no: they are text.",
+        description="Treat special tokens written out in rows as special tokens; default: as in the prompt file, else "
+        "no (they are text).",
     )
     allow_mismatch: Annotated[bool, Parameter(negative=())] = Field(
-        False, description="Use a prompt file on another base model than its own."
+        False, description="Use a prompt file with a base model other than its own."
     )
 
     def named_template(self, has_chat_template: bool) -> Template | None:
@@ -147,19 +147,20 @@ class TemplateSettings(Settings):
 
 class RowSettings(Settings):
     encoding: str | None = Field(
-        None, description="Encoding of rows that are not UTF-8, such as cp1252; default what the file says, or a guess."
+        None,
+        description="Encoding of rows that are not UTF-8, such as cp1252; default: the byte-order mark's, or a guess.",
     )
-    input_field: str | None = Field(None, description="Column that holds the input, where it is not recognised.")
-    target_field: str | None = Field(None, description="Column that holds the wanted answer.")
+    input_field: str | None = Field(None, description="Column that holds the input, if it is not recognized.")
+    target_field: str | None = Field(None, description="Column that holds the target, if it is not recognized.")
     rows_at: str | None = Field(
-        None, description="The list that holds the rows in a file that is one JSON object, like data or result.rows."
+        None, description="Where the list of rows is in a file that is one JSON object, such as data or result.rows."
     )
-    max_rows: PositiveInt = Field(LIMITS.rows, description="Most rows of one file; more are an error.")
+    max_rows: PositiveInt = Field(LIMITS.rows, description="Maximum rows per file; more are an error.")
     max_row_characters: PositiveInt = Field(
-        LIMITS.row_characters, description="Most characters of one row; more are an error."
+        LIMITS.row_characters, description="Maximum characters per row; more are an error."
     )
     max_file_megabytes: PositiveInt = Field(
-        LIMITS.file_bytes // 1_000_000, description="Most megabytes of one file of rows, unpacked; more are an error."
+        LIMITS.file_bytes // 1_000_000, description="Maximum megabytes per file of rows, unpacked; more are an error."
     )
 
     @field_validator("encoding")
@@ -223,14 +224,14 @@ def _slots(prompt: str) -> tuple[str, ...]:
 
 class JudgingSettings(EvaluationSettings):
     labels: Annotated[tuple[str, ...] | None, COMMA_SEPARATED, Parameter(negative=())] = Field(
-        None, description="The labels, comma-separated; rows with others are errors."
+        None, description="The labels, comma-separated; a row with any other label is an error."
     )
     accepted: Annotated[dict[str, tuple[str, ...]] | None, Parameter(parse=False)] = Field(
         None,
-        description="Other words that mean a label or a short answer, for reading by meaning (settings file only).",
+        description="Other forms of a label or short answer, used when reading by meaning (settings file only).",
     )
     by_number: Annotated[bool, Parameter(negative=())] = Field(
-        False, description="Exact and regex answers are right by meaning if their last number is the target's."
+        False, description="By meaning, an exact or regex answer is right if its last number equals the target's."
     )
 
     def judging(self, task: Task, batch_tokens: int = BATCH_TOKENS, group_by: str | None = None) -> Judging:
