@@ -1,6 +1,6 @@
-"""1. Tune a prompt on labeled rows, and see on rows it has not met what was gained.
+"""1. Tune a prompt on labeled rows and measure the gain on held-out rows.
 
-The model and the rows ship with embedgrad (docs/pocket.md); a name on the Hub and your own files work the same.
+The model and the rows ship with embedgrad (docs/pocket.md); a name on the Hub and your own files work the same way.
 """
 
 import embedgrad as eg
@@ -14,7 +14,7 @@ run = eg.tune(
     model,
     TEXT,
     reviews.path("train"),
-    validation=reviews.path("validation"),  # chooses the best prompt; without it, 20 % of the tuning rows
+    validation=reviews.path("validation"),  # chooses the best step; default: 20 % of the tuning rows
     epochs=3,
     min_steps=90,
 )

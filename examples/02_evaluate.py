@@ -1,6 +1,6 @@
-"""2. Measure prompts side by side: written ones here, a prompt file would do as well.
+"""2. Compare prompts side by side: written ones here, but prompt files work too.
 
-Look for a better wording before you tune: what a tuned prompt has to beat is your best text, not your first.
+Look for a better wording before you tune: a tuned prompt has to beat your best text, not your first.
 """
 
 import embedgrad as eg
@@ -16,7 +16,7 @@ model = eg.load_model("pocket")
 rows = load_task("sentiment").rows("test")
 task = eg.Task("label", labels=("positive", "negative"), accepted={"positive": ["good"], "negative": ["bad"]})
 
-# "both": the answer that the model writes, and the label that it finds likeliest.
+# "both": the answer the model writes, and the label it finds likeliest.
 found = [eg.evaluate(model, wording, rows, task, score_by="both") for wording in WORDINGS]
 for evaluation in found:
     score = evaluation.score

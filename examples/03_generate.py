@@ -1,4 +1,4 @@
-"""3. Use a prompt: its file replaces the text wherever a prompt is asked for."""
+"""3. Use a tuned prompt: its file replaces the text wherever a prompt is expected."""
 
 import tempfile
 from pathlib import Path
@@ -19,6 +19,6 @@ with tempfile.TemporaryDirectory() as folder:
     print(f"{file.name}: {file.stat().st_size:,} bytes for {len(run.prompt)} tokens of width {run.prompt.width}\n")
     for prompt in (TEXT, file):
         print(f"under {'the text' if prompt is TEXT else file.name}")
-        # Greedy: the same input gives the same answer, alone or among others.
+        # Greedy: an input gets the same answer alone or in a batch.
         for review, answer in zip(REVIEWS, eg.generate(model, prompt, REVIEWS, max_new_tokens=8), strict=True):
             print(f"  {review:.70} -> {answer.text!r}{' (cut at the limit)' if answer.truncated else ''}")

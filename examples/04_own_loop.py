@@ -1,4 +1,4 @@
-"""4. Bring your own loop: `eg.forward` gives loss and gradient, any torch optimizer does the rest."""
+"""4. Write your own loop: `eg.forward` gives loss and gradient, any torch optimizer does the rest."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""5. Other starts than the text's own embeddings, and tokens that must not move."""
+"""5. Start from something other than the text's embeddings, and freeze tokens."""
 
 import embedgrad as eg
 from embedgrad.pocket.tasks import load_task

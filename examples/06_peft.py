@@ -1,4 +1,4 @@
-"""6. Hand the prompt to PEFT, and check that it answers the same there (needs `pip install peft`)."""
+"""6. Export the prompt to PEFT and check that it gives the same answer there (needs `pip install peft`)."""
 
 import copy
 import tempfile
@@ -25,13 +25,13 @@ with tempfile.TemporaryDirectory() as temporary:
     base, tokenizer = copy.deepcopy(model.lm), model.tokenizer  # for a model on the Hub: from_pretrained
     with_prompt = PeftModel.from_pretrained(base, folder)
 
-# PEFT puts the prompt first; what follows it in the template is yours to add, as that README says.
+# PEFT puts the prompt first; you add what follows it in the template, as that README says.
 template = run.prompt.template.segments
 place = next(i for i, segment in enumerate(template) if segment.kind == "slot" and segment.name == "prompt")
 ids = []
 for segment in template[place + 1 :]:
     ids += segment.ids if segment.kind == "fixed" else tokenizer(REVIEW, add_special_tokens=False)["input_ids"]
-# Greedily by PEFT's forward: its generate (0.21.2) answers otherwise, in silence, from transformers 5.24 on.
+# Greedy decoding by PEFT's forward: its generate (0.21.2) silently gives other answers from transformers 5.24 on.
 answer = torch.tensor([ids])
 for _ in range(8):
     if answer[0, -1].item() in model.stop_ids and answer.shape[1] > len(ids):

@@ -25,7 +25,7 @@ BATCH_TOKENS = 8192  # of one forward pass, where nothing else is said
 MOST_SEED = 2**63 - 1
 _SHOWN = 200  # characters of a wrong value
 PositiveCount = Annotated[int, Field(gt=0, le=MOST)]
-BatchTokens = Annotated[PositiveCount, Field(description="Most tokens in a forward pass; changes memory, not results.")]
+BatchTokens = Annotated[PositiveCount, Field(description="Most tokens per forward pass; changes memory, not results.")]
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 

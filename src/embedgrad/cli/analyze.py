@@ -31,7 +31,7 @@ class Looking:
     """The flags that say what of a run to look at, and how closely."""
 
     only: Annotated[str | None, Parameter(help=f"Only these of {', '.join(ANALYSES)}; comma-separated.")] = None
-    rows: Annotated[int, Parameter(help="How many rows to look at, spread evenly over the test rows.")] = ROWS_LOOKED_AT
+    rows: Annotated[int, Parameter(help="Number of test rows to analyze, spread evenly.")] = ROWS_LOOKED_AT
     concepts: Annotated[Path | None, Parameter(help="JSONL of contrast pairs for reading, instead of ours.")] = None
     with_: Annotated[
         str | None, Parameter(name="--with", help="Prompt file of equal length to blend with, instead of the start.")
@@ -47,14 +47,12 @@ def analyze(
     ] = False,
     flags: Annotated[DiagnoseFlags | None, Parameter(name="*")] = None,
     settings: Annotated[
-        Path | None, Parameter(help="With --diagnose: TOML file with any of these settings; flags go on top.")
+        Path | None, Parameter(help="With --diagnose: TOML file with any of these settings; flags override it.")
     ] = None,
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
-    quiet: Annotated[
-        bool, Parameter(help="Print nothing but errors, --json and what --diagnose finds.", negative=())
-    ] = False,
+    quiet: Annotated[bool, Parameter(help="Print only errors, --json and what --diagnose finds.", negative=())] = False,
 ) -> None:
-    """Look into a finished run: how far its vectors moved, how sure its answers are, what each position does."""
+    """Analyze a finished run: how far its vectors moved, how certain its answers are, what each position does."""
     terminal = Terminal(json, quiet, says_result=diagnose)
     rows, concepts, with_ = looking.rows, looking.concepts, looking.with_
     if rows < 1:

@@ -32,14 +32,14 @@ _ROWS_SHOWN = 3
 
 def demo(
     *,
-    output: Annotated[Path | None, Parameter(help="Folder to make, with a run folder per task.")] = None,
+    output: Annotated[Path | None, Parameter(help="Folder to create, with a run folder per task.")] = None,
     tasks: Annotated[str | None, Parameter(help=f"Only these of {', '.join(NAMES)}; comma-separated.")] = None,
-    seed: Annotated[int, Parameter(help="Seed of the batch order.")] = 0,
+    seed: Annotated[int, Parameter(help="Seed for the batch order.")] = 0,
     full: Annotated[
-        bool, Parameter(help="Then analyze each run, sweep one task, and put it all on one page.", negative=())
+        bool, Parameter(help="Also analyze each run, sweep one task, and put it all on one page.", negative=())
     ] = False,
     json: Annotated[bool, Parameter(help="Print the result as one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print only errors (and --json).", negative=())] = False,
 ) -> None:
     """Show the gain on eight small tasks with the bundled model."""
     terminal = Terminal(json, quiet)

@@ -23,11 +23,11 @@ else:
 def evaluate(
     *,
     flags: Annotated[EvaluateFlags | None, Parameter(name="*")] = None,
-    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags override it.")] = None,
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="No progress, no notes; only the scores.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print only the scores: no progress, no notes.", negative=())] = False,
 ) -> None:
-    """Score prompts (texts and files, side by side) on labeled rows. Differences are against the first prompt."""
+    """Score prompts (texts and files, side by side) on labeled rows. Differences are relative to the first prompt."""
     terminal = Terminal(json, quiet, says_result=True)
     found = EvaluateJob.of(merged(flags, settings, EvaluateSettings)).run(terminal.watch)
     scores = [evaluation.score for evaluation in found.evaluations]

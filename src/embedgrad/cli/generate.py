@@ -32,17 +32,17 @@ else:
 def generate(
     *inputs: Annotated[str, Parameter(help="Inputs to answer; without any, JSONL rows are read from stdin.")],
     flags: Annotated[GenerateFlags | None, Parameter(name="*")] = None,
-    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags override it.")] = None,
     stream: Annotated[
-        bool, Parameter(help="Show the one answer as it comes, also where stdout is no terminal.", negative=())
+        bool, Parameter(help="Print a single answer as it is generated, even if stdout is not a terminal.", negative=())
     ] = False,
     json: Annotated[
         bool, Parameter(help="Print one JSON object per answer, with the entropy of every step.", negative=())
     ] = False,
-    quiet: Annotated[bool, Parameter(help="No notes.", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print no notes.", negative=())] = False,
 ) -> None:
-    """Answer inputs under a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order: each row as
-    it came, and behind its own fields the answer's."""
+    """Answer inputs with a prompt, greedily. JSONL rows on stdin become JSONL answers on stdout, in order: each row
+    unchanged, with the answer's fields appended."""
     terminal = Terminal(json, quiet)
     asked = merged(flags, settings, GenerateSettings)
     required(asked, "model") if asked.prompt_field else required(asked, "model", "prompt")

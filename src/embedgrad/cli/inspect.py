@@ -1,4 +1,4 @@
-"""`embedgrad inspect FILE`: what a prompt file holds, without its model."""
+"""`embedgrad inspect FILE`: what a prompt file contains, without its model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def inspect(
     json: Annotated[bool, Parameter(help="Print one JSON object.", negative=())] = False,
     quiet: Annotated[bool, Parameter(help="Only check the file.", negative=())] = False,
 ) -> None:
-    """Show what a prompt file holds, after checking it. Needs no model."""
+    """Check a prompt file and show what it contains. Needs no model."""
     terminal = Terminal(json, quiet)
     file = prompt_path(file)
     data = prompt_file.read_bytes(file)

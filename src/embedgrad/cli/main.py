@@ -20,25 +20,25 @@ from pydantic import ValidationError
 from embedgrad.errors import EmbedgradError
 from embedgrad.settings import describe
 
-_HELP = """Tune the token embeddings of the prompt you already have, the model frozen.
+_HELP = """Tune the token embeddings of the prompt you already have; the model stays frozen.
 
 Start with:
     embedgrad demo
     embedgrad tune --model MODEL --prompt "..." --train train.jsonl --test test.jsonl
 """
-_EPILOGUE = "Every verb has --help with an example, --json and --quiet. --debug shows tracebacks."
+_EPILOGUE = "Every command has --help with an example, --json and --quiet. --debug shows tracebacks."
 
 _COMMA_SEPARATED = ("--labels", "--only", "--tasks", "--rates", "--epochs-grid", "--freeze")
 
 # Each verb is the function of its name in the module of its name, imported when it is used; its help stands here
 # so that `embedgrad --help` imports none of them.
 _VERBS = {
-    "demo": """Show the gain on eight small tasks with the bundled model: offline, in minutes.
+    "demo": """Show the gain on eight small tasks with the bundled model, offline, in minutes.
 
 For example:
     embedgrad demo --output demo
 """,
-    "tune": """Tune a prompt on labeled rows, and measure the gain on rows it has not seen.
+    "tune": """Tune a prompt on labeled rows and measure the gain on held-out rows.
 
 For example:
     embedgrad tune --model Qwen/Qwen2.5-0.5B-Instruct --prompt "Positive or negative?" --train reviews.jsonl
@@ -46,40 +46,40 @@ For example:
 """,
     "evaluate": """Score prompts (texts and files, side by side) on labeled rows.
 
-Differences are against the first prompt.
+Differences are relative to the first prompt.
 
 For example:
     embedgrad evaluate --model Qwen/Qwen2.5-0.5B-Instruct --data new.jsonl --prompt "Good?" --prompt tuned.safetensors
 """,
-    "generate": """Answer inputs under a prompt: from arguments, or JSONL through stdin and stdout.
+    "generate": """Answer inputs with a prompt: given as arguments, or as JSONL through stdin and stdout.
 
 For example:
     embedgrad generate --model Qwen/Qwen2.5-0.5B-Instruct --prompt tuned.safetensors "It worked!"
 """,
-    "analyze": """Look into a run: how far its vectors moved, how sure its answers are, what each position does.
+    "analyze": """Analyze a run: how far its vectors moved, how certain its answers are, what each position does.
 
 For example:
     embedgrad analyze runs/reviews --only anchoring,entropy
     embedgrad analyze --diagnose --model pocket --prompt "Positive or negative?" --data reviews.jsonl
 """,
-    "report": """Write a run's report anew, or one page that compares several runs.
+    "report": """Rewrite a run's report, or write one page that compares several runs.
 
 For example:
     embedgrad report runs/reviews runs/desk --output comparison.html
     embedgrad report demo
 """,
-    "sweep": """Tune over a grid of learning rates and epochs, and draw how sensitive the gain is.
+    "sweep": """Tune over a grid of learning rates and epochs, and plot how sensitive the gain is.
 
 For example:
     embedgrad sweep --model pocket --prompt "Positive or negative?" --train reviews.jsonl --rates 0.1rms,0.5rms,1rms
 """,
-    "recipes": """List the recipes that ship, or set finished runs beside the paper's figures.
+    "recipes": """List the recipes that ship, or compare finished runs with the paper's figures.
 
 For example:
     embedgrad recipes
     embedgrad recipes report runs/medd --output table2.md
 """,
-    "inspect": """Show what a prompt file holds, after checking it. Needs no model.
+    "inspect": """Check a prompt file and show what it contains. Needs no model.
 
 For example:
     embedgrad inspect tuned.safetensors

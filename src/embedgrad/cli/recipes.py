@@ -1,4 +1,4 @@
-"""`embedgrad recipes`: what ships, one of them word for word, and Table 2 with finished runs beside the paper's."""
+"""`embedgrad recipes`: what ships, the text of one, and Table 2 with finished runs next to the paper's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from embedgrad.run.record import RunRecord, read_run
 from embedgrad.settings import checked
 
 AsJson = Annotated[bool, Parameter(help="Print one JSON object.", negative=())]
-Quiet = Annotated[bool, Parameter(help="Print no notes: only the result, and errors.", negative=())]
+Quiet = Annotated[bool, Parameter(help="Print only the result and errors, no notes.", negative=())]
 
 recipes = App(name="recipes", help_format="plaintext", result_action="return_value")
 
@@ -53,12 +53,12 @@ def show(name: str, /, *, json: AsJson = False, quiet: Quiet = False) -> None:
 
 @recipes.command
 def report(
-    *runs: Annotated[Path, Parameter(help="Finished run folders; those of a recipe are counted.")],
-    output: Annotated[Path | None, Parameter(help="Write the table to this Markdown file as well.")] = None,
+    *runs: Annotated[Path, Parameter(help="Finished run folders; only runs of a recipe are used.")],
+    output: Annotated[Path | None, Parameter(help="Also write the table to this Markdown file.")] = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Print the paper's Table 2 with finished runs of its recipes beside it.
+    """Print the paper's Table 2 next to finished runs of its recipes.
 
     For example:
         embedgrad recipes report runs/medd runs/math --output table2.md

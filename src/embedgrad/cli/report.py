@@ -1,4 +1,4 @@
-"""`embedgrad report`: the page of a run anew, or one page of several runs."""
+"""`embedgrad report`: a run's page rewritten, or one page for several runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from embedgrad.run.names import REPORT
 
 
 def report(
-    *folders: Annotated[Path, Parameter(help="Run folders, sweep folders, or folders that hold some (of demo).")],
-    output: Annotated[Path | None, Parameter(help="The page; default report.html in the one folder.")] = None,
+    *folders: Annotated[
+        Path, Parameter(help="Run folders, sweep folders, or folders that hold some, such as the demo's.")
+    ],
+    output: Annotated[Path | None, Parameter(help="Page to write; default: report.html in the one folder.")] = None,
     json: Annotated[bool, Parameter(help="Print the runs as one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print only errors (and --json).", negative=())] = False,
 ) -> None:
-    """Write a run's report anew, or one page that compares several runs."""
+    """Rewrite a run's report, or write one page that compares several runs."""
     terminal = Terminal(json, quiet)
     path = _place(folders, output)
     gathered = gather(folders)

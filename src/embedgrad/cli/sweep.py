@@ -28,12 +28,12 @@ else:
 def sweep(
     *,
     flags: Annotated[SweepFlags | None, Parameter(name="*")] = None,
-    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags override it.")] = None,
     resume: Annotated[Path | None, Parameter(help="Sweep folder to continue; takes no other settings.")] = None,
     json: Annotated[bool, Parameter(help="Print the grid as one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print only errors (and --json).", negative=())] = False,
 ) -> None:
-    """Tune over a grid of learning rates and epochs, and draw how sensitive the gain is."""
+    """Tune over a grid of learning rates and epochs, and plot how sensitive the gain is."""
     terminal = Terminal(json, quiet)
     if resume is not None:
         if flags is not None or settings is not None:

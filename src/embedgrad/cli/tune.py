@@ -25,12 +25,12 @@ else:
 def tune(
     *,
     flags: Annotated[TuneFlags | None, Parameter(name="*")] = None,
-    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags go on top.")] = None,
+    settings: Annotated[Path | None, Parameter(help="TOML file with any of these settings; flags override it.")] = None,
     resume: Annotated[Path | None, Parameter(help="Run folder to continue; takes no other settings.")] = None,
     json: Annotated[bool, Parameter(help="Print the result as one JSON object.", negative=())] = False,
-    quiet: Annotated[bool, Parameter(help="Print nothing but errors (and --json).", negative=())] = False,
+    quiet: Annotated[bool, Parameter(help="Print only errors (and --json).", negative=())] = False,
 ) -> None:
-    """Tune a prompt on labeled rows, and measure the gain on rows it has not seen."""
+    """Tune a prompt on labeled rows and measure the gain on held-out rows."""
     terminal = Terminal(json, quiet)
     if resume is not None:
         if flags is not None or settings is not None:

@@ -23,26 +23,24 @@ ScoreBy = Literal["generation", "likelihood", "both"]
 
 class EvaluationSettings(Settings):
     task: Literal["auto", KindName] = Field(
-        "auto", description="What a right answer is; auto tells it from the targets."
+        "auto", description="What counts as a right answer; auto infers it from the targets."
     )
     labels: tuple[str, ...] | None = Field(
-        None, description="The labels, comma-separated; rows with others are errors."
+        None, description="The labels, comma-separated; a row with any other label is an error."
     )
     pattern: str | None = Field(None, description="Regular expression whose last match is the answer (--task regex).")
     accepted: dict[str, tuple[str, ...]] | None = Field(
-        None, description="Other words that mean a label or a short answer, by label or answer; for reading by meaning."
+        None, description="Other forms of a label or short answer, keyed by it; used when reading by meaning."
     )
     by_number: bool = Field(
-        False, description="Exact and regex answers are right by meaning if their last number is the target's."
+        False, description="By meaning, an exact or regex answer is right if its last number equals the target's."
     )
     decimal_mark: DecimalMark | None = Field(
-        None, description="What parts decimals in targets and answers, . or , (default: as the targets tell)."
+        None, description="Decimal mark in targets and answers, . or , (default: inferred from the targets)."
     )
-    score_by: ScoreBy = Field(
-        "generation", description="Generate answers, or choose the label of highest likelihood, or both."
-    )
+    score_by: ScoreBy = Field("generation", description="Generate answers, or pick the likeliest label, or both.")
     max_new_tokens: PositiveCount | None = Field(
-        None, description="Longest answer in tokens, before and after; default the longest target + 16."
+        None, description="Maximum tokens per answer, before and after; default: the longest target + 16."
     )
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
 

@@ -21,15 +21,15 @@ class DataSetSettings(Settings):
         None, description=f"A published data set instead of files of rows: {', '.join(DATA_SETS)}."
     )
     data: str | None = Field(
-        None, description="File or folder with the rows of --dataset; without it they are downloaded."
+        None, description="File or folder with the rows of --dataset; by default they are downloaded."
     )
     split: str | None = Field(
         None,
         pattern=r"^(large|paper)$",
-        description="Test rows of --dataset: large (default), or paper, as its figures tell.",
+        description="Test rows of --dataset: large (default), or paper, sized to match the paper's figures.",
     )
     target: str | None = Field(
-        None, description="Target of --dataset's rows, such as solution or answer; default its first."
+        None, description="Target of --dataset's rows, such as solution or answer; default: its first."
     )
 
     @property

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class DiagnosisRows(RowSettings):
     data: str | None = Field(
-        None, description="With --diagnose: labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin."
+        None, description="With --diagnose: labeled rows as JSONL, CSV, Parquet, or - for JSONL on stdin."
     )
 
 

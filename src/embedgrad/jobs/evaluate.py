@@ -42,9 +42,9 @@ Source = Literal["settings", "prompt", "targets"]
 class EvaluationRows(RowSettings, DataSetSettings):
     data: str | None = Field(
         None,
-        description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset its file or folder.",
+        description="Labeled rows: JSONL, CSV, Parquet, or - for JSONL on stdin; with --dataset, its file or folder.",
     )
-    seed: Seed | None = Field(None, description="Seed of --dataset's split: the same as when tuning; default 0.")
+    seed: Seed | None = Field(None, description="Seed of --dataset's split; use the same as for tuning; default: 0.")
 
 
 class EvaluationJudging(GroupedJudging):
@@ -55,9 +55,9 @@ class EvaluateSettings(Composed):
     """What prompts are evaluated with."""
 
     prompt: tuple[str, ...] = Field(
-        (), description="A prompt: text, @FILE, prompt file or PEFT folder; repeat the flag to compare several."
+        (), description="A prompt: text, @FILE, prompt file, run folder or PEFT folder; repeat to compare several."
     )
-    predictions: Path | None = Field(None, description="File to write every answer to, as JSONL.")
+    predictions: Path | None = Field(None, description="Write every answer to this file, as JSONL.")
     model: ModelSettings = Field(default_factory=ModelSettings)
     rows: EvaluationRows = Field(default_factory=EvaluationRows)
     template: TemplateSettings = Field(default_factory=TemplateSettings)

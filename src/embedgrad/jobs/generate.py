@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 class GenerationSettings(Settings):
-    max_new_tokens: PositiveCount = Field(128, description="Longest answer in tokens.")
+    max_new_tokens: PositiveCount = Field(128, description="Maximum tokens per answer.")
     stop: tuple[str, ...] = Field(
-        (), description=r"Text before which an answer ends (\n is a newline); repeat the flag for several."
+        (), description=r"End the answer before this text (\n is a newline); repeat for several."
     )
     batch_tokens: BatchTokens = BATCH_TOKENS
     overlong: Overlong = Field("error", description="What to do with rows longer than the model's context.")
@@ -39,12 +39,12 @@ class GenerateSettings(Composed):
     """What inputs are answered with."""
 
     prompt: str | None = Field(
-        None, description="The prompt: a text, @FILE with a text, a prompt file, a run folder, a PEFT folder."
+        None, description="The prompt: a text, @FILE with a text, a prompt file, a run folder or a PEFT folder."
     )
     prompt_field: str | None = Field(
         None, description="Column in which a row on stdin may name its own prompt file; other rows use --prompt."
     )
-    lines: bool = Field(False, description="Take each line on stdin as an input by itself, not as JSON.")
+    lines: bool = Field(False, description="Treat each line on stdin as one input, not as JSON.")
     model: ModelSettings = Field(default_factory=ModelSettings)
     rows: RowSettings = Field(default_factory=RowSettings)
     template: TemplateSettings = Field(default_factory=TemplateSettings)

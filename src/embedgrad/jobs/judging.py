@@ -22,7 +22,7 @@ class JudgingSettings(EvaluationSettings):
 
 class GroupedJudging(JudgingSettings):
     group_by: str | None = Field(
-        None, description="Column that the report counts answers under, such as level; default --dataset's own."
+        None, description="Column to group answers by in the report, such as level; default: --dataset's own."
     )
 
     def judging(self, task: Task, batch_tokens: int) -> Judging:

@@ -28,15 +28,15 @@ class ModelSettings(Settings):
     revision: str | None = Field(None, description="Commit, branch or tag of the model on the Hub.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="auto is bfloat16 where the GPU or processor computes it natively, else float32.",
+        description="auto is bfloat16 if the GPU or processor supports it natively, else float32.",
     )
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto is the first GPU, else the CPU.")
     chat_template: str | None = Field(
-        None, description="Which of the model's chat templates writes the messages, where it has several."
+        None, description="Which of the model's chat templates to use, if it has several."
     )
     template_argument: Annotated[tuple[str, ...] | None, AfterValidator(_named_once)] = Field(
         None,
-        description="NAME=VALUE for the chat template, such as enable_thinking=false (JSON, else a text); repeat it.",
+        description="NAME=VALUE for the chat template, such as enable_thinking=false (JSON, else text); repeatable.",
     )
 
     def loaded(self, watch: Watch = Watch()) -> FrozenModel:
@@ -83,23 +83,21 @@ def _no_number(word: str) -> JsonValue:
 class TemplateSettings(Settings):
     template: str | None = Field(
         None,
-        description=r'Where the prompt and the input stand, for example "{prompt}\n\n{input}" (\n is a newline).',
+        description=r'Where prompt and input go, for example "{prompt}\n\n{input}" (\n is a newline).',
     )
-    system: str | None = Field(
-        None, description="System message in front of the template; it may hold {prompt} instead."
-    )
+    system: str | None = Field(None, description="System message before the template; it may contain {prompt} instead.")
     layout: Literal["auto", "chat", "text"] = Field(
-        "auto", description="Chat message or plain text; auto is chat where the model has a chat template."
+        "auto", description="Chat message or plain text; auto is chat if the model has a chat template."
     )
     messages: tuple[Message, ...] | None = Field(
         None, description="Chat messages instead of --template (settings file only)."
     )
     special_tokens_in_rows: bool | None = Field(
         None,
-        description="Whether special tokens that rows write out are these tokens for the model; default the prompt "
-        "file's own, else no: they are text.",
+        description="Treat special tokens written out in rows as special tokens; default: as in the prompt file, else "
+        "no (they are text).",
     )
-    allow_mismatch: bool = Field(False, description="Use a prompt file on another base model than its own.")
+    allow_mismatch: bool = Field(False, description="Use a prompt file with a base model other than its own.")
 
     def named_template(self, has_chat_template: bool) -> Template | None:
         """The template these settings name; None where they leave it to the prompt or the model."""

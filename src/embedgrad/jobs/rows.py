@@ -29,19 +29,20 @@ def _known_encoding(given: str | None) -> str | None:
 
 class RowSettings(Settings):
     encoding: Annotated[str | None, AfterValidator(_known_encoding)] = Field(
-        None, description="Encoding of rows that are not UTF-8, such as cp1252; default what the file says, or a guess."
+        None,
+        description="Encoding of rows that are not UTF-8, such as cp1252; default: the byte-order mark's, or a guess.",
     )
-    input_field: str | None = Field(None, description="Column that holds the input, where it is not recognised.")
-    target_field: str | None = Field(None, description="Column that holds the wanted answer.")
+    input_field: str | None = Field(None, description="Column that holds the input, if it is not recognized.")
+    target_field: str | None = Field(None, description="Column that holds the target, if it is not recognized.")
     rows_at: str | None = Field(
-        None, description="The list that holds the rows in a file that is one JSON object, like data or result.rows."
+        None, description="Where the list of rows is in a file that is one JSON object, such as data or result.rows."
     )
-    max_rows: PositiveInt = Field(LIMITS.rows, description="Most rows of one file; more are an error.")
+    max_rows: PositiveInt = Field(LIMITS.rows, description="Maximum rows per file; more are an error.")
     max_row_characters: PositiveInt = Field(
-        LIMITS.row_characters, description="Most characters of one row; more are an error."
+        LIMITS.row_characters, description="Maximum characters per row; more are an error."
     )
     max_file_megabytes: PositiveInt = Field(
-        LIMITS.file_bytes // 1_000_000, description="Most megabytes of one file of rows, unpacked; more are an error."
+        LIMITS.file_bytes // 1_000_000, description="Maximum megabytes per file of rows, unpacked; more are an error."
     )
 
     @property

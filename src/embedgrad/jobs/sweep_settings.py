@@ -39,7 +39,7 @@ class SweepSettings(TuneSettings):
         "0.05rms,0.1rms,0.25rms,0.5rms,1rms", description="Learning rates to try, comma-separated; one tuning each."
     )
     epochs_grid: Annotated[str, AfterValidator(_checked_epochs)] = Field(
-        "2,5,10", description="Numbers of epochs to look at, comma-separated; a tuning passes through all of them."
+        "2,5,10", description="Numbers of epochs to compare, comma-separated; one tuning covers all of them."
     )
 
     @property

@@ -45,27 +45,27 @@ class RowFiles(Settings):
     train: str | None = Field(
         None, description="Labeled rows to tune on: JSONL, CSV, Parquet, or - for JSONL on stdin."
     )
-    validation: str | None = Field(None, description="Rows that choose the best prompt; default as --split says.")
-    test: str | None = Field(None, description="Rows for the final comparison; default as --split says.")
+    validation: str | None = Field(None, description="Rows that choose the best step; default: see --split.")
+    test: str | None = Field(None, description="Held-out rows for the final comparison; default: see --split.")
 
 
 class TuningRows(RowSettings, DataSetSettings, RowFiles):  # their order of flags is from the last to the first
     split: Annotated[str | None, AfterValidator(_checked_split)] = Field(
         None,
-        description="Per cent of --train for tuning, validation and test, like 70/15/15; default 20 % for the test (50 "
-        "to 1000 rows, at most a third), then 20 % for validation (50 to 500, at most half). With --dataset its test "
-        "rows: large (default), or paper, as its figures tell.",
+        description="Percent of --train for tuning, validation and test, such as 70/15/15; default: 20 % for the test "
+        "(50 to 1000 rows, at most a third), then 20 % for validation (50 to 500, at most half). With --dataset, its "
+        "test rows: large (default), or paper, sized to match the paper's figures.",
     )
 
 
 class MethodSettings(Settings):
     start: Literal["text", "random", "vocabulary"] = Field(
-        "text", description="Start from the text's own rows, or as many random or sampled vocabulary rows."
+        "text", description="Start from the text's embeddings, or as many random vectors or random words' embeddings."
     )
     tokens: PositiveCount | None = Field(
-        None, description="Length of a random or vocabulary start; default the text's."
+        None, description="Length of a random or vocabulary start; default: the text's length."
     )
-    freeze: str | None = Field(None, description="Token positions that must not move, from 0, like 0-3,7.")
+    freeze: str | None = Field(None, description="Token positions to freeze, counted from 0, such as 0-3,7.")
 
     def frozen_positions(self) -> tuple[int, ...]:
         """ "0-3,7" -> (0, 1, 2, 3, 7). Raises SettingsError."""
@@ -89,13 +89,15 @@ def _checked_relative(text: str | None) -> str | None:
 class TuneSettings(Composed):
     """Everything that a run depends on."""
 
-    prompt: str | None = Field(None, description="The prompt: a text, @FILE with a text, a prompt file, a PEFT folder.")
-    output: str | None = Field(None, description="Run folder to make; default runs/MODEL-DATE.")
+    prompt: str | None = Field(
+        None, description="The prompt: a text, @FILE with a text, a prompt file, a run folder or a PEFT folder."
+    )
+    output: str | None = Field(None, description="Run folder to create; default: runs/MODEL-DATE.")
     recipe: str | None = Field(
-        None, description="Settings of this recipe (`embedgrad recipes`) under --settings and all other flags."
+        None, description="Start from this recipe (see `embedgrad recipes`); --settings and other flags override it."
     )
     learning_rate_asked: Annotated[str | None, AfterValidator(_checked_relative)] = Field(
-        None, description="How learning_rate was asked for, where relative to the table (settings file only)."
+        None, description="The learning rate as given, if relative to the table (settings file only)."
     )
     model: ModelSettings = Field(default_factory=ModelSettings)
     rows: TuningRows = Field(default_factory=TuningRows)

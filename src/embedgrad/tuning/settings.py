@@ -56,40 +56,40 @@ class TuningSettings(Settings):
 
     learning_rate: LearningRate = Field(
         None,
-        description='Step size: "0.5rms" (times the embedding table\'s RMS), a number, or auto, which chooses it and '
-        "the epochs in short runs; default by model size.",
+        description='Step size: "0.5rms" (times the embedding table\'s RMS), a number, or auto, which chooses rate and '
+        "epochs in short runs; default: by model size.",
     )
     epochs: float = Field(10.0, gt=0, le=1e6, description="Passes over the tuning rows.")
-    min_steps: Count = Field(200, description="At least this many steps, however few rows there are.")
-    batch_size: PositiveCount = Field(16, description="Rows per step; at most all tuning rows.")
+    min_steps: Count = Field(200, description="Minimum number of steps, however few rows there are.")
+    batch_size: PositiveCount = Field(16, description="Rows per step, at most all tuning rows.")
     batch_tokens: BatchTokens = BATCH_TOKENS
     memory_limit: Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_bytes)] = Field(
-        None, description='Most memory to use, like "8GB"; default what is free. Changes time, not results.'
+        None, description='Maximum memory to use, such as "8GB"; default: what is free. Changes time, not results.'
     )
     compile: Compile = Field(
-        "auto", description="Compile norms and MLPs: on, off, or auto, on a CPU for runs of hours."
+        "auto", description="Compile norms and MLPs: on, off, or auto (only on a CPU, for runs that take hours)."
     )
-    clip_norm: float = Field(1.0, gt=0, le=MOST_FLOAT, description="Largest norm of the prompt's gradient.")
+    clip_norm: float = Field(1.0, gt=0, le=MOST_FLOAT, description="Clip the prompt's gradient to this norm.")
     evaluate_every: PositiveCount | None = Field(
-        None, description="Steps between validations; default an epoch, but at least 20."
+        None, description="Steps between validations; default: one epoch, but at least 20."
     )
-    patience: PositiveCount = Field(5, description="Stop after this many validations without a better prompt.")
+    patience: PositiveCount = Field(5, description="Stop after this many validations without improvement.")
     radius: float | None = Field(
         None,
         gt=0,
         le=MOST_FLOAT,
-        description="No vector moves further from its start than this times its length there.",
+        description="Keep every vector within this distance of its start, in units of its initial length.",
     )
     distance_penalty: float = Field(
         0.0,
         ge=0,
         le=MOST_FLOAT,
-        description="Weight in the loss of the mean squared distance from the start, in squared lengths.",
+        description="Loss weight of the mean squared distance from the start, in squared initial lengths.",
     )
     keep_nearest: bool = Field(
-        False, description="Hold every vector where its original token is the nearest (L2) of the vocabulary."
+        False, description="Keep every vector where its original token is the nearest (L2) in the vocabulary."
     )
-    seed: Seed = Field(0, description="Seed of splits, batch order and random starts.")
+    seed: Seed = Field(0, description="Seed for splits, batch order and random starts.")
     checkpoint_seconds: float = Field(5.0, ge=0, le=MOST, description="Seconds between checkpoints.")
 
     @property
