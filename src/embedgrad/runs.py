@@ -9,7 +9,7 @@ predictions.jsonl     every test row, before and after
 result.json           what was gained
 split.json            which rows are in which part, with digests
 report.html           the same for people
-calibration.json      what `--learning-rate auto` tried
+calibration.json      what `learning_rate="auto"` tried
 trajectory/           the prompt at every validation, for the analyses
 analysis/             what `embedgrad analyze` found, a file each
 
@@ -35,6 +35,7 @@ from typing import Any
 
 from embedgrad.durable import PART, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, FolderInUse, OutputError
+from embedgrad.faces import command, setting
 from embedgrad.held import LOCK as LOCK  # a file of the folder, too
 from embedgrad.held import Held, check_not_held
 from embedgrad.named_file import read_named
@@ -49,15 +50,9 @@ DEMO = "demo.json"
 ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")
 CHECKPOINT = Path("checkpoint") / "state.safetensors"
 _EXISTS = {
-    "tune": (
-        "The run folder {0} exists already. Choose another --output, or continue that run with "
-        "`embedgrad tune --resume {0}`."
-    ),
-    "sweep": (
-        "The folder {0} exists already. Choose another --output, or continue that sweep with "
-        "`embedgrad sweep --resume {0}`."
-    ),
-    "demo": "The folder {0} exists already. Choose another --output.",
+    "tune": "The run folder {0} exists already. Choose another {1}, or continue that run with {2}.",
+    "sweep": "The folder {0} exists already. Choose another {1}, or continue that sweep with {2}.",
+    "demo": "The folder {0} exists already. Choose another {1}.",
 }
 _FILES = (SETTINGS, METRICS, PROMPT, ROWS, PREDICTIONS, RESULT, REPORT, SPLIT, SWEEP, PICTURE, CALIBRATION, DEMO)
 
@@ -80,7 +75,7 @@ class RunFolder:
         made = _made(path)
         if path not in made:
             check_not_held(path)
-            raise FolderExists(_EXISTS[verb].format(path))
+            raise FolderExists(_EXISTS[verb].format(path, setting("output"), command(verb, resume=str(path))))
         try:
             return cls(path, made, _held_by_its_maker(path))
         except OutputError:

@@ -6,7 +6,7 @@ A settings file is data: it never imports code, and an unknown key is an error.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -46,25 +46,28 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
-def checked(kind: type[S], values: Mapping[str, Any], where: str) -> S:
-    """`values` as settings of `kind`. Raises SettingsError naming each wrong key, `where` it stands and a near one."""
+def checked(kind: type[S], values: Mapping[str, Any], where: str, name: Callable[[str], str] = str) -> S:
+    """`values` as settings of `kind`. Raises SettingsError naming each wrong key, `where` it stands and a near one;
+    `name` writes a key as it is written there."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(f"{where}: " + describe(error, list(kind.model_fields))) from error
+        raise SettingsError(f"{where}: " + describe(error, list(kind.model_fields), name)) from error
 
 
-def describe(error: ValidationError, known: list[str]) -> str:
-    """Each problem of a failed validation as one sentence."""
+def describe(error: ValidationError, known: list[str], name: Callable[[str], str] = str) -> str:
+    """Each problem of a failed validation as one sentence, with keys as `name` writes them."""
     sentences = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
+        key, *inside = [str(part) for part in problem["loc"]] or [""]
         if problem["type"] == "extra_forbidden":
-            sentences.append(f"there is no setting {key!r}.{did_you_mean(key, known)}")
+            unknown = ".".join([key, *inside])
+            sentences.append(f"there is no setting {unknown!r}.{did_you_mean(unknown, known)}")
         else:
             detail = problem["msg"].removeprefix("Value error, ")
             what = detail[0].lower() + detail[1:]
-            sentences.append(f"{key.replace('_', '-') or 'settings'} is {_shown(problem['input'])}: {what}.")
+            where = ".".join([name(key), *inside]) if key else "settings"
+            sentences.append(f"{where} is {_shown(problem['input'])}: {what}.")
     return " ".join(sentences)
 
 

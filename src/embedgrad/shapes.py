@@ -4,7 +4,7 @@ Letters, used in docstrings and names: B batch, P prompt length, T tokens of a r
 D width, V vocabulary, L layers, H heads, G key/value heads, E head width.
 `table` is always the [V, D] matrix of what the model takes as `inputs_embeds`.
 
-The objects are the ones that `--json`, `result.json` and the report speak: fractions, never per cent.
+The objects are the ones that the command line's JSON, `result.json` and the report speak: fractions, never per cent.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class TrialComparisons(Shape):
 
 
 class TrialResult(Shape):
-    """One task of `embedgrad demo --json`. All Scores are on `test_rows` rows that nothing was chosen on.
+    """One task of a demo, in JSON. All Scores are on `test_rows` rows that nothing was chosen on.
 
     `before` is the first written prompt, `best_written` the best of them on the validation rows, `after` the tuned
     one. `majority` and `bag_of_words` are accuracies (fractions of the test rows) without any language model.

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from embedgrad.arguments import home_path
 from embedgrad.errors import FileMissing, SettingsError
+from embedgrad.faces import setting
 from embedgrad.named_file import read_named
 from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
 from embedgrad.settings import Settings, checked, read_toml
@@ -62,7 +63,7 @@ def merged(flags: S | None, file: Path | None, kind: type[S]) -> S:
     from_file = read_toml(file) if file else {}
     from_flags = {} if flags is None else {name: _typed(flags, name) for name in flags.model_fields_set}
     checked(kind, from_file, str(file))
-    return checked(kind, {**from_file, **from_flags}, "command line")
+    return checked(kind, {**from_file, **from_flags}, "command line", setting)
 
 
 def _typed(flags: Settings, name: str) -> Any:
