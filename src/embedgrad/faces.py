@@ -81,5 +81,5 @@ def _flag(name: str, value: Value | None) -> str:
         return flag
     word = str(value)
     quoted = shlex.quote(word)
-    is_sign = quoted == word and not word[0].isalnum()
+    is_sign = quoted == word and not any(map(str.isalnum, word))
     return f"{flag} '{word}'" if is_sign else f"{flag} {quoted}"  # a lone sign is easily overseen

@@ -35,6 +35,7 @@ from embedgrad.faces import by_face, command, on_command_line, setting, template
          '--template "{input}" --layout text'),
         (lambda: command("tune", resume="my runs/a"), "`embedgrad tune --resume 'my runs/a'`",
          "`embedgrad tune --resume 'my runs/a'`"),
+        (lambda: setting("output", "/tmp/a"), 'folder="/tmp/a"', "--output /tmp/a"),
         (lambda: by_face("here", "there"), "here", "there"),
     ],
 )  # fmt: skip
