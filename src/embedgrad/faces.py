@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from types import EllipsisType
 from typing import Literal
 
-Value = str | int | float | Literal[True] | EllipsisType
+Value = str | float | EllipsisType
 
 _has_flags: ContextVar[bool] = ContextVar("has_flags", default=False)
 
@@ -55,8 +55,8 @@ def setting(name: str, value: Value | None = None, *, of: str | None = None) -> 
 def template(content: str, layout: Literal["chat", "text"] = "chat") -> str:
     """A template as one gives it."""
     typed = '"' + content.replace("\n", "\\n") + '"'
-    on_command_line = f"--template {typed}" + (" --layout text" if layout == "text" else "")
-    return by_face(f"template=eg.Template.{layout}({typed})", on_command_line)
+    flags = f"--template {typed}" + (" --layout text" if layout == "text" else "")
+    return by_face(f"template=eg.Template.{layout}({typed})", flags)
 
 
 def command(verb: str, **settings: Value) -> str:
@@ -68,11 +68,14 @@ def _in_python(name: str, value: Value | None, of: str | None) -> str:
     known = _NAMES_IN_PYTHON.get(name, name)
     if value is None:
         return f"{known} of eg.{of}" if of else known
-    literal = (
-        "..." if value is ... else json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-    )
-    given = f"{known}=eg.Task({literal})" if name == "task" else f"{known}={literal}"
-    return f"eg.{of}(..., {given})" if of else given
+    given = f"eg.Task({_literal(value)})" if name == "task" else _literal(value)
+    return f"eg.{of}(..., {known}={given})" if of else f"{known}={given}"
+
+
+def _literal(value: Value) -> str:
+    if value is ...:
+        return "..."
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _flag(name: str, value: Value | None) -> str:
