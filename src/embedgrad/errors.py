@@ -1,7 +1,7 @@
 """Every error a user can meet, as one tree.
 
 EmbedgradError                something went wrong; the message says what, where and what to do
-├── UsageError                the command line or its settings are wrong (exit code 2)
+├── UsageError                an argument, a flag or a setting is wrong (exit code 2)
 │   ├── SettingsError         an unknown key, a wrong type, a value out of range
 │   ├── FileMissing           a file named by the user is not there
 │   ├── FolderExists          a run folder is there already

@@ -42,7 +42,7 @@ class Validating:
 
 @dataclass(frozen=True)
 class Calibrating:
-    """The short runs of `--learning-rate auto` on their way; `done` of `total` steps. For a progress bar."""
+    """The short runs of `learning_rate="auto"` on their way; `done` of `total` steps. For a progress bar."""
 
     done: int
     total: int

@@ -6,7 +6,7 @@ A settings file is data: it never imports code, and an unknown key is an error.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -51,31 +51,35 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
-def checked(kind: type[S], values: Mapping[str, Any], where: str) -> S:
-    """`values` as settings of `kind`. Raises SettingsError naming each wrong key, `where` it stands and a near one."""
+def checked(kind: type[S], values: Mapping[str, Any], where: str, name: Callable[[str], str] = str) -> S:
+    """`values` as settings of `kind`. Raises SettingsError naming each wrong key, `where` it stands and a near one;
+    `name` writes a key as it is written there."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(f"{where}: " + describe(error, kind.places())) from error
+        raise SettingsError(f"{where}: " + describe(error, kind.places(), name)) from error
 
 
-def describe(error: ValidationError, places: Mapping[str, str | None]) -> str:
-    """Each problem of a failed validation as one sentence. `places`: the settings there are, and the table of each."""
+def describe(error: ValidationError, places: Mapping[str, str | None], name: Callable[[str], str] = str) -> str:
+    """Each problem of a failed validation as one sentence, with keys as `name` writes them. `places`: the settings that
+    there are, and the table of each."""
     sentences = []
     for problem in error.errors():
         path = [str(part) for part in problem["loc"]]
         table = path.pop(0) if len(path) > 1 and path[0] in places.values() else None
-        key = ".".join(path)
+        key, *inside = path or [""]
         if problem["type"] == "extra_forbidden":
+            unknown = ".".join(path)
             if table is not None and key in places:
                 wanted = f"in [{places[key]}]" if places[key] else "above all tables"
                 sentences.append(f"{key} stands {wanted}, not in [{table}].")
             else:
-                sentences.append(f"there is no setting {key!r}.{did_you_mean(key, list(places))}")
+                sentences.append(f"there is no setting {unknown!r}.{did_you_mean(unknown, list(places))}")
         else:
             detail = problem["msg"].removeprefix("Value error, ")
             what = detail[0].lower() + detail[1:]
-            sentences.append(f"{key.replace('_', '-') or 'settings'} is {_shown(problem['input'])}: {what}.")
+            where = ".".join([name(key), *inside]) if key else "settings"
+            sentences.append(f"{where} is {_shown(problem['input'])}: {what}.")
     return " ".join(sentences)
 
 

@@ -99,7 +99,7 @@ def test_a_slip(flags: list[str], message: str, folder: Path, capsys: pytest.Cap
 def test_an_argument_that_is_none(given: list[str], what: str, capsys: pytest.CaptureFixture[str]) -> None:
     flags = [part for text in given for part in ("--template-argument", text)]
     assert main(["generate", "--model", "nowhere", "--prompt", "Good?", *flags, "so sad"]) == 2
-    assert capsys.readouterr().err == f"embedgrad: template-argument is {given!r}: {what}. See --help.\n"
+    assert capsys.readouterr().err == f"embedgrad: --template-argument is {given!r}: {what}. See --help.\n"
 
 
 def test_values_are_json_or_text() -> None:

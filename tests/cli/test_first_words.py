@@ -65,9 +65,9 @@ def test_shares(capsys, model, work, tmp_path):
 SUM = "expected per cent of tuning, validation and test rows that sum to 100, like 70/15/15."
 NO_SHARES = {
     "70/30": "--split names 2 shares, but the rows are parted into 3: tuning, validation, test. Give 3, like 70/15/15.",
-    "70/20/20": f"split is '70/20/20': {SUM}",
-    "100/0/0": f"split is '100/0/0': {SUM}",
-    "a third": f"split is 'a third': {SUM}",
+    "70/20/20": f"--split is '70/20/20': {SUM}",
+    "100/0/0": f"--split is '100/0/0': {SUM}",
+    "a third": f"--split is 'a third': {SUM}",
     "large": "--split large belongs to --dataset, which is not given; rows of your own take shares like --split "
     "70/15/15.",
     "1/49/50": "Too few rows for this split: of 150 rows 1 are left to train on, at least 8 are needed. Give more "

@@ -221,6 +221,6 @@ def test_rows_in_a_named_encoding(answers, capsys, model):
     assert json.loads(lines[0])["input"] == "schöne Grüße"
     assert main(["generate", "--model", model, "--prompt", "Good?", "--encoding", "cp12522"]) == 2
     assert capsys.readouterr().err == (
-        "embedgrad: encoding is 'cp12522': there is no encoding of that name; near ones are cp1252, cp1258, cp1257. "
+        "embedgrad: --encoding is 'cp12522': there is no encoding of that name; near ones are cp1252, cp1258, cp1257. "
         "See --help.\n"
     )

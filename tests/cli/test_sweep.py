@@ -178,11 +178,11 @@ def test_rows_from_stdin_stay_in_the_folder(job, tmp_path, monkeypatch):
     ("arguments", "code", "message"),
     [
         (["--rates", "fast"], 2,
-         "rates is 'fast': expected a positive number below 1e+30 like \"0.01\", or one relative to the table like "
+         "--rates is 'fast': expected a positive number below 1e+30 like \"0.01\", or one relative to the table like "
          "\"0.5rms\". See --help."),
-        (["--rates", ","], 2, 'rates is \',\': expected rates like "0.1rms,0.5rms". See --help.'),
+        (["--rates", ","], 2, '--rates is \',\': expected rates like "0.1rms,0.5rms". See --help.'),
         (["--epochs-grid", "2,x"], 2,
-         'epochs-grid is \'2,x\': expected positive numbers up to a million like "2,5,10". See --help.'),
+         '--epochs-grid is \'2,x\': expected positive numbers up to a million like "2,5,10". See --help.'),
         (["--learning-rate", "0.1"], 2, "A sweep has several: write --rates instead of --learning-rate."),
         (["--epochs", "3"], 2, "A sweep has several: write --epochs-grid instead of --epochs."),
         (["--resume", "nowhere"], 1, "nowhere is no sweep's folder. Give the folder that sweep wrote."),

@@ -273,10 +273,10 @@ def test_help_names_every_verb(capsys):
 
 def test_a_flag_with_a_wrong_value(capsys):
     assert main(["tune", "--epochs", "0"]) == 2
-    assert capsys.readouterr().err == "embedgrad: epochs is '0': input should be greater than 0. See --help.\n"
+    assert capsys.readouterr().err == "embedgrad: --epochs is '0': input should be greater than 0. See --help.\n"
     assert main(["tune", "--start", "randm"]) == 2
     assert capsys.readouterr().err == (
-        "embedgrad: start is 'randm': input should be 'text', 'random' or 'vocabulary'. See --help.\n"
+        "embedgrad: --start is 'randm': input should be 'text', 'random' or 'vocabulary'. See --help.\n"
     )
 
 

@@ -53,18 +53,19 @@ def test_prices_in_euro_do_not_make_german_cyrillic(tmp_path):
     assert [row.input for row in rows] == texts * 12
     assert rows[3].columns["preis"] == "3,50 €"
     assert said == (
-        "rows.csv is read as cp1252, a guess (line 2: Qualität; --encoding sets it) and with semicolons between the "
-        "cells."
+        "rows.csv is read as cp1252, a guess (line 2: Qualität; encoding of eg.load_examples sets it) and with "
+        "semicolons between the cells."
     )
 
 
 def test_the_guess_is_told_whole(tmp_path):
     table = "text;label\nschön „gut“;a\nStraße;b\n"
     assert read(tmp_path, "rows.csv", table.encode("cp1252"))[1] == [
-        "rows.csv is read as cp1252, a guess (line 2: schön; --encoding sets it) and with semicolons between the cells."
+        "rows.csv is read as cp1252, a guess (line 2: schön; encoding of eg.load_examples sets it) and with "
+        "semicolons between the cells."
     ]
     assert read(tmp_path, "rows.jsonl", '{"text": "die Größe für Müller", "label": "a"}'.encode("cp1252"))[1] == [
-        "rows.jsonl is read as cp1252, a guess (line 1: Größe; --encoding sets it)."
+        "rows.jsonl is read as cp1252, a guess (line 1: Größe; encoding of eg.load_examples sets it)."
     ]
 
 
@@ -76,8 +77,8 @@ def test_the_guess_is_told_whole(tmp_path):
         (codecs.BOM_UTF16_BE, "utf-16-be", ["{} is read as UTF-16."]),
         (codecs.BOM_UTF32_LE, "utf-32-le", ["{} is read as UTF-32."]),
         (codecs.BOM_UTF32_BE, "utf-32-be", ["{} is read as UTF-32."]),
-        (b"", "utf-16-le", ["{} is read as UTF-16, a guess (--encoding sets it)."]),
-        (b"", "utf-16-be", ["{} is read as UTF-16, a guess (--encoding sets it)."]),
+        (b"", "utf-16-le", ["{} is read as UTF-16, a guess (encoding of eg.load_examples sets it)."]),
+        (b"", "utf-16-be", ["{} is read as UTF-16, a guess (encoding of eg.load_examples sets it)."]),
     ],
 )
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_a_mark_that_promises_too_much(tmp_path):
         read(tmp_path, "rows.csv", codecs.BOM_UTF16_LE + "text,label\na,b".encode("utf-16-le") + b"\x00\xd8")
     assert str(caught.value) == (
         f"{tmp_path / 'rows.csv'} begins with the byte-order mark of UTF-16, but byte 29 after it is none: unexpected "
-        "end of data. Save it as UTF-8, or name its encoding with --encoding."
+        "end of data. Save it as UTF-8, or name its encoding with encoding of eg.load_examples."
     )
 
 
@@ -149,8 +150,8 @@ def test_what_is_not_in_the_named_encoding_is_told_with_its_line(tmp_path):
     with pytest.raises(DataError) as raised:
         read(tmp_path, "rows.csv", b"text,label\na,x\n\x81,y\n", encoding="cp1252")
     assert str(raised.value) == (
-        f"{tmp_path / 'rows.csv'} is not in the encoding cp1252 (--encoding): byte 16, about line 3: character maps to "
-        "<undefined>. Save it as UTF-8, or name its encoding with --encoding."
+        f"{tmp_path / 'rows.csv'} is not in the encoding cp1252 (encoding): byte 16, about line 3: character maps to "
+        "<undefined>. Save it as UTF-8, or name its encoding with encoding of eg.load_examples."
     )
     with pytest.raises(BadRows) as bad:
         read(tmp_path, "rows.jsonl", b'{"text": "\xff", "label": "x"}\n', encoding="utf-8")
@@ -173,7 +174,7 @@ def test_parquet_has_its_own_encoding(tmp_path):
     with pytest.raises(DataError) as raised:
         read(tmp_path, "rows.parquet", b"", encoding="cp1252")
     assert str(raised.value) == (
-        f"{tmp_path / 'rows.parquet'} is Parquet, which says itself how its texts are encoded: leave out --encoding."
+        f"{tmp_path / 'rows.parquet'} is Parquet, which says itself how its texts are encoded: leave out encoding."
     )
 
 
@@ -184,8 +185,8 @@ def test_a_guess_that_nobody_hears_is_a_warning(tmp_path):
         load_examples(path)
     assert [(str(one.message), one.filename) for one in caught] == [
         (
-            f"{path} is read as cp1252, a guess (line 2: schön; --encoding sets it) and with semicolons between the "
-            "cells.",
+            f"{path} is read as cp1252, a guess (line 2: schön; encoding of eg.load_examples sets it) and "
+            "with semicolons between the cells.",
             __file__,
         )
     ]

@@ -128,6 +128,6 @@ def test_of_many_columns_that_are_not_shown_a_few_are_named(tmp_path):
     shown = " and ".join(f'"{name}"' for name in names[:10])
     slots = "".join(f"{{{name}}}\\n\\n" for name in names[:10])
     assert read(tmp_path, "rows.csv", table)[1] == [
-        f"The texts in {shown} and 2,990 more columns are not used. To show them to the model: --template "
-        f'"{{prompt}}\\n\\n{slots}{{input}}"'
+        f"The texts in {shown} and 2,990 more columns are not used. To show them to the model: "
+        f'template=eg.Template.chat("{{prompt}}\\n\\n{slots}{{input}}")'
     ]

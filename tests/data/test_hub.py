@@ -61,14 +61,14 @@ def test_another_file_than_expected_is_refused(hub, message):
     assert message(fetch, hub_file("0" * 64)) == (
         f"https://huggingface.co/datasets/owner/set/resolve/{REVISION}/main/rows.jsonl is another file than expected: "
         f"its SHA-256 is {hashlib.sha256(ROWS).hexdigest()}, expected {'0' * 64}. Nothing of it was used. If you trust "
-        "a copy of yours, name it with --data."
+        "a copy of yours, name it with data."
     )
 
 
 def test_offline_the_message_says_what_to_fetch_and_where(message):
     advice = (
         "could not be downloaded: downloads are switched off (HF_HUB_OFFLINE). Get the file on a machine that reaches "
-        "it, and name it with --data."
+        "it, and name it with data."
     )
     assert message(fetch, hub_file()) == f"{hub_file().url} {advice}"
     assert message(fetch, WebFile("https://example.org/task.json")) == f"https://example.org/task.json {advice}"
@@ -100,7 +100,7 @@ def test_a_web_file_that_breaks_off(tmp_path, monkeypatch, message):
     monkeypatch.setattr("urllib.request.urlopen", breaks_off)
     assert message(fetch, WebFile("https://example.org/task.json")) == (
         "https://example.org/task.json could not be downloaded: IncompleteRead(1 bytes read). Get the file on a "
-        "machine that reaches it, and name it with --data."
+        "machine that reaches it, and name it with data."
     )
 
 
@@ -115,7 +115,7 @@ def test_a_hub_file_that_stalls(monkeypatch, message):
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", stalls)
     assert message(fetch, hub_file()) == (
         f"{hub_file().url} could not be downloaded: The read operation timed out. Get the file on a machine that "
-        "reaches it, and name it with --data."
+        "reaches it, and name it with data."
     )
 
 

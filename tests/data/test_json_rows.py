@@ -68,14 +68,14 @@ def test_one_row_over_several_lines(tmp_path):
         (
             json.dumps({"train": [A], "test": [B]}),
             {},
-            "holds several lists of rows: train, test. Name one of them, like --rows-at train.",
+            'holds several lists of rows: train, test. Name one of them, like eg.load_examples(..., rows_at="train").',
         ),
         (
             json.dumps({"meta": {}, "train": [A], "n": 1}),
             {"rows_at": "data"},
-            'has no list at "data" (--rows-at). Found there: meta, train.',
+            'has no list at "data" (rows_at). Found there: meta, train.',
         ),
-        (json.dumps([A]), {"rows_at": "data"}, 'has no list at "data" (--rows-at). Found there: nothing.'),
+        (json.dumps([A]), {"rows_at": "data"}, 'has no list at "data" (rows_at). Found there: nothing.'),
         ('[\n{"text": "a", "label": "b"},\n', {}, "is not JSON: the [ in line 1 is never closed."),
         ('{"data": [\n{"text": "a"}]', {}, "is not JSON: the { in line 1 is never closed."),
         ('[{"text": "a"}\n}]', {}, "is not JSON: the } in line 2 closes nothing."),

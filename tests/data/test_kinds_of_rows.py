@@ -10,7 +10,7 @@ from embedgrad.errors import BadRows, DataError
 
 ABOVE = (
     'Each input is the row\'s "instruction", then a blank line and its "input" where it has one. '
-    'To place them yourself: --template "{prompt}\\n\\n{instruction}\\n\\n{input}"'
+    'To place them yourself: template=eg.Template.chat("{prompt}\\n\\n{instruction}\\n\\n{input}")'
 )
 
 
@@ -49,7 +49,7 @@ def test_instructions_of_other_names(tmp_path):
     assert pairs(rows) == [(1, "Who was she?", "Ada")]
     assert said[1:] == [
         'The texts in "context" are not used. To show them to the model: '
-        '--template "{prompt}\\n\\n{context}\\n\\n{input}"'
+        'template=eg.Template.chat("{prompt}\\n\\n{context}\\n\\n{input}")'
     ]
     (to_answer,), _ = read(tmp_path, "rows.jsonl", jsonl({"instruction": "Hi."}), needs_target=False)
     assert (to_answer.input, to_answer.target) == ("Hi.", None)
@@ -63,7 +63,7 @@ def test_instructions_of_other_names(tmp_path):
         "1 2",
         [
             'The texts in "instruction" are not used. To show them to the model: '
-            '--template "{prompt}\\n\\n{instruction}\\n\\n{input}"'
+            'template=eg.Template.chat("{prompt}\\n\\n{instruction}\\n\\n{input}")'
         ],
     )
     with pytest.raises(DataError, match="several ways: instruction/input/output, text/label"):
@@ -102,7 +102,10 @@ def test_chats(tmp_path, field, role, content, names):
     assert example.row == row
 
 
-SHARED = "\"messages\"; only role and content are read (tools that all rows share: --template-argument 'tools=[...]')"
+SHARED = (
+    '"messages"; only role and content are read (tools that all rows share: eg.load_model(..., '
+    'template_arguments={"tools": [...]}))'
+)
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ AS_CSV = {
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (FEW, "has more than 3 rows; no more are read (--max-rows)."),
-        (LARGE, "has more than 0 MB; no more is read (--max-file-megabytes)."),
+        (FEW, "has more than 3 rows; no more are read (limits.rows of eg.load_examples)."),
+        (LARGE, "has more than 0 MB; no more is read (limits.file_bytes of eg.load_examples)."),
     ],
 )
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "list.json", "rows.csv", "rows.jsonl.gz", "-"])
@@ -59,24 +59,24 @@ def test_a_row_that_is_too_long(tmp_path, monkeypatch, name, characters):
         load_examples(name, limits=SMALL)
     ((line, problem),) = [(p.line, p.problem) for p in caught.value.problems]
     assert line == (2 if name == "rows.csv" else 1)
-    assert problem == f"has {characters} characters; at most 100 are read (--max-row-characters)"
+    assert problem == f"has {characters} characters; at most 100 are read (limits.row_characters of eg.load_examples)"
     assert len(load_examples(name)) == 1
 
 
 @pytest.mark.parametrize(
     ("texts", "compression", "problem"),
     [
-        (["a"] * 4, "snappy", "has 4 rows; at most 3 are read (--max-rows)."),
+        (["a"] * 4, "snappy", "has 4 rows; at most 3 are read (limits.rows of eg.load_examples)."),
         (
             ["a" * 900] * 3,
             "snappy",
-            "unpacks to more than 0 MB; no more is read (--max-file-megabytes).",
+            "unpacks to more than 0 MB; no more is read (limits.file_bytes of eg.load_examples).",
         ),  # a dictionary
-        (["a" * 3000], "zstd", "unpacks to more than 0 MB; no more is read (--max-file-megabytes)."),
+        (["a" * 3000], "zstd", "unpacks to more than 0 MB; no more is read (limits.file_bytes of eg.load_examples)."),
         (
             [str(n) * 450 for n in range(3)],
             "zstd",
-            "unpacks to more than 0 MB; no more is read (--max-file-megabytes).",
+            "unpacks to more than 0 MB; no more is read (limits.file_bytes of eg.load_examples).",
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_lines(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         assert [(row.line, row.input) for row in load_lines("-", say=said.append)] == wanted
     assert said == [
-        "standard input is read as cp1252, a guess (line 1: schöne; --encoding sets it).",
+        "standard input is read as cp1252, a guess (line 1: schöne; encoding of eg.load_examples sets it).",
         "standard input is read as UTF-16.",
     ]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n \n")))
@@ -177,5 +177,5 @@ def test_lines(tmp_path, monkeypatch):
         load_lines("-", limits=SMALL)
     assert [(p.line, p.problem) for p in bad.value.problems] == [
         (2, '"input" holds a NUL character'),
-        (3, "has 101 characters; at most 100 are read (--max-row-characters)"),
+        (3, "has 101 characters; at most 100 are read (limits.row_characters of eg.load_examples)"),
     ]

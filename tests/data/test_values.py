@@ -70,8 +70,8 @@ def test_without_it_they_are_refused_with_the_way_out(tmp_path):
     with pytest.raises(BadRows) as caught:
         read(tmp_path, "rows.jsonl", '{"input": "a", "output": {"b": 1}}\n{"input": "a", "output": [1]}')
     assert [p.problem for p in caught.value.problems] == [
-        '"output" is an object; expected a text or a number, or --task json',
-        '"output" is a list; expected a text or a number, or --task json',
+        '"output" is an object; expected a text or a number, or eg.load_examples(..., json_targets=True)',
+        '"output" is a list; expected a text or a number, or eg.load_examples(..., json_targets=True)',
     ]
     with pytest.raises(BadRows, match='"input" is an object; expected a text or a number\n'):
         read(tmp_path, "rows.jsonl", '{"input": {}, "output": {"b": 1}}', json_targets=True)

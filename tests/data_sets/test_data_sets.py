@@ -270,19 +270,19 @@ def test_halves_and_whole_groups():
 
 def test_whole_messages(folder, tmp_path, message, monkeypatch):
     assert message(SettingsError, data_set, "math-500") == (
-        "There is no data set 'math-500'; --dataset takes math500, gsm8k, imdb, medd, causal_judgement. "
+        "There is no data set 'math-500'; dataset takes math500, gsm8k, imdb, medd, causal_judgement. "
         'Did you mean "math500"?'
     )
     gsm8k, math500 = data_set("gsm8k"), data_set("math500")
     assert message(SettingsError, gsm8k.target, "answers") == (
-        "--target 'answers' is none of GSM8K's: solution, answer. Did you mean \"answer\"?"
+        "target 'answers' is none of GSM8K's: solution, answer. Did you mean \"answer\"?"
     )
     assert message(SettingsError, gsm8k.split_of, "paper") == "GSM8K has no split 'paper': it has large."
     assert message(SettingsError, math500.read, folder, None, ["levels"]) == (
         "MATH-500 has no column 'levels': it has level, subject, unique_id. Did you mean \"level\"?"
     )
     monkeypatch.chdir(tmp_path)
-    assert message(FileMissing, math500.read, Path("nowhere"), None) == "--data nowhere is not there."
+    assert message(FileMissing, math500.read, Path("nowhere"), None) == "data nowhere is not there."
     Path("empty").mkdir()
     assert message(FileMissing, math500.read, Path("empty"), None) == (
         "empty has no file of MATH-500. Expected test: test*; train: train* or math_train/*."
@@ -325,7 +325,7 @@ def test_downloaded_rows_must_be_the_expected_ones(folder, monkeypatch, message)
     (rows,) = found.read(folder, None).values()
     assert message(DataError, found.read, None, None) == (
         f"{origin.url} has other rows than expected: their digest is {digest(rows)}, expected "
-        f"{found.files['rows'].rows_sha256}. Nothing of it was used. If you trust a copy of yours, name it with --data."
+        f"{found.files['rows'].rows_sha256}. Nothing of it was used. If you trust a copy of yours, name it with data."
     )
     expected = replace(found.files["rows"], rows_sha256=digest(rows))
     assert replace(found, files={"rows": expected}).read(None, None) == {"rows": rows}

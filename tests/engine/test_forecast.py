@@ -105,8 +105,8 @@ def test_a_limit_that_cannot_be_kept_is_an_error(tiny_model) -> None:
         fitted(engine, prompt, layouts, 12, 1000)
     least = forecast(checkpointing(engine), prompt, layouts, 12).least_bytes
     assert str(told.value) == (
-        f"A step is predicted to need {bytes_words(least)} with the weights, more than --memory-limit 1.0 kB. "
-        "Pass a smaller --batch-tokens, for example 1000; results stay the same."
+        f"A step is predicted to need {bytes_words(least)} with the weights, more than memory_limit 1.0 kB. "
+        "Pass a smaller batch_tokens, for example 1000; results stay the same."
     )
 
 
@@ -120,7 +120,7 @@ def test_what_is_free_is_no_limit_but_told(tiny_model, monkeypatch) -> None:
     assert said == [
         f"layers are computed again in the backward, to stay under {room}; this takes longer",
         f"A step is predicted to need {bytes_words(expected.least_bytes)} with the weights; {room} are free. Pass a "
-        "smaller --batch-tokens, for example 1000; results stay the same.",
+        "smaller batch_tokens, for example 1000; results stay the same.",
     ]
 
 

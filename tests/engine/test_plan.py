@@ -136,7 +136,7 @@ def test_out_of_memory_is_told(tiny_model, monkeypatch) -> None:
 
     monkeypatch.setattr(model.lm, "forward", full)
     told = (
-        "A forward pass of up to 8192 tokens does not fit the GPU's memory. Pass a smaller --batch-tokens, for "
+        "A forward pass of up to 8192 tokens does not fit the GPU's memory. Pass a smaller batch_tokens, for "
         "example 2048; results stay the same."
     )
     for attempt in (

@@ -76,7 +76,7 @@ def test_a_prompt_file_continues(model: eg.FrozenModel, tmp_path: Path) -> None:
         assert found.trainable == first.trainable
     with pytest.raises(eg.EmbedgradError) as told:
         eg.start(model, moved, kind="random")
-    assert str(told.value) == "A prompt file is its own start; --start random needs a text prompt."
+    assert str(told.value) == 'A prompt file is its own start; kind="random" needs a text prompt.'
 
 
 def test_frozen_tokens(model: eg.FrozenModel) -> None:
@@ -90,10 +90,13 @@ def test_frozen_tokens(model: eg.FrozenModel) -> None:
         ({"frozen": [99]}, "There is no token 99 to freeze: the prompt has 20, counted from 0."),
         ({"frozen": [-99]}, "There is no token -99 to freeze: the prompt has 20, counted from 0."),
         ({"frozen": range(20)}, "The mask freezes every token of the prompt; leave at least one to tune."),
-        ({"tokens": 5}, "A text start has the text's own length; --tokens goes with --start random or vocabulary."),
+        (
+            {"tokens": 5},
+            'A text start has the text\'s own length; tokens goes with kind="random" or kind="vocabulary".',
+        ),
         (
             {"kind": "vocabulary", "tokens": 10_000},
-            "--tokens 10,000: a prompt must leave room for a row in the 512 tokens that {name} takes.",
+            "tokens 10,000: a prompt must leave room for a row in the 512 tokens that {name} takes.",
         ),
         ({"kind": "random", "tokens": 0}, "tokens is 0; expected a whole number from 1 to 1000000000."),
         ({"kind": "vocabulary", "tokens": -1}, "tokens is -1; expected a whole number from 1 to 1000000000."),

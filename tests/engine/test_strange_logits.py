@@ -14,8 +14,9 @@ from embedgrad.errors import NonFiniteLoss
 
 MESSAGE = (
     "The model's logits are NaN or infinite at token 1 of the answer, at line {}. Look at the prompt's learning rate, "
-    "or use --dtype float32."
+    "or use {}."
 )
+FLOAT32 = 'eg.load_model(..., dtype="float32")'
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +33,10 @@ def broken(model: eg.FrozenModel, value: float) -> eg.SoftPrompt:
 def test_generate_and_stream(model, value):
     with pytest.raises(NonFiniteLoss) as error:
         eg.generate(model, [eg.start(model, "Fine."), broken(model, value)], ["x", "y"], max_new_tokens=2)
-    assert str(error.value) == MESSAGE.format(2)
+    assert str(error.value) == MESSAGE.format(2, FLOAT32)
     with pytest.raises(NonFiniteLoss) as error:
         list(eg.stream(model, broken(model, value), "x", max_new_tokens=2))
-    assert str(error.value) == MESSAGE.format(1)
+    assert str(error.value) == MESSAGE.format(1, FLOAT32)
 
 
 @pytest.mark.parametrize("logit", [float("nan"), float("inf"), float("-inf")])
@@ -73,7 +74,7 @@ def test_the_verb_fails_and_prints_no_answer(tmp_path, capsys, flags):
     found = capsys.readouterr()
     assert code == 1
     assert found.out.strip() == ""
-    assert found.err.strip() == "embedgrad: " + MESSAGE.format(1)
+    assert found.err.strip() == "embedgrad: " + MESSAGE.format(1, "--dtype float32")
 
 
 def test_inspect_prints_json_of_a_prompt_with_huge_numbers(tmp_path, capsys):

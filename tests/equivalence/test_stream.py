@@ -227,7 +227,8 @@ def test_rows_too_long_under_one_of_the_prompts(tiny_model) -> None:
     words = len(eg.start(model, "Why?"))
     assert str(told.value) == (
         f"1 of 2 rows does not fit the 512 tokens that {model.identity.name} takes, with the {words} tokens of the "
-        "prompt and 4 tokens of answer: line 3. Shorten them, or pass --overlong skip or --overlong truncate-input."
+        'prompt and 4 tokens of answer: line 3. Shorten them, or pass overlong="skip" or '
+        'overlong="truncate-input".'
     )
     found = eg.generate(model, prompts, texts, max_new_tokens=4, overlong="skip")
     assert [answer is None for answer in found] == [False, False, True]

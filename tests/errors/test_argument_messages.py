@@ -105,7 +105,7 @@ CALLS = {
     ),
     "a prompt longer than the context": (
         lambda m: eg.start(m, TEXT, kind="random", tokens=10**9),
-        "--tokens 1,000,000,000: a prompt must leave room for a row in the 512 tokens that tiny takes.",
+        "tokens 1,000,000,000: a prompt must leave room for a row in the 512 tokens that tiny takes.",
     ),
     "a setting that there is not": (
         lambda m: eg.tune(m, TEXT, ROWS, learning_rat=0.1),

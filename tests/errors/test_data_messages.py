@@ -51,26 +51,26 @@ def test_unknown_fields(message):
     assert message('{"review": "a", "stars": 5}', DataError) == (
         "train.jsonl has no fields known without being named: input/output, prompt/completion, "
         "question/answer, text/label, instruction/input/output, messages or conversations.\n"
-        "Columns found: review, stars. Name them with --input-field and --target-field."
+        "Columns found: review, stars. Name them with input_field and target_field of eg.load_examples."
     )
 
 
 def test_several_known_pairs(message):
     assert message("text,label,question,answer\na,b,c,d", DataError, "train.csv") == (
         "train.csv can be read in several ways: question/answer, text/label.\n"
-        "Columns found: text, label, question, answer. Name them with --input-field and --target-field."
+        "Columns found: text, label, question, answer. Name them with input_field and target_field of eg.load_examples."
     )
 
 
 def test_a_named_field_is_in_no_row(message):
     assert message('{"review": "a", "stars": 5}', DataError, input_field="reveiw") == (
-        'train.jsonl has no field "reveiw" (--input-field). Did you mean "review"?\nColumns found: review, stars.'
+        'train.jsonl has no field "reveiw" (input_field). Did you mean "review"?\nColumns found: review, stars.'
     )
 
 
 def test_one_field_for_both(message):
     assert message('{"text": "a"}', DataError, input_field="text", target_field="text") == (
-        '--input-field and --target-field both name "text" of train.jsonl.'
+        'input_field and target_field both name "text" of train.jsonl.'
     )
 
 

@@ -10,6 +10,7 @@ import embedgrad as eg
 from embedgrad.cli.flags import prompt_from_flag
 from embedgrad.cli.main import main
 from embedgrad.errors import BadPromptFile, UsageError
+from embedgrad.faces import on_command_line
 from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
 
 PATHS = (
@@ -25,8 +26,14 @@ TEXTS = (
 def path_words(prompt: str) -> str:
     return (
         f"The prompt {prompt!r} looks like a path, and there is nothing of that name. Check the path; @FILE reads a "
-        "text from a file. If the prompt is to be just this word, put it into a file and give @FILE (in Python: end it "
-        "with a newline)."
+        "text from a file. If the prompt is to be just this word, put it into a file and give @FILE."
+    )
+
+
+def path_words_in_python(prompt: str) -> str:
+    return (
+        f"The prompt {prompt!r} looks like a path, and there is nothing of that name. Check the path. If the prompt is "
+        "to be just this word, end it with a newline."
     )
 
 
@@ -40,7 +47,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_mistyped_path_is_no_prompt(prompt: str, empty_folder: Path, capsys) -> None:
     with pytest.raises(UsageError) as told:
         prompt_text(prompt)
-    assert str(told.value) == path_words(prompt)
+    assert str(told.value) == path_words_in_python(prompt)
     for verb in (("generate", "x"), ("evaluate", "--data", "no.jsonl"), ("tune", "--train", "no.jsonl")):
         assert main([verb[0], "--model", "none", "--prompt", prompt, *verb[1:]]) == 2
         assert capsys.readouterr().err == f"embedgrad: {path_words(prompt)}\n"
@@ -68,7 +75,7 @@ def test_a_word_on_purpose(text: str, empty_folder: Path) -> None:
 def test_python_has_the_same_rule(tiny_model, empty_folder: Path) -> None:
     with pytest.raises(UsageError) as told:
         eg.start(tiny_model("qwen2"), "runs/reviewz")
-    assert str(told.value) == path_words("runs/reviewz")
+    assert str(told.value) == path_words_in_python("runs/reviewz")
     assert eg.start(tiny_model("qwen2"), "yes/no\n").text == "yes/no"
 
 
@@ -77,7 +84,7 @@ def test_a_slot_points_to_the_template(slot: str, capsys) -> None:
     assert main(["generate", "--model", "none", "--prompt", f"Answer. {slot} now", "x"]) == 2
     assert capsys.readouterr().err == (
         f"embedgrad: The prompt holds {slot}, which is a slot of the template, not of the prompt. Say with --template "
-        'where the prompt and the input stand: --template "{prompt}\\n\\n{input}" (in Python: template=).\n'
+        'where the prompt and the input stand: --template "{prompt}\\n\\n{input}".\n'
     )
 
 
@@ -92,13 +99,15 @@ def test_what_is_there_but_cannot_be_looked_at_is_no_text(monkeypatch: pytest.Mo
             eg.start(tiny_model("qwen2"), "secret/prompt")
     assert str(told.value) == (
         "secret/prompt cannot be read: Permission denied. Check its permissions. If it holds the prompt as a text, "
-        "write @secret/prompt."
+        "read it, and give the text itself."
     )
 
 
 def test_a_text_file_without_its_at_sign(tiny_model, empty_folder: Path) -> None:
     Path("notes.md").write_text("Answer with one word.")
-    with pytest.raises(BadPromptFile, match=r"If it holds the prompt as a text, write @notes\.md\.$"):
+    with pytest.raises(BadPromptFile, match=r"If it holds the prompt as a text, read it, and give the text itself\.$"):
+        eg.start(tiny_model("qwen2"), "notes.md")
+    with on_command_line(), pytest.raises(BadPromptFile, match=r"as a text, write @notes\.md\.$"):
         eg.start(tiny_model("qwen2"), "notes.md")
 
 
@@ -153,7 +162,7 @@ def test_a_slash_between_words_makes_no_path(prompt: str, folders: Path) -> None
 
 @pytest.mark.parametrize("prompt", MISTYPED)
 def test_a_mistyped_path_with_spaces_is_no_prompt(prompt: str, folders: Path, capsys) -> None:
-    says = path_words(prompt).replace("this word", "these words")
+    says = path_words_in_python(prompt).replace("this word", "these words")
     with pytest.raises(UsageError) as told:
         prompt_text(prompt)
     assert str(told.value) == says

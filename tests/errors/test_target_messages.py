@@ -24,8 +24,8 @@ def rows(targets):
 
 READ_IN_TWO_WAYS = (
     "The targets' numbers can be read in two ways: '1.234' may have three decimals or be in the thousands, and no "
-    "target tells which ({}). Pass --decimal-mark '.' where the point parts decimals, --decimal-mark ',' where it "
-    "parts thousands, or --task exact to compare them as texts."
+    'target tells which ({}). Pass eg.Task(..., decimal_mark=".") where the point parts decimals, eg.Task(..., '
+    'decimal_mark=",") where it parts thousands, or task=eg.Task("exact") to compare them as texts.'
 )
 
 
@@ -52,7 +52,7 @@ def test_json_with_a_key_twice(task, target):
         settled(task, rows(['{"a": 1}', target, '{"a": 2}']))
     assert str(error.value) == (
         f"1 of 3 rows has a target that has a key twice in one object, which no answer can equal; the first is "
-        f"{target!r} at line 2. Correct the rows, or use --task exact to compare them as texts."
+        f'{target!r} at line 2. Correct the rows, or use task=eg.Task("exact") to compare them as texts.'
     )
 
 
@@ -88,8 +88,8 @@ def test_numbers_written_in_two_ways():
         settled(None, rows(["1.234,56", "72", "1,234.56", "3,5"]))
     assert str(error.value) == (
         "The targets' numbers are written in two ways: '1,234.56' has decimals behind a point (1 row at line 3), "
-        "'1.234,56' behind a comma (2 rows at lines 1, 4). Write them in one way, or pass --task exact to compare them "
-        "as texts."
+        "'1.234,56' behind a comma (2 rows at lines 1, 4). Write them in one way, or pass "
+        'task=eg.Task("exact") to compare them as texts.'
     )
 
 
@@ -98,7 +98,8 @@ def test_a_target_without_a_number():
         settled(Task("number"), rows(["72", "3-5"]))
     assert str(error.value) == (
         "1 of 2 rows has a target that gives no number with the decimal mark '.'; the first is '3-5' at line 2. "
-        "Correct the rows, or use --task exact (or --decimal-mark ',' if that is how they are written)."
+        'Correct the rows, or use task=eg.Task("exact") (or eg.Task(..., decimal_mark=",") if that is how they are '
+        "written)."
     )
 
 
@@ -125,7 +126,7 @@ def test_labels_that_a_reader_takes_for_one(targets, told):
             find()
         assert str(error.value) == (
             f"Some labels differ only in case, spacing or forms of letters: {told}. Write each label in one way, or "
-            "name all of them with --labels if they are meant to differ."
+            "name all of them with eg.Task(..., labels=...) if they are meant to differ."
         )
     named = EvaluationSettings(labels=tuple(sorted(set(targets))))
     assert named.task_for(rows(targets)).kind == "label"

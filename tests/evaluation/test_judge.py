@@ -162,7 +162,7 @@ def test_what_cannot_be_judged(model, prompt):
         eg.evaluate(model, prompt, [*EXAMPLES, eg.Example("x", "neutral", line=25)], LABELS)
     assert str(error.value) == (
         "1 of 25 rows has a target that is none of the labels negative, positive; the first is 'neutral' at line 25. "
-        "Name all labels with --labels, or correct the rows."
+        "Name all labels with eg.Task(..., labels=...), or correct the rows."
     )
     long = [*EXAMPLES, eg.Example("word " * 600, "positive", line=25)]
     with pytest.raises(OverlongRows, match="1 of 25 rows does not fit the 512 tokens"):
@@ -183,7 +183,7 @@ def test_a_prompt_that_is_not_finite_is_told(model, prompt):
         eg.evaluate(model, broken, EXAMPLES[:2], LABELS)
     assert str(error.value) == (
         "The loss of '3 tokens without a text' is NaN or infinite on 2 of 2 rows, at lines 1, 2. Look at the prompt's "
-        "learning rate, or use --dtype float32."
+        'learning rate, or use eg.load_model(..., dtype="float32").'
     )
 
 
@@ -211,8 +211,8 @@ def test_the_error_says_whose_room_the_rows_lack(model, prompt, target_words, ro
         eg.evaluate(model, prompt, examples, eg.Task("exact"), max_new_tokens=limit)
     assert str(error.value) == (
         f"1 of 1 row does not fit the 512 tokens that {model.identity.name} takes, with the {len(prompt)} tokens of "
-        f"the prompt and {room.format(longest=longest)}: line 7. Shorten them, or pass --overlong skip or --overlong "
-        "truncate-input."
+        f"the prompt and {room.format(longest=longest)}: line 7. Shorten them, or pass "
+        'overlong="skip" or overlong="truncate-input".'
     )
 
 

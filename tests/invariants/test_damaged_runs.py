@@ -81,7 +81,7 @@ def test_a_pipe_in_a_run_is_not_waited_for(name: str, verb: tuple[str, ...], run
         ("calibration.json", "Delete it, or repeat what wrote it."),
         ("sweep.json", "Delete it, or repeat what wrote it."),
         ("demo.json", "Repeat the demo."),
-        ("analysis/entropy.json", "Delete it, or write it anew: embedgrad analyze run --only entropy"),
+        ("analysis/entropy.json", "Delete it, or write it anew: `embedgrad analyze run --only entropy`"),
     ],
 )
 def test_a_pipe_beside_a_run_is_not_waited_for(name: str, advice: str, run: Path, capsys) -> None:

@@ -187,7 +187,7 @@ class TestHeld:
             check_not_held(tmp_path)
         assert str(error.value) == (
             f"The folder {tmp_path} is in use: another process is at work in it. Wait until that has ended, or stop "
-            "it; a run that was stopped goes on with --resume."
+            "it; a run that was stopped can be continued on the command line."
         )
         held.release()
 

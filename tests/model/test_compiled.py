@@ -76,7 +76,7 @@ def test_a_machine_that_cannot_compile_goes_on(model, monkeypatch) -> None:
     said: list[str] = []
     assert torch.equal(gradient(model, compiled=True, say=said.append), wanted)
     assert said == [
-        "not compiled: RuntimeError: No working C++ compiler found. Install a C++ compiler, or pass --compile off."
+        'not compiled: RuntimeError: No working C++ compiler found. Install a C++ compiler, or pass compile="off".'
     ]
     assert changed_parts(model) == set()
 

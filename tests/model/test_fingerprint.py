@@ -198,8 +198,8 @@ class TestWrongBase:
         a, b = one.identity, other.identity
         assert str(told.value) == (
             f"This prompt was tuned on {a.name} (weights {a.weights[:8]}), the model given is {b.name} (weights "
-            f"{b.weights[:8]}): they differ in weights. Give the model it was tuned on, or pass --allow-mismatch to "
-            "try it anyway."
+            f"{b.weights[:8]}): they differ in weights. Give the model it was tuned on, or pass "
+            "eg.start(..., allow_mismatch=True) to try it anyway."
         )
 
     def test_all_parts_are_named(self, tiny_model) -> None:

@@ -270,8 +270,8 @@ def test_not_enough_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(safetensors, "stored_elements", lambda folder: elements * 100_000)
     need = elements * 100_000 / 1e9
     assert told(errors.NotEnoughMemory, folder) == (
-        f"The weights of small-llama need {need * 4:.1f} GB in float32; cpu has 0.0 GB free. Try --dtype bfloat16, "
-        "which needs half, or a smaller model."
+        f"The weights of small-llama need {need * 4:.1f} GB in float32; cpu has 0.0 GB free. Try "
+        'eg.load_model(..., dtype="bfloat16"), which needs half, or a smaller model.'
     )
     assert told(errors.NotEnoughMemory, folder, "bfloat16") == (
         f"The weights of small-llama need {need * 2:.1f} GB in bfloat16; cpu has 0.0 GB free. Use a smaller model or "

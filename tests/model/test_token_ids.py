@@ -130,7 +130,7 @@ class TestStored:
         spoiled = replace(prompt, template=prompt.template.model_copy(update={"segments": segments}))
         message = beyond(model, rows, f"the token id {beyond_it}")
         assert told(lambda: eg.generate(model, spoiled, ["hello"])) == (
-            f"The template {message} Place it anew with --template. {self.OWN}"
+            f"The template {message} Place it anew with template. {self.OWN}"
         )
         anew = eg.Template.chat("{input}\n{prompt}")
         assert eg.generate(model, spoiled, ["hello"], template=anew, max_new_tokens=2)[0] is not None
@@ -138,7 +138,7 @@ class TestStored:
     def test_at_the_end_of_an_answer(self, prompt, model, rows) -> None:
         template = prompt.template.model_copy(update={"target_end_ids": (rows,)})
         assert told(lambda: eg.start(model, replace(prompt, template=template))) == (
-            f"The end of an answer {beyond(model, rows)} Place it anew with --template. {self.OWN}"
+            f"The end of an answer {beyond(model, rows)} Place it anew with template. {self.OWN}"
         )
 
     @pytest.mark.parametrize("beyond_it", [999_999, 2**40])

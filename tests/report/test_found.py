@@ -42,7 +42,7 @@ def test_a_broken_analysis(run_folder: Path) -> None:
         read_found(run_folder)
     assert str(caught.value) == (
         f"{run_folder}/analysis/anchoring.json is not what embedgrad writes: along: Input should be a valid array. "
-        f"Delete it, or write it anew: embedgrad analyze {run_folder} --only anchoring"
+        f"Delete it, or write it anew: `embedgrad analyze {run_folder} --only anchoring`"
     )
 
 
@@ -54,7 +54,7 @@ def test_an_entropy_whose_rows_do_not_agree(run_folder: Path) -> None:
         read_found(run_folder)
     assert str(caught.value) == (
         f"{run_folder}/analysis/entropy.json is not what embedgrad writes: row_loops: 1 values for 40 of row_bits. "
-        f"Delete it, or write it anew: embedgrad analyze {run_folder} --only entropy"
+        f"Delete it, or write it anew: `embedgrad analyze {run_folder} --only entropy`"
     )
 
 
@@ -64,7 +64,7 @@ def test_an_analysis_that_cannot_be_read(run_folder: Path) -> None:
         read_found(run_folder)
     assert str(caught.value) == (
         f"Could not read {run_folder}/analysis/entropy.json: it is a folder, not a file. Delete it, or write it anew: "
-        f"embedgrad analyze {run_folder} --only entropy"
+        f"`embedgrad analyze {run_folder} --only entropy`"
     )
 
 

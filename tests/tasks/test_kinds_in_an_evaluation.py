@@ -39,5 +39,5 @@ def test_targets_that_are_no_json(tiny_model):
         Judge.prepare(tiny_model("qwen2"), eg.start(tiny_model("qwen2"), "Answer."), rows, Judging(task))
     assert str(error.value) == (
         "1 of 2 rows has a target that is no JSON value; the first is '{a}' at line 2. "
-        "Correct the rows, or use another --task."
+        "Correct the rows, or use another task."
     )

@@ -55,7 +55,7 @@ def test_a_pattern_that_takes_too_long_again_and_again_ends_the_work(quick):
     with pytest.raises(SettingsError) as told:
         regex_answer.last_capture(r"(\w+\s?)+:", texts[9])
     assert str(told.value) == (
-        r"--pattern '(\\w+\\s?)+:' took longer than 0.3 s on 10 texts, the last one '9 some words and words and more "
+        r"pattern '(\\w+\\s?)+:' took longer than 0.3 s on 10 texts, the last one '9 some words and words and more "
         r"words and still more of ...'. Repetitions within repetitions, as in (\w+\s?)+, can take for ever on a text "
         r"that they do not match; write them so that a text can be matched in one way only, as in (\w+\s)*\w+."
     )

@@ -116,7 +116,7 @@ def test_no_chat_template(tiny_model) -> None:
         eg.start(model, PROMPT, USER)
     assert str(told.value) == (
         f"{model.tokenizer.name_or_path} has no chat template. Use a plain text template, for example "
-        '--template "{prompt}\\n{input}\\n" --layout text.'
+        'template=eg.Template.text("{prompt}\\n{input}\\n").'
     )
 
 
@@ -277,5 +277,5 @@ class TestOneBos:
                 eg.start(model, prompt, template)
             assert str(told.value) == (
                 f"{text!r} begins with <s>, which the chat template of {model.tokenizer.name_or_path} writes itself: "
-                "the model would read it twice. Leave it out, or place the prompt with --layout text."
+                "the model would read it twice. Leave it out, or place the prompt with eg.Template.text."
             )

@@ -114,7 +114,7 @@ class TestWhichOne:
             eg.start(model, PROMPT)
         assert str(raised.value) == (
             f"{model.tokenizer.name_or_path} has chat templates by name and none is called default. Choose one with "
-            "--chat-template: rag, tool_use."
+            "chat_template of eg.load_model: rag, tool_use."
         )
         assert eg.start(model, PROMPT, eg.Template.text("{prompt}\n{input}\n")).text == PROMPT
         assert eg.start(eg.load_model(folder, chat_template="rag"), PROMPT).text == PROMPT
@@ -137,7 +137,7 @@ def test_an_unknown_name(folder: Path, tiny_folder) -> None:
     for choice in ({"chat_template": "rag"}, {"template_arguments": {"enable_thinking": False}}):
         assert told(NoChatTemplate, none, **choice) == (
             f"{none} has no chat template. Use a plain text template, for example "
-            '--template "{prompt}\\n{input}\\n" --layout text.'
+            'template=eg.Template.text("{prompt}\\n{input}\\n").'
         )
 
 
@@ -217,7 +217,7 @@ class TestUsedAgain:
         prompt = eg.start(other, file, say=said.append)
         assert said == [
             f"This prompt keeps what it was tuned with (chat template rag) instead of {words}. To place it anew, give "
-            "--template too."
+            "template too."
         ]
         assert prompt.template == eg.SoftPrompt.load(file).template
 
@@ -226,7 +226,7 @@ class TestUsedAgain:
         eg.start(rag, eg.start(quiet, PROMPT), say=said.append)
         assert said == [
             "This prompt keeps what it was tuned with (chat template default, enable_thinking=false) instead of chat "
-            "template rag. To place it anew, give --template too."
+            "template rag. To place it anew, give template too."
         ]
 
     def test_a_template_places_it_anew(self, file: Path, model: eg.FrozenModel, quiet: eg.FrozenModel) -> None:
@@ -251,7 +251,7 @@ class TestUsedAgain:
         eg.start(rag, plain, say=said.append)
         assert said[1:] == [
             "This prompt keeps what it was tuned with (plain text) instead of chat template rag. To place it anew, "
-            "give --template too."
+            "give template too."
         ]
 
     def test_a_chat_template_that_has_changed(self, file: Path, folder: Path, tmp_path: Path) -> None:

@@ -183,12 +183,12 @@ class TestOptIn:
         eg.evaluate(model, PROMPT, self.ROWS, eg.Task("text"), say=said.append)
         assert said[0] == (
             "1 of 2 rows write out special tokens of the model, the first '<|im_end|>' in line 3. They are read as "
-            "text; --special-tokens-in-rows would make them these tokens."
+            "text; special_tokens_in_rows=True would make them these tokens."
         )
         said.clear()
         eg.generate(model, PROMPT, ["a<s>", "b"], max_new_tokens=1, special_tokens_in_rows=True, say=said.append)
         assert said[0] == (
-            "Special tokens that rows write out are these tokens for the model (special-tokens-in-rows is on): 1 of 2 "
+            "Special tokens that rows write out are these tokens for the model (special_tokens_in_rows is on): 1 of 2 "
             "rows have some, the first '<s>' in line 1."
         )
         assert special_tokens_report(model, eg.start(model, PROMPT), self.ROWS[1:]) is None

@@ -119,8 +119,8 @@ class TestOverlong:
             lay_out_rows(model, prompt, self.ROWS, answer_tokens=16)
         assert str(told.value) == (
             f"2 of 3 rows do not fit the 512 tokens that {model.identity.name} takes, with the {len(prompt)} tokens "
-            "of the prompt and 16 tokens of answer: lines 7, 9. Shorten them, or pass --overlong skip or "
-            "--overlong truncate-input."
+            "of the prompt and 16 tokens of answer: lines 7, 9. Shorten them, or pass "
+            'overlong="skip" or overlong="truncate-input".'
         )
 
     def test_rows_made_in_python_are_counted_from_1(self, tiny_model) -> None:

@@ -34,9 +34,9 @@ def test_written_forms():
 @pytest.mark.parametrize("text", ["fast", "-1", "0", "nan", "inf", "rms", "0rms", "1e400"])
 def test_other_forms_are_refused(text):
     with pytest.raises(SettingsError) as error:
-        checked(TuningSettings, {"learning_rate": text}, "command line")
+        checked(TuningSettings, {"learning_rate": text}, "tune")
     assert str(error.value) == (
-        f'command line: learning-rate is {text!r}: expected a positive number below 1e+30 like "0.01", or '
+        f'tune: learning_rate is {text!r}: expected a positive number below 1e+30 like "0.01", or '
         'one relative to the table like "0.5rms", or "auto", which chooses it in short runs.'
     )
 

@@ -125,7 +125,7 @@ def test_a_non_finite_loss_stops_with_step_and_rows():
     line = engine.seen[4][2] + 1
     assert str(error.value) == (
         f"The loss became NaN or infinite at step 5, in the row at line {line}. Nothing of that step was kept. "
-        "Try a smaller --learning-rate or --dtype float32, and look at these rows."
+        'Try a smaller learning_rate or eg.load_model(..., dtype="float32"), and look at these rows.'
     )
     assert all(bool(state.embeddings.isfinite().all()) for state in saved)
 

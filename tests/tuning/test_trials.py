@@ -96,7 +96,8 @@ def test_a_sweep_whose_rates_all_fail_says_so(tiny_model, breaks_far_out):
         sweep(tiny_model("qwen2"), ("9000", "8000"), (2,), **COMMON)
     assert re.sub(r"line \d+", "line N", str(error.value)) == (
         "Every learning rate failed; the first with: The loss became NaN or infinite at step 2, in the row at line N. "
-        "Nothing of that step was kept. Try a smaller --learning-rate or --dtype float32, and look at these rows."
+        'Nothing of that step was kept. Try a smaller learning_rate or eg.load_model(..., dtype="float32"), and look '
+        "at these rows."
     )
 
 

@@ -57,5 +57,5 @@ class Analysis(Generic[Found]):
 
     @property
     def name(self) -> str:
-        """As `--only` and the record's file have it."""
+        """As one asks for it, and as the record's file is called."""
         return self.package.rpartition(".")[2]

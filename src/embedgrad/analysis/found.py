@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TypeVar
 
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.analysis.analysis import Analysis, Record
+from embedgrad.faces import command
 from embedgrad.run.files import broken, read_if_any
 from embedgrad.run.names import ANALYSIS
 
@@ -41,7 +41,7 @@ def read_found(folder: Path) -> Found:
 
 def _analysis(folder: Path, analysis: Analysis[Wanted]) -> Wanted | None:
     path = folder / ANALYSIS / f"{analysis.name}.json"
-    advice = f"Delete it, or write it anew: embedgrad analyze {shlex.quote(str(folder))} --only {analysis.name}"
+    advice = f"Delete it, or write it anew: {command('analyze', folder, only=analysis.name)}"
     found = read_if_any(path, analysis.record, advice)
     problem = None if found is None else analysis.problem(found)
     if problem is not None:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from embedgrad.arguments import absolute, home_path
 from embedgrad.composed import Composed, fields, flattened, tables
 from embedgrad.errors import FileMissing, SettingsError
+from embedgrad.faces import setting
 from embedgrad.named_file import read_named
 from embedgrad.prompt.naming import marked_as_text, names_a_path, prompt_text
 from embedgrad.settings import Settings, checked, read_toml
@@ -106,7 +107,7 @@ def merged(flags: BaseModel | None, file: Path | None, kind: type[C]) -> C:
     from_file = read_toml(file) if file else {}
     from_flags = {} if flags is None else {name: _typed(name, getattr(flags, name)) for name in flags.model_fields_set}
     checked(kind, from_file, str(file))
-    return checked(kind, {**flattened(kind, from_file), **from_flags}, "command line")
+    return checked(kind, {**flattened(kind, from_file), **from_flags}, "command line", setting)
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -18,6 +18,7 @@ from cyclopts.exceptions import CycloptsError
 from pydantic import ValidationError
 
 from embedgrad.errors import EmbedgradError
+from embedgrad.faces import on_command_line, setting
 from embedgrad.settings import describe
 
 _HELP = """Tune the token embeddings of the prompt you already have; the model stays frozen.
@@ -104,6 +105,7 @@ def app() -> App:
     return found
 
 
+@on_command_line()
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
     end = arguments.index("--") if "--" in arguments else len(arguments)  # behind it everything is text
@@ -172,7 +174,7 @@ def _words(error: BaseException, arguments: Sequence[str]) -> str:
         return "Stopped."
     if isinstance(error, CycloptsError):
         if isinstance(error.__cause__, ValidationError):  # a flag's value that its setting refuses
-            return f"{describe(error.__cause__, {})} See --help."
+            return f"{describe(error.__cause__, {}, setting)} See --help."
         if surplus := getattr(error, "unused_tokens", None):
             return f"{_surplus_words(arguments, surplus)} See --help."
         return f"{error} See --help."

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from encodings.aliases import aliases
 
+from embedgrad.faces import setting
+
 _MARKS = (  # UTF-32 first: its mark begins with UTF-16's
     (b"\xef\xbb\xbf", "utf-8", "UTF-8"),
     (b"\xff\xfe\0\0", "utf-32-le", "UTF-32"),
@@ -28,7 +30,6 @@ _WORD = re.compile(r"\S*[^\x00-\x7f]\S*")
 _LATIN_LETTER = re.compile("[A-Za-z\u00c0-\u024f]")
 _OTHER_LETTER = re.compile("[\u0370-\u04ff]")  # Greek and Cyrillic, in one word with a Latin one: a wrong guess
 _MOST_MIXED = 0.2
-_OVERRULE = "--encoding sets it"
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what a byte that is no UTF-8 becomes
 
 
@@ -58,6 +59,10 @@ def encoding_problem(name: str) -> str | None:
         return f"there is no encoding of that name{hint}"
 
 
+def _overrule() -> str:
+    return f"{setting('encoding', of='load_examples')} sets it"
+
+
 def decode(data: bytes, encoding: str | None = None) -> Decoded:
     """The text of `data`, without its byte-order mark. Without one it is in `encoding`; where none is given, UTF-8
     where it can be; UTF-16 where every second byte is zero; else the likeliest of the encodings that spreadsheets
@@ -71,7 +76,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     if encoding is not None:
         return _named(data, encoding)
     if wide := _wide(data):
-        return Decoded(data.decode(wide), f"as UTF-16, a guess ({_OVERRULE})", guessed=True)
+        return Decoded(data.decode(wide), f"as UTF-16, a guess ({_overrule()})", guessed=True)
     return _without_mark(data)
 
 
@@ -101,11 +106,11 @@ def _named(data: bytes, encoding: str) -> Decoded:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UndecodableError(
-            f"is not in the encoding {encoding} (--encoding): byte {error.start + 1:,}, about line {line:,}: "
-            f"{error.reason}"
+            f"is not in the encoding {encoding} ({setting('encoding')}): byte {error.start + 1:,}, about line "
+            f"{line:,}: {error.reason}"
         ) from error
     except UnicodeError as error:  # of codecs that say no more
-        raise UndecodableError(f"is not in the encoding {encoding} (--encoding): {error}") from error
+        raise UndecodableError(f"is not in the encoding {encoding} ({setting('encoding')}): {error}") from error
 
 
 def _wide(data: bytes) -> str | None:
@@ -128,7 +133,7 @@ def _without_mark(data: bytes) -> Decoded:
     if codec is None or len(_MULTIBYTE.findall(data)) > by_chance:
         return Decoded(damaged)
     text = data.decode(codec)
-    return Decoded(text, f"as {codec}, a guess (line {_shown(text)}; {_OVERRULE})", guessed=True)
+    return Decoded(text, f"as {codec}, a guess (line {_shown(text)}; {_overrule()})", guessed=True)
 
 
 def _likeliest(data: bytes) -> str | None:

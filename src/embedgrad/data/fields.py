@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from embedgrad.data.json_rows import CHATS
 from embedgrad.errors import DataError, did_you_mean
+from embedgrad.faces import setting
 
 PAIRS = {"input": "output", "prompt": "completion", "question": "answer", "text": "label"}
 INSTRUCTION, INPUT, OUTPUT = "instruction", "input", "output"
@@ -43,17 +44,19 @@ def choose_fields(
     needs_target: bool = True,
     columns: Sequence[str] = (),
 ) -> Fields:
-    """The fields named by the flags, else the only known pair among the fields `found` in the file `name`; `columns`
+    """The fields that are named, else the only known pair among the fields `found` in the file `name`; `columns`
     are those that the template has slots for.
 
-    With one flag the other field is its known partner, or the only known one that is left. Raises DataError
+    With one named the other field is its known partner, or the only known one that is left. Raises DataError
     where a named field is in no row, and where no pair or several are there.
     """
-    for flag, field in (("--input-field", input_field), ("--target-field", target_field)):
+    for which, field in (("input_field", input_field), ("target_field", target_field)):
         if field is not None and field not in found:
-            raise DataError(f'{name} has no field "{field}" ({flag}).{did_you_mean(field, found)}\n{_list(found)}')
+            raise DataError(
+                f'{name} has no field "{field}" ({setting(which)}).{did_you_mean(field, found)}\n{_list(found)}'
+            )
     if input_field is not None and input_field == target_field:
-        raise DataError(f'--input-field and --target-field both name "{input_field}" of {name}.')
+        raise DataError(f'{setting("input_field")} and {setting("target_field")} both name "{input_field}" of {name}.')
     if input_field in CHATS:
         return Fields(input_field, target_field)
     candidates = _candidates(found, input_field, target_field, needs_target)
@@ -73,7 +76,10 @@ def choose_fields(
     else:
         known, them = (_KNOWN, "fields") if needs_target else (_KNOWN_INPUTS, "input")
         problem = f"{name} has no {them} known without being named: {known}."
-    how = "Name them with --input-field and --target-field" if needs_target else "Name the input with --input-field"
+    if needs_target:
+        how = f"Name them with {setting('input_field')} and {setting('target_field', of='load_examples')}"
+    else:
+        how = f"Name the input with {setting('input_field', of='load_examples')}"
     raise DataError(f"{problem}\n{_list(found)} {how}.")
 
 

@@ -16,6 +16,7 @@ from embedgrad.data.json_rows import ShapeError, is_one_per_line, read_json, rea
 from embedgrad.data.parquet import read_parquet
 from embedgrad.data.records import Collected, Limits, Records, TooMuchError
 from embedgrad.errors import DataError, FileMissing, did_you_mean
+from embedgrad.faces import setting
 from embedgrad.named_file import check_named, read_named
 
 STDIN = "-"
@@ -38,9 +39,11 @@ def read_file(source: str | Path, rows_at: str | None, limits: Limits, encoding:
     name = name_of(source)
     kind = ".jsonl" if str(source) == STDIN else _kind(Path(source))
     if rows_at is not None and kind not in _JSON:
-        raise DataError(f'{name} is no JSON, so there is no list "{rows_at}" (--rows-at) in it.')
+        raise DataError(f'{name} is no JSON, so there is no list "{rows_at}" ({setting("rows_at")}) in it.')
     if encoding is not None and kind == _PARQUET:
-        raise DataError(f"{name} is Parquet, which says itself how its texts are encoded: leave out --encoding.")
+        raise DataError(
+            f"{name} is Parquet, which says itself how its texts are encoded: leave out {setting('encoding')}."
+        )
     try:
         if kind == _PARQUET:
             _check(Path(source))
@@ -100,9 +103,8 @@ def _decoded(source: str | Path, limits: Limits, encoding: str | None) -> Decode
     try:
         return decode(data, encoding)
     except UndecodableError as error:
-        raise DataError(
-            f"{name_of(source)} {error}. Save it as UTF-8, or name its encoding with --encoding."
-        ) from error
+        how = setting("encoding", of="load_examples")
+        raise DataError(f"{name_of(source)} {error}. Save it as UTF-8, or name its encoding with {how}.") from error
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:
@@ -132,7 +134,8 @@ def _check(path: Path, limits: Limits | None = None) -> None:
 
 
 def _too_large(limits: Limits) -> TooMuchError:
-    return TooMuchError(f"has more than {limits.file_bytes // 1_000_000:,} MB; no more is read (--max-file-megabytes)")
+    bound = setting("max_file_megabytes", of="load_examples")
+    return TooMuchError(f"has more than {limits.file_bytes // 1_000_000:,} MB; no more is read ({bound})")
 
 
 def _near_file(path: Path) -> str:

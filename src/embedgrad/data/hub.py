@@ -15,6 +15,7 @@ from urllib.error import URLError
 from embedgrad.arguments import home_path
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import DataError, EmbedgradError
+from embedgrad.faces import setting
 from embedgrad.named_file import read_named
 
 _TIMEOUT_SECONDS = 60
@@ -79,13 +80,13 @@ def fetch(file: OriginFile) -> Path:
     except Exception as error:  # urllib, http.client, the Hub's HTTP client and Xet share no base class
         raise DataError(
             f"{file.url} could not be downloaded: {_reason(error)}. Get the file on a machine that reaches it, and "
-            "name it with --data."
+            f"name it with {setting('data')}."
         ) from error
     if file.sha256 and (found := hashlib.sha256(data).hexdigest()) != file.sha256:
         forget(file)
         raise DataError(
             f"{file.url} is another file than expected: its SHA-256 is {found}, expected {file.sha256}. Nothing of it "
-            "was used. If you trust a copy of yours, name it with --data."
+            f"was used. If you trust a copy of yours, name it with {setting('data')}."
         )
     return path
 

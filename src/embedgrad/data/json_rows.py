@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from embedgrad.data.decoding import not_utf8
 from embedgrad.data.records import LIMITS, Collected, Limits, Number, Records, Row
+from embedgrad.faces import setting
 
 _EXAMPLES = "examples"  # of a BIG-bench task.json, which has other lists, too
 CHATS = ("messages", "conversations")  # lists that belong to one row
@@ -76,7 +77,8 @@ def read_json(text: str, rows_at: str | None, limits: Limits = LIMITS) -> Record
         name = _EXAMPLES if _EXAMPLES in lists else next(iter(lists))
         if len(lists) > 1 and name != _EXAMPLES:
             raise ShapeError(
-                f"holds several lists of rows: {', '.join(lists)}. Name one of them, like --rows-at {name}"
+                f"holds several lists of rows: {', '.join(lists)}. Name one of them, like "
+                f"{setting('rows_at', name, of='load_examples')}"
             )
         return _rows(text, _values(text, _inside(lists[name])), limits, (f'from the list at "{name}"',))
     several_lines = any("\n" in text[first:last] for first, last in values)
@@ -167,7 +169,9 @@ def _named(text: str, values: Sequence[_Span], rows_at: str) -> _Span:
         members = dict(_members(text, span)) if span and text[span[0]] == "{" else {}
         known, span = list(members), members.get(name)
     if span is None or text[span[0]] != "[":
-        raise ShapeError(f'has no list at "{rows_at}" (--rows-at). Found there: {", ".join(known) or "nothing"}')
+        raise ShapeError(
+            f'has no list at "{rows_at}" ({setting("rows_at")}). Found there: {", ".join(known) or "nothing"}'
+        )
     return span
 
 

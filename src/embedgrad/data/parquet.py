@@ -12,6 +12,7 @@ import numpy as np
 
 from embedgrad.data.records import LIMITS, Collected, Limits, Number, Records, TooMuchError
 from embedgrad.errors import DataError
+from embedgrad.faces import setting
 
 _ROWS_AT_ONCE = 4096
 
@@ -39,7 +40,8 @@ def read_parquet(path: Path, limits: Limits = LIMITS) -> Records:
 def _records(file: Any, limits: Limits, pyarrow: Any) -> Records:
     metadata = file.metadata
     if metadata.num_rows > limits.rows:
-        raise TooMuchError(f"has {metadata.num_rows:,} rows; at most {limits.rows:,} are read (--max-rows)")
+        bound = setting("max_rows", of="load_examples")
+        raise TooMuchError(f"has {metadata.num_rows:,} rows; at most {limits.rows:,} are read ({bound})")
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     _check_size(sum(group.total_byte_size for group in groups), limits)
     single = {one.name for one in file.schema_arrow if one.type in (pyarrow.float32(), pyarrow.float16())}
@@ -70,9 +72,8 @@ def _unpacked_bytes(column: Any, pyarrow: Any) -> int:
 
 def _check_size(unpacked_bytes: int, limits: Limits) -> None:
     if unpacked_bytes > limits.file_bytes:
-        raise TooMuchError(
-            f"unpacks to more than {limits.file_bytes // 1_000_000:,} MB; no more is read (--max-file-megabytes)"
-        )
+        bound = setting("max_file_megabytes", of="load_examples")
+        raise TooMuchError(f"unpacks to more than {limits.file_bytes // 1_000_000:,} MB; no more is read ({bound})")
 
 
 def _as_json(value: object) -> object:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from embedgrad.errors import RowProblem
+from embedgrad.faces import setting
 
 Row = dict[str, object]
 Unit = Literal["line", "row"]
@@ -72,15 +73,16 @@ class Collected:
         """Whether a row of so many characters is too long, which is a problem of its own. To be asked before it is
         parsed: objects of a parsed row may take fifty times its bytes."""
         if characters > self._limits.row_characters:
-            most = f"at most {self._limits.row_characters:,} are read (--max-row-characters)"
-            self.add(line, f"has {characters:,} characters; {most}")
+            bound = setting("max_row_characters", of="load_examples")
+            self.add(line, f"has {characters:,} characters; at most {self._limits.row_characters:,} are read ({bound})")
             return True
         return False
 
     def add(self, line: int, row: Row | str) -> None:
         """A row, or what is wrong with it. Raises TooMuchError."""
         if len(self._rows) + len(self._problems) >= self._limits.rows:
-            raise TooMuchError(f"has more than {self._limits.rows:,} rows; no more are read (--max-rows)")
+            bound = setting("max_rows", of="load_examples")
+            raise TooMuchError(f"has more than {self._limits.rows:,} rows; no more are read ({bound})")
         if isinstance(row, str):
             self._problems.append(RowProblem(line, row))
         else:

@@ -10,6 +10,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields
 from embedgrad.data.records import Row, written
 from embedgrad.data.target_form import target_form
+from embedgrad.faces import by_face, setting
 
 _ROLES = ("system", "user", "assistant")
 _SHAREGPT = {"human": "user", "gpt": "assistant"}  # what `conversations` call them, with from and value
@@ -71,7 +72,8 @@ class RowReader:
         value = _present(row, field)
         if isinstance(value, dict | list):
             if not self.json_targets:
-                raise RowError(f'"{field}" is {_kind(value)}; expected a text or a number, or --task json')
+                door = by_face("eg.load_examples(..., json_targets=True)", setting("task", "json"))
+                raise RowError(f'"{field}" is {_kind(value)}; expected a text or a number, or {door}')
             value = written(value)
         text = _not_blank(f'"{field}"', value)
         return self._boolean_label(text) if isinstance(value, bool) else text
@@ -84,9 +86,12 @@ class RowReader:
     def _last_exchange(self, row: Row) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
         turns = _turns(self.fields.input, _present(row, self.fields.input))
         if beside := [name for name in _TOOLS if row.get(name)]:
+            door = by_face(
+                'eg.load_model(..., template_arguments={"tools": [...]})', setting("template_argument", "tools=[...]")
+            )
             raise RowError(
                 f'there are "{beside[0]}" beside "{self.fields.input}"; only role and content are read '
-                "(tools that all rows share: --template-argument 'tools=[...]')"
+                f"(tools that all rows share: {door})"
             )
         target = turns.pop()[1] if turns[-1][0] == "assistant" else None
         if target is None and self.needs_target:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from embedgrad.data.draws import groups_of
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError, SettingsError
+from embedgrad.faces import setting
 from embedgrad.folding import folded
 from embedgrad.units import counted
 
@@ -109,7 +110,7 @@ def split(
         test,
         removed_train=len(train) - len(kept_train),
         removed_validation=len(validation) - len(kept_validation),
-        drawn=_drawn_words(len(rows), test_size, validation_size) if shares is None else "as --split says",
+        drawn=_drawn_words(len(rows), test_size, validation_size) if shares is None else f"as {setting('split')} says",
     )
 
 
@@ -127,11 +128,13 @@ def _shared_out(rows: int, shares: Sequence[float], draws_test: bool, draws_vali
     """Rows for the test and for validation. Raises SettingsError where there are other parts than shares."""
     names = ["tuning", *(["validation"] if draws_validation else []), *(["test"] if draws_test else [])]
     if len(names) == 1:
-        raise SettingsError("--split has nothing to split off: validation and test rows have files of their own.")
+        raise SettingsError(
+            f"{setting('split')} has nothing to split off: validation and test rows have files of their own."
+        )
     if len(shares) != len(names):
         raise SettingsError(
-            f"--split names {len(shares)} shares, but the rows are parted into {len(names)}: {', '.join(names)}. "
-            f"Give {len(names)}, like {'/'.join(_EXAMPLES[len(names)])}."
+            f"{setting('split')} names {len(shares)} shares, but the rows are parted into {len(names)}: "
+            f"{', '.join(names)}. Give {len(names)}, like {'/'.join(_EXAMPLES[len(names)])}."
         )
     by_name = dict(zip(names, shares, strict=True))
     test, validation = (

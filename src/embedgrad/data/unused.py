@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields
 from embedgrad.data.records import Number, Records
+from embedgrad.faces import template
 from embedgrad.units import counted
 
 _MOST_NAMED = 10
@@ -50,5 +51,4 @@ def _is_text(records: Records, name: str) -> bool:
 
 
 def _template(slots: Sequence[str]) -> str:
-    between = "".join(f"{{{slot}}}\\n\\n" for slot in slots)
-    return f'--template "{{prompt}}\\n\\n{between}{{input}}"'
+    return template("\n\n".join(f"{{{name}}}" for name in ("prompt", *slots, "input")))

@@ -9,6 +9,7 @@ from embedgrad.datasets.imdb import IMDB
 from embedgrad.datasets.math500 import MATH500
 from embedgrad.datasets.medd import MEDD
 from embedgrad.errors import SettingsError, did_you_mean
+from embedgrad.faces import setting
 
 DATA_SETS = {found.name: found for found in (MATH500, GSM8K, IMDB, MEDD, CAUSAL_JUDGEMENT)}
 
@@ -18,6 +19,6 @@ def data_set(name: str) -> DataSet:
     known = list(DATA_SETS)
     if name not in known:
         raise SettingsError(
-            f"There is no data set {name!r}; --dataset takes {', '.join(known)}.{did_you_mean(name, known)}"
+            f"There is no data set {name!r}; {setting('dataset')} takes {', '.join(known)}.{did_you_mean(name, known)}"
         )
     return DATA_SETS[name]

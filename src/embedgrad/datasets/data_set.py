@@ -22,6 +22,7 @@ from embedgrad.data.sources import load_records, make_examples
 from embedgrad.data.splits import Parts, split
 from embedgrad.datasets.source_file import SourceFile, expected, local_files
 from embedgrad.errors import DataError, SettingsError, did_you_mean
+from embedgrad.faces import setting
 from embedgrad.tasks.task import Task
 
 LARGE, PAPER = "large", "paper"
@@ -53,7 +54,7 @@ class DataSet:
     prompt          the paper's (Table 1) where it has one, else ours; the template is the model's default
     input           the field that holds the input
     targets         ways to make the target, by name; the first is the default
-    columns         further fields that are kept: for `--group-by` and for slots of a template
+    columns         further fields that are kept: for `group_by` and for slots of a template
     group           the column that answers are counted under by default
     files           by part: train, test, or rows where it was published in one piece; a single file of another name is
                     taken for the first of them
@@ -80,7 +81,8 @@ class DataSet:
         known = list(self.targets)
         if name is not None and name not in known:
             raise SettingsError(
-                f"--target {name!r} is none of {self.title}'s: {', '.join(known)}.{did_you_mean(name, known)}"
+                f"{setting('target')} {name!r} is none of {self.title}'s: {', '.join(known)}."
+                f"{did_you_mean(name, known)}"
             )
         return self.targets[name or known[0]]
 
@@ -152,7 +154,7 @@ class DataSet:
             forget(origin)
             raise DataError(
                 f"{origin.url} has other rows than expected: their digest is {found}, expected {rows_sha256}. Nothing "
-                "of it was used. If you trust a copy of yours, name it with --data."
+                f"of it was used. If you trust a copy of yours, name it with {setting('data')}."
             )
         return path
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from embedgrad.data.files import KINDS
 from embedgrad.data.hub import OriginFile
 from embedgrad.errors import DataError, FileMissing
+from embedgrad.faces import setting
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ def local_files(data: Path, name: str, title: str, files: Mapping[str, SourceFil
     """The file of each part that is in the folder `data`, or in the folder `name` there. A file `data` is the part
     that its name tells, else the first. Raises FileMissing, and DataError where several files may be meant."""
     if not data.exists():
-        raise FileMissing(f"--data {data} is not there.")
+        raise FileMissing(f"{setting('data')} {data} is not there.")
     if data.is_file():
         named = [part for part, file in files.items() if any(map(data.match, file.names))]
         return {(named or list(files))[0]: data}

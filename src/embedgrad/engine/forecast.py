@@ -13,6 +13,7 @@ from torch import Tensor
 from embedgrad.engine.plan import Engine
 from embedgrad.engine.row_path import MeanRow
 from embedgrad.errors import NotEnoughMemory
+from embedgrad.faces import setting
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.memory import free_bytes
 from embedgrad.template.layout import Layout
@@ -91,11 +92,10 @@ def fitted(
         say(f"layers are computed again in the backward, to stay under {bytes_words(room)}; this takes longer")
     if expected.least_bytes > room:
         problem = f"A step is predicted to need {bytes_words(expected.least_bytes)} with the weights"
-        advice = (
-            f"Pass a smaller --batch-tokens, for example {max(256, engine.batch_tokens // 4)}; results stay the same"
-        )
+        smaller = max(256, engine.batch_tokens // 4)
+        advice = f"Pass a smaller {setting('batch_tokens')}, for example {smaller}; results stay the same"
         if limit_bytes:
-            raise NotEnoughMemory(f"{problem}, more than --memory-limit {bytes_words(room)}. {advice}.")
+            raise NotEnoughMemory(f"{problem}, more than {setting('memory_limit')} {bytes_words(room)}. {advice}.")
         say(f"{problem}; {bytes_words(room)} are free. {advice}.")
     budget = max(0, room - expected.least_bytes)
     budget = budget if limit_bytes else budget // 2  # others want some of what is free

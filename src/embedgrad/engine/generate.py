@@ -20,6 +20,7 @@ from embedgrad.engine.read_inputs import Padding, ReadInputs, forward, read_inpu
 from embedgrad.engine.requests import Request
 from embedgrad.engine.whole_rows import WholeRows
 from embedgrad.errors import ModelError, NonFiniteLoss
+from embedgrad.faces import setting
 from embedgrad.model.families import has_sliding_window, keeps_a_state, keeps_state_in_modules
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.settings import BATCH_TOKENS
@@ -192,7 +193,7 @@ def _check_finite(best: Tensor, going: Sequence[int | None], requests: Sequence[
         raise NonFiniteLoss(
             f"The model's logits are NaN or infinite at token {produced} of the answer, "
             f"at {line_words([requests[row].layout.line for row in rows])}. Look at the prompt's learning rate, or use "
-            "--dtype float32."
+            f"{setting('dtype', 'float32', of='load_model')}."
         )
 
 

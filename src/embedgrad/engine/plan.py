@@ -21,6 +21,7 @@ from embedgrad.engine.rows import LossAndGradient
 from embedgrad.engine.self_check import Kind, Measured, SelfCheck
 from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.errors import NotEnoughMemory
+from embedgrad.faces import setting
 from embedgrad.model.attention import CannotAttend
 from embedgrad.model.compiled import compile_parts, uncompile
 from embedgrad.model.frozen_model import FrozenModel
@@ -159,7 +160,10 @@ def _compile(model: FrozenModel, prompt: Tensor, layouts: Sequence[Layout], say:
     except Exception as error:  # torch.compile's errors share no base class that is public
         uncompile(model)
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-        say(f"not compiled: {type(error).__name__}: {first_line}. Install a C++ compiler, or pass --compile off.")
+        say(
+            f"not compiled: {type(error).__name__}: {first_line}. Install a C++ compiler, or pass "
+            f"{setting('compile', 'off')}."
+        )
 
 
 def _shortest_and_longest(layouts: Sequence[Layout]) -> list[Layout]:
@@ -195,5 +199,5 @@ def memory_told(batch_tokens: int) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise NotEnoughMemory(
             f"A forward pass of up to {batch_tokens} tokens does not fit the GPU's memory. Pass a smaller "
-            f"--batch-tokens, for example {max(256, batch_tokens // 4)}; results stay the same."
+            f"{setting('batch_tokens')}, for example {max(256, batch_tokens // 4)}; results stay the same."
         ) from error

@@ -20,6 +20,7 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, Prediction, score_of
 from embedgrad.evaluation.settings import ScoreBy, check_score_by
 from embedgrad.events import Progress
+from embedgrad.faces import setting
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
 from embedgrad.prompt.rows import lay_out_rows, stop_ids, target_ids, template_of
@@ -122,7 +123,8 @@ class Judge:
         if lines:
             raise NonFiniteLoss(
                 f"The loss of {name!r} is NaN or infinite on {len(lines)} of {counted(len(nats), 'row')}, "
-                f"at {line_words(lines)}. Look at the prompt's learning rate, or use --dtype float32."
+                f"at {line_words(lines)}. Look at the prompt's learning rate, or use "
+                f"{setting('dtype', 'float32', of='load_model')}."
             )
         answers = self._answers(prompt, count)
         likeliest = self._likeliest(prompt, count)
@@ -164,7 +166,8 @@ class Judge:
         if lines := [example.line for example, least in lowest if not math.isfinite(least)]:
             raise NonFiniteLoss(
                 f"No label has a finite likelihood on {len(lines)} of {counted(len(nats), 'row')}, at "
-                f"{line_words(lines)}. Look at the prompt's learning rate, or use --dtype float32."
+                f"{line_words(lines)}. Look at the prompt's learning rate, or use "
+                f"{setting('dtype', 'float32', of='load_model')}."
             )
         return {number: self.task.labels[index] for number, index in enumerate(best.tolist())}
 

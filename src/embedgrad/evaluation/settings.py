@@ -11,6 +11,7 @@ from pydantic import Field
 from embedgrad.data.example import Example
 from embedgrad.data.target_form import target_form
 from embedgrad.errors import UsageError
+from embedgrad.faces import setting
 from embedgrad.settings import PositiveCount, Settings
 from embedgrad.tasks.decimal_mark import DecimalMark
 from embedgrad.tasks.kinds import KINDS, KindName
@@ -28,7 +29,7 @@ class EvaluationSettings(Settings):
     labels: tuple[str, ...] | None = Field(
         None, description="The labels, comma-separated; a row with any other label is an error."
     )
-    pattern: str | None = Field(None, description="Regular expression whose last match is the answer (--task regex).")
+    pattern: str | None = Field(None, description="Regular expression whose last match is the answer of a regex task.")
     accepted: dict[str, tuple[str, ...]] | None = Field(
         None, description="Other forms of a label or short answer, keyed by it; used when reading by meaning."
     )
@@ -80,4 +81,5 @@ class EvaluationSettings(Settings):
 def check_score_by(task: Task, score_by: ScoreBy) -> None:
     """Raises UsageError where answers of this task cannot be scored so."""
     if score_by != "generation" and not task.labels:
-        raise UsageError("Scoring by likelihood chooses among labels: pass --labels, or --score-by generation.")
+        labels, generation = setting("labels", ..., of="Task"), setting("score_by", "generation")
+        raise UsageError(f"Scoring by likelihood chooses among labels: pass {labels}, or {generation}.")

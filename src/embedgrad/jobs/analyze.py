@@ -13,6 +13,7 @@ from embedgrad.analysis.found import read_found
 from embedgrad.analysis.reading.contrast import load_concept
 from embedgrad.durable import make_folder
 from embedgrad.errors import DataError, Interrupted, ModelError, PromptError, UsageError, did_you_mean
+from embedgrad.faces import setting
 from embedgrad.jobs.tune_settings import TuneSettings, run_settings
 from embedgrad.report.page import write_report
 from embedgrad.run.folder import RunFolder
@@ -80,7 +81,7 @@ class AnalyzeJob:
             except KeyboardInterrupt:
                 done = f"What is done is in {folder.file(ANALYSIS)}. " if records else ""
                 rest = ",".join(self.names[self.names.index(name) :])
-                raise Interrupted(f"Stopped. {done}Do the rest with --only {rest}.") from None
+                raise Interrupted(f"Stopped. {done}Do the rest with {setting('only', rest)}.") from None
             folder.write_json(ANALYSIS / f"{name}.json", record)
             tell(name, record)
         write_report(folder.path)

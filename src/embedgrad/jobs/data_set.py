@@ -13,6 +13,7 @@ from embedgrad.composed import Composed
 from embedgrad.datasets.catalog import DATA_SETS, data_set
 from embedgrad.datasets.data_set import LARGE, DataSet
 from embedgrad.errors import SettingsError
+from embedgrad.faces import setting
 from embedgrad.settings import Settings
 
 
@@ -50,15 +51,15 @@ def from_data_set(job: J, *, excluded: Sequence[str], needed_for: Sequence[str])
     SettingsError."""
     found = None if job["dataset"] is None else data_set(job["dataset"])
     wrong = [name for name in (needed_for if found is None else excluded) if job[name] is not None]
-    flag = f"--{wrong[0].replace('_', '-')}" if wrong else ""
+    first = setting(wrong[0]) if wrong else ""
     if found is None:
         if wrong:
-            raise SettingsError(f"{flag} belongs to --dataset, which is not given.")
+            raise SettingsError(f"{first} belongs to {setting('dataset')}, which is not given.")
         return job
     if wrong:
         raise SettingsError(
-            f"{flag} and --dataset exclude each other: the rows are your own or those of {found.title}. Give one of "
-            "the two."
+            f"{first} and {setting('dataset')} exclude each other: the rows are your own or those of {found.title}. "
+            "Give one of the two."
         )
     changes: dict[str, Any] = {"split": job["split"] or LARGE, "target": job["target"] or next(iter(found.targets))}
     found.split_of(changes["split"])

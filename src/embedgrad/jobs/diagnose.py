@@ -31,7 +31,7 @@ class DiagnosisJudging(JudgingSettings):
 
 
 class DiagnoseSettings(Composed):
-    """What --diagnose needs; a run has all of it in its settings."""
+    """What a diagnosis needs; a run has all of it in its settings."""
 
     prompt: str | None = Field(None, description="With --diagnose: the prompt to start from.")
     model: ModelSettings = Field(default_factory=ModelSettings)

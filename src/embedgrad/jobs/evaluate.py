@@ -18,6 +18,7 @@ from embedgrad.errors import FileMissing
 from embedgrad.evaluation.settings import check_score_by
 from embedgrad.evaluation.task_record import own_task, task_words
 from embedgrad.events import Say
+from embedgrad.faces import setting
 from embedgrad.jobs.data_set import DataSetSettings, from_data_set
 from embedgrad.jobs.judging import GroupedJudging, check_groups, group_names
 from embedgrad.jobs.model import ModelSettings, TemplateSettings, required
@@ -92,7 +93,7 @@ class EvaluateJob:
             settings = settings.changed(prompt=settings.prompt or (data_set.prompt,))
         required(settings, "model", "prompt", *(() if data_set else ("data",)))
         if settings.predictions is not None and not settings.predictions.absolute().parent.is_dir():
-            raise FileMissing(f"There is no folder {settings.predictions.parent} to write --predictions to.")
+            raise FileMissing(f"There is no folder {settings.predictions.parent} to write {setting('predictions')} to.")
         return cls(settings)
 
     def run(self, watch: Watch = Watch()) -> Evaluated:
@@ -128,7 +129,7 @@ class EvaluateJob:
 
 _TASK_FROM = {
     "settings": "",
-    "prompt": ", as the prompt was tuned; --task names another",
+    "prompt": ", as the prompt was tuned; {} names another",
     "targets": ", told from the targets",
 }
 
@@ -142,7 +143,7 @@ def _task(settings: EvaluateSettings, rows: Sequence[Example], say: Say) -> tupl
     if task.has_metric:
         check_special_tokens(rows, stored_special_tokens(settings.model.model or "", settings.model.revision))
     source: Source = "settings" if judging.names_a_task else "targets" if own is None else "prompt"
-    say(f"task: {task_words(task)}{_TASK_FROM[source]}")
+    say(f"task: {task_words(task)}{_TASK_FROM[source].format(setting('task'))}")
     return task, source
 
 

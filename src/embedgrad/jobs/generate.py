@@ -14,6 +14,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.sources import load_lines
 from embedgrad.errors import BadRows, DataError, did_you_mean
 from embedgrad.events import Say
+from embedgrad.faces import setting
 from embedgrad.jobs.model import ModelSettings, TemplateSettings
 from embedgrad.jobs.rows import RowSettings, load_rows, shown_columns
 from embedgrad.prompt.naming import names_a_path
@@ -96,7 +97,7 @@ def _rows(settings: GenerateSettings, say: Say) -> list[Example]:
     except BadRows as error:
         if not error.problems[0].problem.startswith("not JSON"):
             raise
-        raise DataError(f"{error} If each line is an input by itself, add --lines.") from error
+        raise DataError(f"{error} If each line is an input by itself, add {setting('lines')}.") from error
 
 
 def _prompts(rows: Sequence[Example], settings: GenerateSettings) -> list[str]:
@@ -106,8 +107,9 @@ def _prompts(rows: Sequence[Example], settings: GenerateSettings) -> list[str]:
         return [settings.prompt or ""] * len(rows)
     known = sorted({name for row in rows for name in row.columns})
     if field not in known:
+        flag = setting("prompt_field")
         raise DataError(
-            f'No row has a text in a column "{field}" (--prompt-field) besides its input and its target.'
+            f'No row has a text in a column "{field}" ({flag}) besides its input and its target.'
             f"{did_you_mean(field, known)}"
         )
     named = [row.columns.get(field) or None for row in rows]
@@ -123,6 +125,6 @@ def _prompts(rows: Sequence[Example], settings: GenerateSettings) -> list[str]:
         raise DataError(
             f"{len(without)} of {counted(len(rows), 'row')} {'names' if len(without) == 1 else 'name'} no prompt in "
             f'"{field}", the first at line {without[0].line}. '
-            "Give --prompt for these."
+            f"Give {setting('prompt')} for these."
         )
     return [absolute(name) if name is not None else settings.prompt or "" for name in named]

@@ -11,6 +11,7 @@ from embedgrad.data.example import Example
 from embedgrad.errors import DataError, did_you_mean
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import EvaluationSettings
+from embedgrad.faces import setting
 from embedgrad.tasks.task import Task
 
 
@@ -35,8 +36,8 @@ def check_groups(rows: Sequence[Example], group_by: str | None) -> None:
     if lacking:
         known = sorted({name for row in rows for name in row.columns})
         raise DataError(
-            f"--group-by {group_by}: {len(lacking)} of {len(rows)} test rows have no such column with a text or number "
-            f"beside input and target. Columns found: {', '.join(known) or 'none'}."
+            f"{setting('group_by', group_by or '')}: {len(lacking)} of {len(rows)} test rows have no such column with "
+            f"a text or number beside input and target. Columns found: {', '.join(known) or 'none'}."
             f"{did_you_mean(group_by or '', known)}"
         )
 

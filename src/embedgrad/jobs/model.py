@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from embedgrad.composed import Composed
 from embedgrad.errors import SettingsError
+from embedgrad.faces import by_face, setting
 from embedgrad.settings import Settings
 from embedgrad.template.template import Message, Template
 from embedgrad.watch import Watch
@@ -111,7 +112,9 @@ class TemplateSettings(Settings):
         content = self.template or self._default_content(is_chat)
         if not is_chat:
             if self.system is not None:
-                raise SettingsError("--system needs --layout chat: plain text has no system message.")
+                raise SettingsError(
+                    f"{setting('system')} needs {setting('layout', 'chat')}: plain text has no system message."
+                )
             return Template.text(content)
         if self.system is None:
             return Template.chat(content)
@@ -130,6 +133,7 @@ class TemplateSettings(Settings):
 
 def required(settings: Composed, *names: str) -> None:
     """Raises SettingsError for a setting that has no default and was not given."""
-    missing = [f"--{name.replace('_', '-')}" for name in names if not settings[name]]
+    missing = [setting(name) for name in names if not settings[name]]
     if missing:
-        raise SettingsError(f"{' and '.join(missing)} must be given, as a flag or in a --settings file. See --help.")
+        ways = by_face("", f", as a flag or in a {setting('settings')} file. See {setting('help')}")
+        raise SettingsError(f"{' and '.join(missing)} must be given{ways}.")

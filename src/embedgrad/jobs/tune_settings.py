@@ -19,6 +19,7 @@ from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.events import Say
+from embedgrad.faces import setting
 from embedgrad.jobs.data_set import DataSetSettings, from_data_set
 from embedgrad.jobs.judging import GroupedJudging, check_groups
 from embedgrad.jobs.model import ModelSettings, TemplateSettings, required
@@ -76,7 +77,9 @@ class MethodSettings(Settings):
             if low <= high:
                 found.extend(range(low, high + 1))
             elif piece:
-                raise SettingsError(f"--freeze takes token positions like 0-3,7, counted from 0; got {self.freeze!r}.")
+                raise SettingsError(
+                    f"{setting('freeze')} takes token positions like 0-3,7, counted from 0; got {self.freeze!r}."
+                )
         return tuple(found)
 
 
@@ -115,11 +118,12 @@ class TuneSettings(Composed):
         if split is not None and (split in _OF_DATA_SETS) != (self.rows.dataset is not None):
             if self.rows.dataset is None:
                 raise SettingsError(
-                    f"--split {split} belongs to --dataset, which is not given; rows of your own take shares like "
-                    "--split 70/15/15."
+                    f"{setting('split', split)} belongs to {setting('dataset')}, which is not given; rows of your own "
+                    f"take shares like {setting('split', '70/15/15')}."
                 )
             raise SettingsError(
-                f"--split {split} parts rows of your own; with --dataset it is {' or '.join(_OF_DATA_SETS)}."
+                f"{setting('split', split)} parts rows of your own; with {setting('dataset')} it is "
+                f"{' or '.join(_OF_DATA_SETS)}."
             )
         if found := job.rows.named_data_set():
             job = job.changed(prompt=job.prompt or found.prompt)
@@ -137,7 +141,9 @@ class TuneSettings(Composed):
     def _with_paths(self) -> Self:
         self.method.frozen_positions()
         if self.tuning.keep_nearest and self.method.start == "random":
-            raise SettingsError("--keep-nearest needs original tokens, which a random start has not: choose another.")
+            raise SettingsError(
+                f"{setting('keep_nearest')} needs original tokens, which a random start has not: choose another."
+            )
         changes: dict[str, Any] = {}
         for name in ("train", "validation", "test"):
             if path := self[name]:

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from embedgrad.errors import UsageError
+from embedgrad.faces import by_face, setting, template
 
 ENDING = ".safetensors"
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9_-]{0,11}$")
@@ -69,16 +70,18 @@ def prompt_text(prompt: str) -> str:
     """The text that `prompt`, which names no file, stands for. Raises UsageError where it looks like a path, or holds a
     slot."""
     if looks_like_a_path(prompt):
+        at = by_face("", "; @FILE reads a text from a file")
+        door = by_face("end it with a newline", "put it into a file and give @FILE")
         these = "these words" if len(prompt.split()) > 1 else "this word"
         raise UsageError(
-            f"The prompt {prompt!r} looks like a path, and there is nothing of that name. Check the path; @FILE reads "
-            f"a text from a file. If the prompt is to be just {these}, put it into a file and give @FILE "
-            "(in Python: end it with a newline)."
+            f"The prompt {prompt!r} looks like a path, and there is nothing of that name. Check the path{at}. "
+            f"If the prompt is to be just {these}, {door}."
         )
     if slot := _SLOT.search(prompt):
+        example = template("{prompt}\n\n{input}")
         raise UsageError(
-            f"The prompt holds {slot.group()}, which is a slot of the template, not of the prompt. Say with --template "
-            'where the prompt and the input stand: --template "{prompt}\\n\\n{input}" (in Python: template=).'
+            f"The prompt holds {slot.group()}, which is a slot of the template, not of the prompt. Say with "
+            f"{setting('template')} where the prompt and the input stand: {example}."
         )
     word = prompt.removesuffix("\n")
     return word if word != prompt and (looks_like_a_path(word) or names_a_path(word)) else prompt

@@ -13,6 +13,7 @@ import torch
 from embedgrad.arguments import home_path
 from embedgrad.errors import BadPromptFile, PromptError, UsageError
 from embedgrad.events import Say
+from embedgrad.faces import by_face, setting
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.prompt.exchange import read_peft, write_peft
@@ -87,7 +88,7 @@ def start(
         raise UsageError(f"There is no start {kind!r}; write {', '.join(get_args(Start))}.")
     if isinstance(found, SoftPrompt):
         if kind != "text":
-            raise UsageError(f"A prompt file is its own start; --start {kind} needs a text prompt.")
+            raise UsageError(f"A prompt file is its own start; {setting('start', kind)} needs a text prompt.")
         placed = _placed(model, found, template, allow_mismatch, say)
     else:
         chosen = _chosen(model, template, say=say) if template else default_template(model)
@@ -133,7 +134,8 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
     except BadPromptFile as error:
         if path.suffix == ENDING:
             raise
-        raise BadPromptFile(f"{error} If it holds the prompt as a text, write @{path}.") from error
+        way = by_face("read it, and give the text itself", f"write @{path}")
+        raise BadPromptFile(f"{error} If it holds the prompt as a text, {way}.") from error
 
 
 def _from_text(
@@ -142,9 +144,10 @@ def _from_text(
     if not text.strip():
         raise PromptError("The prompt text is empty. Write the instruction that the model should follow.")
     if kind == "text" and tokens is not None:
-        raise UsageError("A text start has the text's own length; --tokens goes with --start random or vocabulary.")
+        others = " or ".join(setting("start", other) for other in ("random", "vocabulary"))
+        raise UsageError(f"A text start has the text's own length; {setting('tokens')} goes with {others}.")
     if tokens is not None and tokens < 1:
-        raise UsageError(f"--tokens {tokens}: a prompt has at least one token.")
+        raise UsageError(f"{setting('tokens')} {tokens}: a prompt has at least one token.")
     rendering = render(template, model.tokenizer)
     text = as_rendered(template, model.tokenizer, text)
     ids, segments = fit(rendering, text, model.tokenizer)
@@ -161,7 +164,7 @@ def _from_text(
     length = tokens or len(ids)
     if length >= model.context_tokens:
         room = f"the {counted(model.context_tokens, 'token')} that {model.identity.name} takes"
-        raise UsageError(f"--tokens {length:,}: a prompt must leave room for a row in {room}.")
+        raise UsageError(f"{setting('tokens')} {length:,}: a prompt must leave room for a row in {room}.")
     generator = torch.Generator().manual_seed(seed)
     if kind == "random":
         rows = random_rows(length, model.table, generator)
@@ -171,7 +174,7 @@ def _from_text(
     try:
         sampled = vocabulary_ids(length, model.vocabulary, special, generator)
     except ValueError as error:
-        raise UsageError(f"--tokens: {error}.") from error
+        raise UsageError(f"{setting('tokens')}: {error}.") from error
     rows = model.embed(sampled).float().cpu()
     return SoftPrompt(rows, initial_ids=tuple(sampled), template=placed, base=base)
 
@@ -194,7 +197,7 @@ def _placed(
     chosen = default_template(model) if template is None else _chosen(model, template, stored, say)
     if prompt.template is not None and (template is None or chosen == stored):
         _tell_choice_kept(model, prompt.template.source, say)
-        _check_ids(model, prompt.template, f"Place it anew with --template. {_ITS_OWN_BASE}")
+        _check_ids(model, prompt.template, f"Place it anew with {setting('template')}. {_ITS_OWN_BASE}")
         return prompt
     if template is None:
         say(f"The prompt does not say where it stands; it is placed as {chosen.written()!r}.")
@@ -236,7 +239,7 @@ def _tell_choice_kept(model: FrozenModel, stored: Template, say: Say) -> None:
     kept = choice_words(stored.chat_template, stored.template_arguments) if stored.is_chat else "plain text"
     say(
         f"This prompt keeps what it was tuned with ({kept or 'the default chat template'}) instead of "
-        f"{choice_words(name, arguments)}. To place it anew, give --template too."
+        f"{choice_words(name, arguments)}. To place it anew, give {setting('template')} too."
     )
 
 

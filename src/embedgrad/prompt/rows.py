@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from embedgrad.data.example import Example
 from embedgrad.errors import OverlongRows, PromptError, TemplateError
+from embedgrad.faces import setting
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.prompt.soft_prompt import SoftPrompt
@@ -162,14 +163,14 @@ def special_tokens_report(model: FrozenModel, prompt: SoftPrompt, examples: Sequ
     first = f", the first {found[0][1]!r} in line {found[0][0]}" if found else ""
     if placed.special_tokens_in_rows:
         return (
-            "Special tokens that rows write out are these tokens for the model (special-tokens-in-rows is on): "
-            f"{len(found)} of {len(examples)} rows have some{first}."
+            "Special tokens that rows write out are these tokens for the model "
+            f"({setting('special_tokens_in_rows')} is on): {len(found)} of {len(examples)} rows have some{first}."
         )
     if not found:
         return None
     return (
         f"{len(found)} of {len(examples)} rows write out special tokens of the model{first}. They are read as text; "
-        "--special-tokens-in-rows would make them these tokens."
+        f"{setting('special_tokens_in_rows', True)} would make them these tokens."
     )
 
 
@@ -226,5 +227,5 @@ def _overlong(
         f"{len(lines)} of {counted(len(examples), 'row')} {'does' if len(lines) == 1 else 'do'} not fit the "
         f"{counted(model.context_tokens, 'token')} that {model.identity.name} takes, with the "
         f"{counted(len(prompt), 'token')} of the prompt{behind}: {line_words(lines)}. "
-        "Shorten them, or pass --overlong skip or --overlong truncate-input."
+        f"Shorten them, or pass {setting('overlong', 'skip')} or {setting('overlong', 'truncate-input')}."
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 from embedgrad.arguments import is_a
 from embedgrad.arguments import path as check_path
 from embedgrad.errors import PromptError, WrongBase
+from embedgrad.faces import setting
 from embedgrad.model.identity import BaseIdentity
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptFile, PromptRecord
@@ -147,7 +148,8 @@ def check_base(prompt: SoftPrompt, base: BaseIdentity, allow_mismatch: bool = Fa
             f"they differ in {' and '.join(differing)}."
         )
         if not allow_mismatch:
-            raise WrongBase(message + " Give the model it was tuned on, or pass --allow-mismatch to try it anyway.")
+            door = setting("allow_mismatch", True, of="start")
+            raise WrongBase(f"{message} Give the model it was tuned on, or pass {door} to try it anyway.")
         warnings.append(message)
     if prompt.base.chat_template != base.chat_template:
         warnings.append(

@@ -1,4 +1,7 @@
-"""What a run gained and what to make of it in plain words, the same on the terminal and on the page."""
+"""What a run gained and what to make of it in plain words, the same on the terminal and on the page.
+
+What to try is said in commands and flags, whichever face asked: a page is read later, by itself.
+"""
 
 from __future__ import annotations
 

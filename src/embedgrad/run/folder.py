@@ -13,6 +13,7 @@ from pathlib import Path
 
 from embedgrad.durable import PART, output_error, write_file
 from embedgrad.errors import CannotResume, FolderExists, FolderInUse, OutputError
+from embedgrad.faces import command, setting
 from embedgrad.json_shape import Shape
 from embedgrad.named_file import read_named
 from embedgrad.run.files import Stored
@@ -40,15 +41,9 @@ from embedgrad.run.names import (
 from embedgrad.strict_json import sealed_json
 
 _EXISTS = {
-    "tune": (
-        "The run folder {0} exists already. Choose another --output, or continue that run with "
-        "`embedgrad tune --resume {0}`."
-    ),
-    "sweep": (
-        "The folder {0} exists already. Choose another --output, or continue that sweep with "
-        "`embedgrad sweep --resume {0}`."
-    ),
-    "demo": "The folder {0} exists already. Choose another --output.",
+    "tune": "The run folder {0} exists already. Choose another {1}, or continue that run with {2}.",
+    "sweep": "The folder {0} exists already. Choose another {1}, or continue that sweep with {2}.",
+    "demo": "The folder {0} exists already. Choose another {1}.",
 }
 _FILES = (
     SETTINGS,
@@ -85,7 +80,7 @@ class RunFolder:
         made = _made(path)
         if path not in made:
             check_not_held(path)
-            raise FolderExists(_EXISTS[verb].format(path))
+            raise FolderExists(_EXISTS[verb].format(path, setting("output"), command(verb, resume=str(path))))
         try:
             return cls(path, made, _held_by_its_maker(path))
         except OutputError:

@@ -22,7 +22,7 @@ class GridCell(Shape):
 
 
 class Grid(Stored):
-    """`sweep.json` of a sweep, `calibration.json` of a run with `--learning-rate auto`; `chosen` counts in `cells`."""
+    """`sweep.json` of a sweep, `calibration.json` of a run with `learning_rate="auto"`; `chosen` counts in `cells`."""
 
     validation_rows: int
     cells: tuple[GridCell, ...]

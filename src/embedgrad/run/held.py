@@ -16,6 +16,7 @@ from pathlib import Path
 
 from embedgrad.durable import output_error
 from embedgrad.errors import FolderInUse
+from embedgrad.faces import by_face, setting
 from embedgrad.run.names import LOCK
 
 _LONGEST_NOTE = 200  # bytes of a lock file that are read
@@ -64,9 +65,10 @@ def check_not_held(folder: Path) -> None:
 
 
 def _in_use(folder: Path, who: str) -> str:
+    goes_on = by_face("can be continued on the command line", f"goes on with {setting('resume')}")
     return (
         f"The folder {folder} is in use: {who} is at work in it. Wait until that has ended, or stop it; a run that was "
-        "stopped goes on with --resume."
+        f"stopped {goes_on}."
     )
 
 

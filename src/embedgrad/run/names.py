@@ -10,7 +10,7 @@ predictions.jsonl     every test row, before and after
 result.json           what was gained
 split.json            which rows are in which part, with digests
 report.html           the same for people
-calibration.json      what `--learning-rate auto` tried
+calibration.json      what `learning_rate="auto"` tried
 trajectory/           the prompt at every validation, for the analyses
 analysis/             what `embedgrad analyze` found, a file each
 

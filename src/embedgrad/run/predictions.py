@@ -20,7 +20,7 @@ class Answer(Shape):
 
 class PredictedRow(Shape):
     """One test row under the prompt text (`before`) and the tuned prompt (`after`); `group` is what it is counted
-    under (`--group-by`), such as a problem's level."""
+    under (`group_by`), such as a problem's level."""
 
     line: int
     input: str

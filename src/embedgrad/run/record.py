@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
+from embedgrad.faces import setting
 from embedgrad.named_file import read_named
 from embedgrad.run.files import broken, numbered_lines, parsed, parsed_file, unreadable
 from embedgrad.run.grid import Grid, read_grid
@@ -131,7 +132,7 @@ def _read(folder: Path, name: str) -> bytes:
         return read_named(folder / name)
     except FileNotFoundError as error:
         if name == RESULT:
-            problem = "has no result.json: the run has not finished. Continue it with --resume first."
+            problem = f"has no result.json: the run has not finished. Continue it with {setting('resume')} first."
         else:
             problem = f"has no {name}. Put it back if it was moved, else repeat the run."
         raise EmbedgradError(f"The run folder {folder} {problem}") from error

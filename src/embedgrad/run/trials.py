@@ -15,7 +15,7 @@ class TrialComparisons(Shape):
 
 
 class TrialResult(Shape):
-    """One task of `embedgrad demo --json`. All Scores are on `test_rows` rows that nothing was chosen on.
+    """One task of a demo. All Scores are on `test_rows` rows that nothing was chosen on.
 
     `before` is the first written prompt, `best_written` the best of them on the validation rows, `after` the tuned
     one. `majority` and `bag_of_words` are accuracies (fractions of the test rows) without any language model.

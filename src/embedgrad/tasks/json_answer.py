@@ -10,6 +10,7 @@ from decimal import Decimal, DecimalException
 from typing import TYPE_CHECKING, Any
 
 from embedgrad.data.example import Example
+from embedgrad.faces import setting
 from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.refusals import refuse
 from embedgrad.tasks.said import after_thinking
@@ -58,13 +59,13 @@ class Json(TaskKind):
             examples,
             lambda target: json_value(target) is not None,
             "is no JSON value",
-            "Correct the rows, or use another --task.",
+            f"Correct the rows, or use another {setting('task')}.",
         )
         refuse(
             examples,
             lambda target: not has_key_twice(target),
             "has a key twice in one object, which no answer can equal",
-            "Correct the rows, or use --task exact to compare them as texts.",
+            f"Correct the rows, or use {setting('task', 'exact')} to compare them as texts.",
         )
 
     def told_by(self, targets: Sequence[str]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedgrad.data.example import Example
 from embedgrad.data.target_form import canonical
+from embedgrad.faces import setting
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
 from embedgrad.tasks.kind import SHORT_TARGET, TaskKind
@@ -98,7 +99,7 @@ class Label(TaskKind):
             examples,
             lambda target: target in labels,
             f"is none of the labels {', '.join(task.labels)}",
-            "Name all labels with --labels, or correct the rows.",
+            f"Name all labels with {setting('labels', ..., of='Task')}, or correct the rows.",
         )
 
     def told_by(self, targets: Sequence[str]) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
+from embedgrad.faces import setting
 from embedgrad.tasks.decimal_mark import DecimalMark, mark_of, told_mark
 from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.numbers import answer_part, is_one_number, last_quantity, same_quantity
@@ -63,7 +64,8 @@ class Number(TaskKind):
             examples,
             lambda target: last_quantity(target, mark) is not None,
             f"gives no number with the decimal mark {mark!r}",
-            f"Correct the rows, or use --task exact (or --decimal-mark {other!r} if that is how they are written).",
+            f"Correct the rows, or use {setting('task', 'exact')} (or {setting('decimal_mark', other, of='Task')} if "
+            "that is how they are written).",
         )
 
     def told_by(self, targets: Sequence[str]) -> dict[str, Any] | None:
@@ -140,7 +142,7 @@ def _mixed(examples: Sequence[Example], told: Sequence[str | None]) -> DataError
         f"The targets' numbers are written in two ways: {points[0].target!r} has decimals behind a point "
         f"({rows_words(points)}{at_lines(points)}), {commas[0].target!r} behind a comma "
         f"({rows_words(commas)}{at_lines(commas)}). "
-        "Write them in one way, or pass --task exact to compare them as texts."
+        f"Write them in one way, or pass {setting('task', 'exact')} to compare them as texts."
     )
 
 
@@ -148,7 +150,8 @@ def _ambiguous(examples: Sequence[Example], told: Sequence[str | None]) -> DataE
     either = [e for e, t in zip(examples, told, strict=True) if t == "either"]
     return DataError(
         f"The targets' numbers can be read in two ways: {either[0].target!r} may have three decimals or be in the "
-        f"thousands, and no target tells which ({rows_words(either)}{at_lines(either)}). Pass --decimal-mark '.' where "
-        "the point parts decimals, --decimal-mark ',' where it parts thousands, or --task exact to compare them as "
-        "texts."
+        f"thousands, and no target tells which ({rows_words(either)}{at_lines(either)}). Pass "
+        f"{setting('decimal_mark', '.', of='Task')} where the point parts decimals, "
+        f"{setting('decimal_mark', ',', of='Task')} where it parts thousands, or {setting('task', 'exact')} to compare "
+        "them as texts."
     )

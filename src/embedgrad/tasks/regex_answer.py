@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedgrad.data.target_form import canonical, target_form
 from embedgrad.errors import SettingsError
+from embedgrad.faces import setting
 from embedgrad.tasks.number_answer import MaybeByNumber
 from embedgrad.tasks.worker import ANSWER_SECONDS
 from embedgrad.tasks.worker_process import REGEX
@@ -67,8 +68,9 @@ def _reply(pattern: str, text: str) -> dict[str, str] | None:
         if _ended[pattern] >= _MOST_ENDED:
             last = shorten(text, 60, placeholder=" ...")
             raise SettingsError(
-                f"--pattern {pattern!r} took longer than {ANSWER_SECONDS:g} s on {_ended[pattern]} texts, the last one "
-                f"{last!r}. Repetitions within repetitions, as in (\\w+\\s?)+, can take for ever on a text that they "
-                "do not match; write them so that a text can be matched in one way only, as in (\\w+\\s)*\\w+."
+                f"{setting('pattern')} {pattern!r} took longer than {ANSWER_SECONDS:g} s on {_ended[pattern]} texts, "
+                f"the last one {last!r}. Repetitions within repetitions, as in (\\w+\\s?)+, can take for ever on a "
+                "text that they do not match; write them so that a text can be matched in one way only, as in "
+                "(\\w+\\s)*\\w+."
             )
     return reply

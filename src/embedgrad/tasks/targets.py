@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
+from embedgrad.faces import setting
 from embedgrad.tasks.kinds import kind_of
 from embedgrad.tasks.label_answer import label_key
 from embedgrad.tasks.refusals import at_lines, have, rows_words
@@ -45,7 +46,7 @@ def check_labels_differ(examples: Sequence[Example]) -> None:
         )
         raise DataError(
             f"Some labels differ only in case, spacing or forms of letters: {told}. Write each label in one way, or "
-            "name all of them with --labels if they are meant to differ."
+            f"name all of them with {setting('labels', ..., of='Task')} if they are meant to differ."
         )
 
 

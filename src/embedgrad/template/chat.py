@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedgrad.errors import TemplateError
+from embedgrad.faces import by_face, setting
 from embedgrad.template.chat_templates import chat_template_text, check_arguments
 from embedgrad.template.layout import Rendering, turn_slot
 from embedgrad.template.template import PROMPT, FixedText, Segment, Slot, Template, parse_slots
@@ -154,9 +155,10 @@ def _check_bos(own_text: str, text: str, tokenizer: Tokenizer) -> None:
     """Raises TemplateError where both the user's text and the chat template begin with the BOS."""
     bos = tokenizer.bos_token
     if bos and own_text.lstrip().startswith(bos) and text.startswith(bos):
+        plain_text = by_face("eg.Template.text", setting("layout", "text"))
         raise TemplateError(
             f"{own_text!r} begins with {bos}, which the chat template of {tokenizer.name_or_path} writes itself: the "
-            "model would read it twice. Leave it out, or place the prompt with --layout text."
+            f"model would read it twice. Leave it out, or place the prompt with {plain_text}."
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from embedgrad.errors import NoChatTemplate, TemplateError, did_you_mean
+from embedgrad.faces import setting, template
 
 DEFAULT = "default"
 _FOR_THE_TEMPLATE = {"tools", "documents"}  # parameters of apply_chat_template that only go on to the template
@@ -35,14 +36,14 @@ def chat_template_text(tokenizer: Any, name: str | None = None) -> str:
     """The chat template of that name, else the default. Raises NoChatTemplate naming those that there are."""
     known = chat_templates(tokenizer)
     if not known:
+        plain = template("{prompt}\n{input}\n", "text")
         raise NoChatTemplate(
-            f"{tokenizer.name_or_path} has no chat template. Use a plain text template, for example "
-            '--template "{prompt}\\n{input}\\n" --layout text.'
+            f"{tokenizer.name_or_path} has no chat template. Use a plain text template, for example {plain}."
         )
     if name is None and DEFAULT not in known:
         raise NoChatTemplate(
             f"{tokenizer.name_or_path} has chat templates by name and none is called default. Choose one with "
-            f"--chat-template: {', '.join(sorted(known))}."
+            f"{setting('chat_template', of='load_model')}: {', '.join(sorted(known))}."
         )
     if (name or DEFAULT) not in known:
         raise NoChatTemplate(

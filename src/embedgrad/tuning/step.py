@@ -11,6 +11,7 @@ from torch import Tensor
 
 from embedgrad.engine.plan import Engine
 from embedgrad.errors import NonFiniteLoss
+from embedgrad.faces import setting
 from embedgrad.prompt.trust_region import TrustRegion, distance_penalty
 from embedgrad.template.layout import Layout
 from embedgrad.tuning.state import State
@@ -98,5 +99,6 @@ def _check_finite(row_nats: Tensor, gradient: Tensor, rows: Sequence[Layout], st
     )
     raise NonFiniteLoss(
         f"The loss became NaN or infinite at step {step}, in {where}. Nothing of that step was kept. "
-        "Try a smaller --learning-rate or --dtype float32, and look at these rows."
+        f"Try a smaller {setting('learning_rate')} or {setting('dtype', 'float32', of='load_model')}, and look at "
+        "these rows."
     )

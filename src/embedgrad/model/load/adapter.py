@@ -10,7 +10,7 @@ from embedgrad.model.load.stored import Source, StoredModel
 from embedgrad.model.load.weight_files import weight_files
 
 ADAPTER = "adapter_config.json"
-_SOFT_PROMPTS = ("PROMPT_TUNING", "P_TUNING", "CPT")  # PEFT's kinds that --prompt reads
+_SOFT_PROMPTS = ("PROMPT_TUNING", "P_TUNING", "CPT")  # PEFT's kinds that are read as prompts
 
 
 def recognise(source: Source) -> StoredModel | None:

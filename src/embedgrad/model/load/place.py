@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from embedgrad.errors import NotEnoughMemory, UsageError, did_you_mean
+from embedgrad.faces import setting
 from embedgrad.model import hooks
 from embedgrad.model.memory import free_bytes
 
@@ -69,7 +70,7 @@ def too_large(
     """The error for weights that do not fit, `there_bytes` being free."""
     advice = "Use a smaller model or another device."
     if dtype == torch.float32:
-        advice = "Try --dtype bfloat16, which needs half, or a smaller model."
+        advice = f"Try {setting('dtype', 'bfloat16', of='load_model')}, which needs half, or a smaller model."
     return NotEnoughMemory(
         f"The weights of {label} need {need_bytes / 1e9:.1f} GB in {str(dtype).removeprefix('torch.')}; "
         f"{place} has {there_bytes / 1e9:.1f} GB free. {advice}"
