@@ -13,7 +13,7 @@ RUN_TESTS := -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/prompt tests/template tests/data tests/errors \
         tests/cli/test_recipes.py tests/cli/test_terminal.py
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo check test test-oldest test-newest stress pocket clean
+.PHONY: help setup lock demo check test test-oldest test-newest stress docs pocket clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,7 +32,7 @@ check: $(STAMP) ## format, lint, types, arrows
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy --strict --package tools.pocket
-	$(BIN)/mypy --strict tools/shape.py
+	$(BIN)/mypy --strict tools/shape.py tools/site.py tools/docstrings.py
 	$(BIN)/lint-imports
 
 test: check ## check, then the tests, offline, a file to a process
@@ -49,12 +49,16 @@ test-oldest test-newest: test-%:
 stress: $(STAMP) ## the long tests, offline
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m stress
 
+docs: $(STAMP) ## the documents and the API as a site, in build/site; a broken link is an error
+	$(BIN)/python tools/site.py build/docs
+	$(BIN)/zensical build --clean --strict
+
 pocket: $(STAMP) ## train the bundled model anew, an hour or less on 2 cores; interrupted, it goes on
 	$(BIN)/python -m tools.pocket.train --install
 	$(BIN)/python -m tools.pocket.tasks
 
 clean: ## remove .venv and its like, caches and built packages
-	rm -rf .venv .venv-oldest .venv-newest .venv-uv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .venv-oldest .venv-newest .venv-uv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache .cache dist build
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml requirements.lock tools/setup.sh

@@ -31,7 +31,7 @@ compile() {
 case ${1:-} in
   lock)
     # Anew, not from the lock that is there: without --upgrade, uv keeps what fits.
-    compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra hub \
+    compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra hub --extra docs \
       --output-file "$own/lock.txt" pyproject.toml
     {
       echo "# What \`make setup\` installs besides torch, made by \`make lock\` from the ranges of pyproject.toml."
