@@ -17,6 +17,7 @@ from embedgrad.analysis.reading.contrast import load_concept
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.diagnose import DiagnoseSettings, judge_start
 from embedgrad.cli.flags import COMMA_SEPARATED, merged
+from embedgrad.cli.missing import missing
 from embedgrad.cli.tune import prepare
 from embedgrad.cli.tune_settings import TuneSettings, run_settings
 from embedgrad.data.split_record import check_split
@@ -95,6 +96,8 @@ def analyze_run(
 ) -> dict[str, object]:
     """The analyses `names` of a finished run, written into its folder and its report; what --json prints."""
     read_run(folder.path)  # whether it is finished and whole is told before the model loads
+    for sentence in missing():
+        terminal.note(sentence)
     study = _study(folder, rows, concepts, other, terminal)
     found, left_out = _analyzed(study, names, folder, terminal)
     write_report(folder.path)

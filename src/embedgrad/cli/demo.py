@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from embedgrad.cli.console import ProgressLine, Terminal
 from embedgrad.cli.flags import COMMA_SEPARATED
+from embedgrad.cli.missing import missing
 from embedgrad.cli.resuming import discarding
 from embedgrad.cli.tune_settings import TuneSettings
 from embedgrad.data.split_record import keep_split
@@ -69,6 +70,8 @@ def _run(
         f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "
         f"{counted(len(chosen), 'task')}, each tuned and tested on its own"
     )
+    for sentence in missing():
+        terminal.note(sentence)
     trials: list[Trial] = []
     with terminal.progress("demo", _ALL * len(chosen)) as progress:
         for task in chosen:

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
+from embedgrad.cli.missing import missing
 from embedgrad.errors import UsageError
 from embedgrad.report.comparison import COMPARISON_NOTE, as_json, ranking_note, run_names, runs_table
 from embedgrad.report.gather import Gathered, gather, unsealed
@@ -27,6 +28,8 @@ def report(
     terminal = Terminal(json, quiet)
     path = _place(folders, output)
     gathered = gather(folders)
+    for sentence in missing():
+        terminal.note(sentence)
     with terminal.working("drawing"):
         write_page(path, _page(folders, gathered))
     terminal.result({"report": str(path), **as_json(gathered)})

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.flags import merged
+from embedgrad.cli.missing import missing
 from embedgrad.cli.recipes import over_recipe
 from embedgrad.cli.resuming import discarding, told_how_to_resume
 from embedgrad.cli.tune_settings import TuneSettings, keep_stdin, run_settings
@@ -91,7 +92,7 @@ def _run(job: TuneSettings, parts: Parts, folder: RunFolder, terminal: Terminal)
     keep_split(folder.file(SPLIT), job.split_record(parts))
     prepared = prepare(job, parts, terminal)
     job = prepared.job
-    for sentence in (*opening(prepared, parts), *_course(prepared)):
+    for sentence in (*opening(prepared, parts), *_course(prepared), *missing(baselines=bool(prepared.task.labels))):
         terminal.note(sentence)
     write_toml(folder.file(SETTINGS), job)  # again, now that every default is resolved
     with told_how_to_resume(folder, "tune", "tuning"):
