@@ -12,8 +12,15 @@ RUN_TESTS := -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 # What rests most on other people's releases: the model and its paths, answers, prompt files, templates.
 ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/prompt tests/template tests/data tests/errors \
         tests/cli/test_recipes.py tests/cli/test_terminal.py
+# What needs neither a model nor torch, whose import is an error in these: tests/set_up/test_fast.py looks, too.
+FAST := tests/data tests/data_sets/test_a_new_one.py tests/docs/test_site.py tests/errors/test_data_messages.py \
+        tests/errors/test_prompt_file_messages.py tests/evaluation/test_loops.py tests/prompt/test_file.py \
+        tests/recipes/test_catalog.py tests/report/test_grid.py tests/report/test_words.py tests/set_up \
+        tests/tasks/test_a_new_kind.py tests/tasks/test_json_answer.py tests/tasks/test_label_wordings.py \
+        tests/tasks/test_number_wordings.py tests/tasks/test_short_answer.py tests/tasks/test_short_wordings.py \
+        tests/tasks/test_task.py tests/template/test_template.py tests/tuning/test_learning_rate.py tests/test_*.py
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo check test test-oldest test-newest stress pocket clean
+.PHONY: help setup lock demo fast check test test-oldest test-newest stress bench docs pocket clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,12 +34,17 @@ lock: ## renew requirements.lock: the newest releases within the ranges of pypro
 demo: $(STAMP) ## the gain on eight small tasks with the bundled model, offline (the folder: runs/demo-DATE)
 	$(BIN)/embedgrad demo
 
+fast: $(STAMP) ## format, lint, and the tests that need no model: seconds, while one writes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python $(RUN_TESTS) --without-torch $(FAST)
+
 check: $(STAMP) ## format, lint, types, arrows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy --strict --package tools.pocket
-	$(BIN)/mypy --strict tools/shape.py
+	$(BIN)/mypy --strict tools/shape.py tools/site.py tools/docstrings.py
 	$(BIN)/lint-imports
 
 test: check ## check, then the tests, offline, a file to a process
@@ -49,12 +61,19 @@ test-oldest test-newest: test-%:
 stress: $(STAMP) ## the long tests, offline
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m stress
 
+bench: $(STAMP) ## a step of ours against PEFT's, in time and memory (runs/bench): ten minutes on 2 cores, nothing downloaded
+	$(BIN)/python benchmarks/step.py --output runs/bench
+
+docs: $(STAMP) ## the documents and the API as a site, in build/site; a broken link is an error
+	$(BIN)/python tools/site.py build/docs
+	$(BIN)/zensical build --clean --strict
+
 pocket: $(STAMP) ## train the bundled model anew, an hour or less on 2 cores; interrupted, it goes on
 	$(BIN)/python -m tools.pocket.train --install
 	$(BIN)/python -m tools.pocket.tasks
 
 clean: ## remove .venv and its like, caches and built packages
-	rm -rf .venv .venv-oldest .venv-newest .venv-uv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .venv-oldest .venv-newest .venv-uv .ruff_cache .mypy_cache .pytest_cache .hypothesis .import_linter_cache .cache dist build
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml requirements.lock tools/setup.sh

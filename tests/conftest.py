@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,21 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models: a second thread only waits, worst on a busy machine
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-torch", action="store_true", help="importing torch is an error, as in `make fast`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--without-torch"):
+        sys.modules["torch"] = None  # type: ignore[assignment]
+
+
 @pytest.fixture(scope="session", autouse=True)
-def float32_by_default():
+def float32_by_default(request: pytest.FixtureRequest):
     """`--dtype auto` is float32 on every machine that runs the tests: answers are compared token by token."""
+    if request.config.getoption("--without-torch"):
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("embedgrad.model.load.place.fastest_dtype", lambda place: "float32")
         yield

@@ -17,13 +17,14 @@ _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?P<extras>\[[\w,.-]*\])?(?P<specif
 
 
 def requirements() -> Iterator[re.Match[str]]:
-    """Each of all extras, once."""
+    """Each of all extras, once; an extra that is other extras (`embedgrad[...]`) asks for nothing of its own."""
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     for line in dict.fromkeys(line for group in groups for line in group):
         found = _REQUIREMENT.match(line)
         assert found is not None, line
-        yield found
+        if found["name"] != project["name"]:
+            yield found
 
 
 def uncapped() -> Iterator[str]:

@@ -31,7 +31,7 @@ compile() {
 case ${1:-} in
   lock)
     # Anew, not from the lock that is there: without --upgrade, uv keeps what fits.
-    compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra hub \
+    compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra docs \
       --output-file "$own/lock.txt" pyproject.toml
     {
       echo "# What \`make setup\` installs besides torch, made by \`make lock\` from the ranges of pyproject.toml."
@@ -39,7 +39,7 @@ case ${1:-} in
     } >requirements.lock
     ;;
   oldest)
-    compile --upgrade --resolution lowest-direct --extra dev --extra hub --output-file "$own/oldest.txt" pyproject.toml
+    compile --upgrade --resolution lowest-direct --extra dev --output-file "$own/oldest.txt" pyproject.toml
     ;;
   newest)
     compile --upgrade --output-file "$own/newest.txt" "$own/newest.in"

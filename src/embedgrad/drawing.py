@@ -11,8 +11,9 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
+from embedgrad.extras import lacking
 from embedgrad.json_shape import Interval
 from embedgrad.words import token_words
 
@@ -55,8 +56,11 @@ _STYLE: dict[Any, Any] = {
 def drawn(finding: str, width_inches: float, height_inches: float, draw: Callable[[Figure], None]) -> str:
     """The `<svg>` element of what `draw` draws, with `finding` for those who cannot see it.
 
-    No XML prolog, no scripts, no dates; text and axes in `currentColor`. Imports matplotlib.
+    No XML prolog, no scripts, no dates; text and axes in `currentColor`. Imports matplotlib; where that is missing (the
+    extra `report`), a `<p>` that says so takes the figure's place.
     """
+    if said := lacking("report", "There is no figure here: drawing"):
+        return f'<p class="soft">{escape(said)}; then `embedgrad report` writes the page anew.</p>'
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

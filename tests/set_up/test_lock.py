@@ -24,6 +24,7 @@ DIRECT = [
             *(one for extra in PROJECT["optional-dependencies"].values() for one in extra),
         ]
     }.values()
+    if requirement.name != PROJECT["name"]  # an extra that is other extras
 ]
 SYSTEMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64"))
 PYTHONS = ("3.11", "3.12", "3.13")

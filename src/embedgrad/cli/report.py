@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
 from embedgrad.errors import UsageError
+from embedgrad.jobs.missing import missing
 from embedgrad.report.comparison import COMPARISON_NOTE, as_json, ranking_note, run_names, runs_table
 from embedgrad.report.gather import Gathered, gather, unsealed
 from embedgrad.report.page import render_comparison, render_page, write_page
@@ -29,6 +30,8 @@ def report(
     terminal = Terminal(json, quiet)
     path = _place(folders, output)
     gathered = gather(folders)
+    for sentence in missing():
+        terminal.note(sentence)
     with terminal.working("drawing"):
         write_page(path, _page(folders, gathered))
     terminal.result({"report": str(path), **as_json(gathered)})

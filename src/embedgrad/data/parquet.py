@@ -12,6 +12,7 @@ import numpy as np
 
 from embedgrad.data.records import LIMITS, Collected, Limits, Number, Records, TooMuchError
 from embedgrad.errors import DataError
+from embedgrad.extras import lacking
 from embedgrad.faces import setting
 
 _ROWS_AT_ONCE = 4096
@@ -23,10 +24,9 @@ def read_parquet(path: Path, limits: Limits = LIMITS) -> Records:
     Raises DataError where pyarrow is missing or the file cannot be read, and TooMuchError before more is unpacked than
     the limits allow: a few bytes may stand for gigabytes.
     """
-    try:
-        pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise DataError(f"{path} is Parquet, which needs pyarrow. Install it: pip install 'embedgrad[hub]'") from error
+    if said := lacking("hub", f"{path} is Parquet, which"):
+        raise DataError(said)
+    pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     try:
         # Trap: read_table would take `key=value` in the folder's name for a column.
         schema = parquet.ParquetFile(path).schema_arrow

@@ -9,6 +9,7 @@ from operator import eq
 
 from embedgrad.data.example import Example
 from embedgrad.evaluation.statistics import proportion
+from embedgrad.extras import lacking
 from embedgrad.run.score import Baselines, Proportion
 from embedgrad.tasks.task import Task
 
@@ -20,7 +21,7 @@ def baselines(task: Task, train: Sequence[Example], test: Sequence[tuple[str, st
     task has no labels.
 
     The bag of words is scikit-learn's logistic regression with its default penalty on which words and signs an input
-    has, case aside; None where there is but one label to learn, or no word.
+    has, case aside; None where there is but one label to learn, or no word, or no scikit-learn (the extra `baselines`).
     """
     if not task.labels or not train or not test:
         return None
@@ -40,11 +41,11 @@ def _share(guesses: Sequence[str], wanted: Sequence[str]) -> Proportion:
 
 
 def _by_words(inputs: Sequence[str], labels: Sequence[str], unseen: Sequence[str]) -> list[str] | None:
+    if len(set(labels)) < 2 or lacking("baselines", "A bag of words"):
+        return None
     from sklearn.feature_extraction.text import CountVectorizer  # late: it takes a second to import
     from sklearn.linear_model import LogisticRegression
 
-    if len(set(labels)) < 2:
-        return None
     words = CountVectorizer(token_pattern=_WORD, binary=True)
     try:
         has_word = words.fit_transform(inputs)

@@ -14,6 +14,7 @@ from embedgrad.analysis.reading.contrast import load_concept
 from embedgrad.durable import make_folder
 from embedgrad.errors import DataError, Interrupted, ModelError, PromptError, UsageError, did_you_mean
 from embedgrad.faces import setting
+from embedgrad.jobs.missing import missing
 from embedgrad.jobs.tune_settings import TuneSettings, run_settings
 from embedgrad.report.page import write_report
 from embedgrad.run.folder import RunFolder
@@ -59,6 +60,8 @@ class AnalyzeJob:
         """Load the run's model and do the analyses. Raises what `analyzed` raises, and what reading the run does."""
         read_run(self.folder.path)  # whether it is finished and whole is said before the model loads
         read_found(self.folder.path)
+        for sentence in missing():
+            watch.note(sentence)
         return self.analyzed(self._study(watch), watch, tell)
 
     def analyzed(self, study: Study, watch: Watch = Watch(), tell: Told = lambda name, found: None) -> Analyzed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.events import Calibrating, Event, StepDone, Validating
 from embedgrad.jobs.analyze import AnalyzeJob
+from embedgrad.jobs.missing import missing
 from embedgrad.jobs.resuming import discarding
 from embedgrad.jobs.sweep import SweepJob
 from embedgrad.jobs.sweep_settings import SweepSettings
@@ -54,6 +55,8 @@ class DemoJob:
             f"{model.parameters:,} parameters, frozen, {model.dtype_name}; "
             f"{counted(len(self.tasks), 'task')}, each tuned and tested on its own"
         )
+        for sentence in missing():
+            watch.note(sentence)
         trials: list[Trial] = []
         with watch.stage("demo", _ALL * len(self.tasks)) as update:
             for task in self.tasks:

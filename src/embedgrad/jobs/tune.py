@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import NonFiniteLoss
 from embedgrad.events import Calibrating, Event, Listener, Validated, Validating
+from embedgrad.jobs.missing import missing
 from embedgrad.jobs.resuming import discarding
 from embedgrad.jobs.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.run.folder import RunFolder
@@ -84,7 +85,7 @@ class TuneJob:
         parts = self.parts or self.settings.read_parts()
         keep_split(folder.file(SPLIT), self.settings.split_record(parts))
         prepared = prepare(self.settings, parts, watch, self.model)
-        for sentence in (*opening(prepared, parts), *_course(prepared)):
+        for sentence in (*opening(prepared, parts), *_course(prepared), *missing(baselines=bool(prepared.task.labels))):
             watch.note(sentence)
         write_toml(folder.file(SETTINGS), prepared.settings)  # again, now that every default is resolved
         run = _tuned(prepared, parts, folder, watch)
