@@ -133,9 +133,10 @@ def test_free_text_is_not_generated(model, prompt, monkeypatch):
 
 
 def test_progress_counts_to_the_end(model, prompt):
-    judge = Judge.prepare(model, prompt, EXAMPLES, Judging(LABELS, "both", 2))
+    bound = prompt.bind(model)
+    judge = Judge.prepare(bound, EXAMPLES, Judging(LABELS, "both", 2))
     told = []
-    judge.judge(prompt.embeddings, "x", lambda done, total: told.append((done, total)))
+    judge.judge(bound, "x", lambda done, total: told.append((done, total)))
     assert told[-1] == (24 * 4, 24 * 4)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
 

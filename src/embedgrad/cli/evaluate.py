@@ -214,11 +214,12 @@ def judged_side_by_side(
     from embedgrad.evaluation.result import undecided_words
     from embedgrad.evaluation.side_by_side import judges_side_by_side
 
-    judges = judges_side_by_side(model, prompts, examples, judging, Watch(note=terminal.note))
+    artifacts = [prompt.bind(model) for prompt in prompts]
+    judges = judges_side_by_side(artifacts, examples, judging, Watch(note=terminal.note))
     found = []
-    for judge, prompt, name in zip(judges, prompts, names, strict=True):
+    for judge, bound, name in zip(judges, artifacts, names, strict=True):
         with terminal.progress(f"evaluating {name[:40]!r}", judge.work) as progress:
-            evaluation = judge.judge(prompt.embeddings, name, lambda done, total: progress.update(done))
+            evaluation = judge.judge(bound, name, lambda done, total: progress.update(done))
             found.append(evaluation)
     if sentence := undecided_words(found):
         terminal.note(sentence)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from pydantic import JsonValue
@@ -14,7 +15,9 @@ from torch import Tensor
 from embedgrad.arguments import is_a
 from embedgrad.arguments import path as check_path
 from embedgrad.errors import PromptError, WrongBase
+from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt.bound import Bound
 from embedgrad.prompt.file import PromptFile, PromptRecord
 from embedgrad.shapes import BaseIdentity
 from embedgrad.template.layout import RenderedTemplate
@@ -35,6 +38,8 @@ class SoftPrompt:
     trainable    [P] which rows tuning may move; None = all
     metrics, settings   what tuning measured, and with which settings
     """
+
+    kind: ClassVar[str] = "soft prompt"
 
     embeddings: Tensor
     text: str | None = None
@@ -117,6 +122,11 @@ class SoftPrompt:
         """Read a prompt file. Raises FileMissing, BadPromptFile, UnknownVersion."""
         check_path("path", path)
         return cls.from_content(prompt_file.read(Path(path)))
+
+    def bind(self, model: FrozenModel) -> Bound:
+        """On `model`, where `start` placed it. Raises WrongBase; what only warns there has been told there."""
+        check_base(self, model.identity_under(self.template.source if self.template else None))
+        return Bound(model, self)
 
     @classmethod
     def from_content(cls, content: PromptFile) -> SoftPrompt:
