@@ -233,6 +233,25 @@ def test_tensors_of_all_kinds_are_kept(good: bytes, tmp_path: Path) -> None:
     assert numbers(found.best.tensors) == numbers(now.best.tensors)
 
 
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.zeros(2, dtype=torch.bfloat16), "bfloat16 tensor [2]"),
+        (torch.zeros(2, dtype=torch.float64), "float64 tensor [2]"),
+        (torch.tensor(1.0), "float32 tensor []"),
+        (torch.zeros(2, 0), "float32 tensor [2, 0]"),
+    ],
+)
+def test_what_would_not_come_back_as_it_is_is_not_saved(tensor: torch.Tensor, words: str, tmp_path: Path) -> None:
+    """A method's author meets it at the first save, not when a run is to be resumed."""
+    with pytest.raises(TypeError) as error:
+        save_state(tmp_path / "state.safetensors", replace(state(), moments={"odd": tensor}), INPUTS)
+    assert str(error.value) == (
+        f"moments/odd is a {words}; a checkpoint keeps float32 and int64, of 1 to 8 dimensions, none of them 0."
+    )
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_checkpoint_of_an_earlier_embedgrad_is_read(of_version_1: bytes, tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     path.write_bytes(of_version_1)

@@ -23,7 +23,7 @@ def load(path: str | Path) -> Artifact:
     """The artifact in a file, of the kind that it names. Raises FileMissing, BadPromptFile, UnknownVersion."""
     check_path("path", path)
     kind = _kind(read_bytes(Path(path)))
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise BadPromptFile(
             f"{path} holds an artifact of the kind {shown(kind)}; this embedgrad knows {', '.join(KINDS)}. "
             "Update it: pip install --upgrade embedgrad"

@@ -121,8 +121,7 @@ class Judge:
         count = counted_up(progress, self.work)
         prompt = bound.embeddings
         with bound.in_use():
-            # What an engine keeps, it keeps of a model without cuts.
-            engine = self.engine.through(type(self.engine.path), self.engine.means) if bound.cuts else self.engine
+            engine = self.engine.afresh() if bound.cuts else self.engine
             nats = engine.row_nats(prompt, self.targets, count).tolist()
             lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
             if lines:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from pydantic import JsonValue
@@ -14,6 +13,7 @@ from torch import Tensor
 from embedgrad.errors import PromptError
 from embedgrad.methods.descent import Descent, check_finite
 from embedgrad.methods.method import Batch, Point, Proposal, Tensors
+from embedgrad.methods.optimizers import ADAM_W, Optimizer
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.prompt.trust_region import OriginalTokens, TrustRegion, distance_penalty, lead
@@ -31,8 +31,6 @@ class Embeddings:
     device   the model's
     """
 
-    depends_on: ClassVar[tuple[str, ...]] = ()
-
     start: SoftPrompt
     descent: Descent
     region: TrustRegion | None = None
@@ -48,6 +46,7 @@ class Embeddings:
         radius: float | None = None,
         distance_penalty: float = 0.0,
         keep_nearest: bool = False,
+        optimizer: Optimizer = ADAM_W,
     ) -> Embeddings:
         """For `start`, placed on `model`; the settings are those of TuningSettings. Raises PromptError where the start
         does not allow keep_nearest."""
@@ -56,7 +55,12 @@ class Embeddings:
             first = start.embeddings.to(model.device)
             tokens = _original_tokens(model, start, first) if keep_nearest else None
             region = TrustRegion(first, radius, distance_penalty, tokens)
-        return cls(start, Descent(clip_norm), region, model.device)
+        return cls(start, Descent(clip_norm, optimizer), region, model.device)
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """Checkpoints from when there was AdamW alone do not name it."""
+        return () if self.descent.optimizer == ADAM_W else (repr(self.descent.optimizer),)
 
     def begin(self) -> Point:
         return self.descent.begin({EMBEDDINGS: self.start.embeddings.to(self.device).detach().clone()})

@@ -20,7 +20,7 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.template.layout import Layout
 
 Tensors = Mapping[str, Tensor]
-"""By name, float32 or int64 each; a name has no slash."""
+"""By name, float32 or int64 each, of at least one dimension: what a checkpoint keeps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Method(Protocol):
     @property
     def depends_on(self) -> tuple[str, ...]:
         """What a resumed run must agree in besides model, rows, start and settings: the method's name, and settings of
-        its own. Nothing for the published method, which was the only one once."""
+        its own. Nothing for the published method as it is by default, which was the only one once."""
 
     def begin(self) -> Point:
         """The point before the first step, whose tensors stand for the start itself."""

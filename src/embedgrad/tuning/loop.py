@@ -1,4 +1,4 @@
-"""The tuning loop: a batch, a step of the prompt, now and then a validation.
+"""The tuning loop: a batch, a step of the method, now and then a validation.
 
 It knows a method by its protocol and rows as layouts; what is tuned, how, texts, files and flags are others' business.
 """

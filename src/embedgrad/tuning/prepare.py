@@ -82,7 +82,8 @@ class Setup:
         layouts = tuple(layout for layout in laid if layout is not None)
         if not layouts:
             raise DataError("Every tuning row is longer than the model's context: there is nothing to tune on.")
-        prepared = (method or _embeddings(options))(model, placed)
+        prepare_method = method or _embeddings(options)
+        prepared = prepare_method(model, placed)
         judge = Judge.prepare(placed.bind(model), parts.validation, replace(judging, task=task))
         told = (
             _removed_words(parts),

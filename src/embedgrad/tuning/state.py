@@ -143,13 +143,22 @@ def save_state(path: Path, state: State, inputs_sha256: str) -> None:
         else _BestRecord(step=state.best.step, loss=state.best.loss, accuracy=state.best.accuracy),
     )
     parts = {_TENSORS: state.tensors, _MOMENTS: state.moments, _BEST: state.best.tensors if state.best else {}}
-    arrays = {
-        f"{part}{name}": tensor.detach().cpu().numpy()
-        for part, named in parts.items()
-        for name, tensor in named.items()
-    }
+    tensors = {f"{part}{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
+    _check_kept(tensors)
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
     make_folder(path.parent)
     write_file(path, sealed(record.model_dump(mode="json"), arrays))
+
+
+def _check_kept(tensors: Tensors) -> None:
+    """Raises TypeError for a tensor that would not come back as it is."""
+    for name, tensor in tensors.items():
+        is_kept = tensor.dtype in (torch.float32, torch.int64) and 1 <= tensor.ndim <= _MOST_DIMENSIONS
+        if not is_kept or not tensor.numel():
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            raise TypeError(
+                f"{name} is a {dtype} tensor {list(tensor.shape)}; a checkpoint keeps float32 and int64, of 1 to {_MOST_DIMENSIONS} dimensions, none of them 0."
+            )
 
 
 def load_state(path: Path, inputs_sha256: str, device: torch.device) -> State:
