@@ -157,7 +157,8 @@ def _check_kept(tensors: Tensors) -> None:
         if not is_kept or not tensor.numel():
             dtype = str(tensor.dtype).removeprefix("torch.")
             raise TypeError(
-                f"{name} is a {dtype} tensor {list(tensor.shape)}; a checkpoint keeps float32 and int64, of 1 to {_MOST_DIMENSIONS} dimensions, none of them 0."
+                f"{name} is a {dtype} tensor {list(tensor.shape)}; a checkpoint keeps float32 and int64, "
+                f"of 1 to {_MOST_DIMENSIONS} dimensions, none of them 0."
             )
 
 
