@@ -204,6 +204,19 @@ def test_all_kinds_are_judged_side_by_side(model, steering: Steering):
     assert by_one_judge == found, "nothing of one is left for the next"
 
 
+def test_a_judge_takes_what_its_rows_are_laid_out_for(model, tiny_model):
+    judge = Judge.prepare(eg.start(model, PROMPT).bind(model), EXAMPLES, JUDGING)
+    other = tiny_model("llama")
+    elsewhere = eg.start(model, PROMPT, eg.Template.text("{input}{prompt}"))
+    for bound in (
+        eg.start(model, "Good?").bind(model),
+        eg.start(other, PROMPT).bind(other),
+        elsewhere.bind(model),
+    ):
+        with pytest.raises(ValueError, match="this judge's rows are laid out for another model or prompt"):
+            judge.judge(bound, "it")
+
+
 def test_what_is_set_in_the_model_goes_through_every_path(model, steering: Steering):
     bound = steering.bind(model)
     judge = Judge.prepare(bound, EXAMPLES, JUDGING)

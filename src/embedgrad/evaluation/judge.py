@@ -37,13 +37,13 @@ ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
 
 @dataclass(frozen=True)
 class Judge:
-    """Labeled rows behind one prompt, ready to be answered.
+    """Labeled rows behind the prompt of `bound`, ready to be answered.
 
     examples and rows are parallel, rows that do not fit the model's context left out (`skipped` of them).
     `rows` have no target yet, `targets` are the same rows with it.
     """
 
-    model: FrozenModel
+    bound: Bound
     engine: Engine
     task: Task
     score_by: ScoreBy
@@ -96,7 +96,7 @@ class Judge:
         with bound.in_use():
             engine = choose(model, bound.embeddings, targets, judging.batch_tokens, watch.note, with_gradient=False)
         return cls(
-            model=model,
+            bound=bound,
             engine=engine,
             task=task,
             score_by=judging.score_by,
@@ -110,14 +110,19 @@ class Judge:
         )
 
     @property
+    def model(self) -> FrozenModel:
+        return self.bound.model
+
+    @property
     def shortened(self) -> int:
         """How many rows had the end of their input cut."""
         return sum(row.cut_tokens > 0 for row in self.rows)
 
     def judge(self, bound: Bound, name: str, progress: Progress = lambda done, total: None) -> Evaluation:
-        """Answers, losses and Score of `bound` on all rows: that of `prepare`, or another in whose place it may stand
-        (the same template, a prompt of the same length). `progress` counts a row once for its loss, once for its answer
-        and once for each label scored."""
+        """Answers, losses and Score of `bound` on all rows: the one of `prepare`, or another that stands in its place.
+        `progress` counts a row once for its loss, once for its answer and once for each label scored. Raises
+        NonFiniteLoss, and ValueError where these rows are not laid out behind the prompt of `bound`."""
+        self._check_place(bound)
         count = counted_up(progress, self.work)
         prompt = bound.embeddings
         with bound.in_use():
@@ -133,6 +138,12 @@ class Judge:
             likeliest = self._likeliest(engine, prompt, count)
         predictions = [self._prediction(i, nats[i], answers.get(i), likeliest.get(i)) for i in range(len(nats))]
         return Evaluation(score_of(name, self.task, predictions), tuple(predictions), self.skipped)
+
+    def _check_place(self, bound: Bound) -> None:
+        here, there = self.bound.prompt, bound.prompt
+        same = len(here) == len(there) and template_of(here).segments == template_of(there).segments
+        if bound.model is not self.model or not same:
+            raise ValueError("this judge's rows are laid out for another model or prompt; prepare one for this")
 
     @property
     def work(self) -> int:
