@@ -20,12 +20,12 @@ from torch import Tensor
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
+from embedgrad.methods.method import Point
+from embedgrad.methods.optimizers import ADAM_W
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.in_float32 import InFloat32
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.template.layout import Layout
-from embedgrad.tuning.state import State
-from embedgrad.tuning.step import adam_step
 from models import with_shared_weights
 
 RATE = 1e-4
@@ -62,7 +62,8 @@ class OurArm:
     ) -> None:
         self._model = FrozenModel(with_shared_weights(model.lm), model.tokenizer, model.identity, model.context_tokens)
         self._batches, self._compiled = batches, compiled
-        self._state = State.start(start)
+        tensors = {"prompt": start.detach().float().clone()}
+        self._at = Point(0, tensors, ADAM_W.begin(tensors))
         self.forget()
 
     def forget(self) -> None:
@@ -70,12 +71,12 @@ class OurArm:
         options: dict[str, Any] = {"compiled": True} if self._compiled else {}
         if not options.keys() <= inspect.signature(choose).parameters.keys():
             raise SystemExit("--compile: this version of the engine cannot compile yet.")
-        self._engine = choose(self._model, self._state.embeddings, rows, BATCH_TOKENS, **options)
+        self._engine = choose(self._model, self._at.tensors["prompt"], rows, BATCH_TOKENS, **options)
         used = self._engine.used
         self.path = "; ".join([used.reason, *used.means])
 
     def loss_and_gradient(self, batch: int) -> tuple[float, Tensor]:
-        found = self._engine.loss_and_gradient(self._state.embeddings, self._batches[batch])
+        found = self._engine.loss_and_gradient(self._at.tensors["prompt"], self._batches[batch])
         return found.loss, found.gradient
 
     def exactly(self, batch: int) -> tuple[float, Tensor]:
@@ -84,12 +85,12 @@ class OurArm:
         wide = InFloat32(self._model) if half else None
         with wide.differentiable() if wide else nullcontext():
             path = Plain(wide.model if wide else self._model)
-            found = loss_and_gradient(path, self._state.embeddings, [self._batches[batch]])
+            found = loss_and_gradient(path, self._at.tensors["prompt"], [self._batches[batch]])
         return found.loss, found.gradient
 
     def step(self, batch: int) -> None:
         _, gradient = self.loss_and_gradient(batch)
-        self._state = adam_step(self._state, gradient, RATE)
+        self._at = ADAM_W.step(self._at, {"prompt": gradient}, RATE)
 
 
 class PeftArm:

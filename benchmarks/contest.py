@@ -114,7 +114,7 @@ class Contest:
             )
 
     def judge(self, rows: Sequence[Example]) -> Judge:
-        return Judge.prepare(self.model, self.start, rows, Judging(self.task.task))
+        return Judge.prepare(self.start.bind(self.model), rows, Judging(self.task.task))
 
     def peft_accuracy(self, wrapped: PeftModel, judge: Judge) -> float:
         """Share of rows that PEFT's `generate` answers right, by the task's strict reading."""
@@ -135,7 +135,7 @@ class Contest:
         judge = self.judge(self.test)
         total = len(judge.rows)
         correct, peft_correct = (
-            judge.judge(arm.prompt.embeddings, arm.prompt.name).score.correct or 0 for arm in (ours, theirs)
+            judge.judge(arm.prompt.bind(self.model), arm.prompt.name).score.correct or 0 for arm in (ours, theirs)
         )
         return {
             "task": self.task.name,

@@ -75,11 +75,12 @@ def measured(model: FrozenModel, task: PocketTask, text: str, kind: str, most: i
     began = time.monotonic()
     parts, prompt = task.parts(), start(model, text)
     score_by: ScoreBy = "both" if task.task.kind == "label" else "generation"
-    judge = Judge.prepare(model, prompt, parts.validation[:most], Judging(task.task, score_by))
-    found = judge.judge(prompt.embeddings, "text")
+    bound = prompt.bind(model)
+    judge = Judge.prepare(bound, parts.validation[:most], Judging(task.task, score_by))
+    found = judge.judge(bound, "text")
     score, pairs = found.score, told_apart(judge, prompt, found)
     verdict = diagnosis(model, prompt, parts.validation[:most], Judging(task.task)).verdict
-    before = Judge.prepare(model, prompt, parts.validation, Judging(task.task)).judge(prompt.embeddings, "text").score
+    before = Judge.prepare(bound, parts.validation, Judging(task.task)).judge(bound, "text").score
     settings = settings_of(task).model_dump() | {
         "evaluate_every": task.steps
     }  # judged at the start and at the end only
@@ -114,8 +115,9 @@ def random_words_loss(judge: Judge, prompt: SoftPrompt, seeds: int = 3) -> float
     losses = []
     for seed in range(seeds):
         words = start(judge.model, "a", kind="vocabulary", tokens=len(prompt), seed=seed)
-        other = Judge.prepare(judge.model, words, judge.examples, Judging(Task("text")))
-        losses.append(other.judge(words.embeddings, "random words").score.loss)
+        bound = words.bind(judge.model)
+        other = Judge.prepare(bound, judge.examples, Judging(Task("text")))
+        losses.append(other.judge(bound, "random words").score.loss)
     return fmean(losses)
 
 

@@ -77,7 +77,7 @@ class Frontier:
         self.table = model.table
 
     def _judge(self, rows: Sequence[Example]) -> Judge:
-        return Judge.prepare(self.model, self.start, rows, Judging(self.task.task))
+        return Judge.prepare(self.start.bind(self.model), rows, Judging(self.task.task))
 
     def text(self, seed: int) -> Row:
         """The start itself."""
@@ -99,7 +99,7 @@ class Frontier:
         drifts = (now - first).norm(dim=1) / first.norm(dim=1)
         row: Row = {"task": self.task.name, "seed": seed, "bound": bound}
         for part, judge in self.judges.items():
-            score = judge.judge(now, bound).score
+            score = judge.judge(prompt.bind(self.model), bound).score
             row |= {f"{part}_{name}": value for name, value in _facts(score).items()}
         kept = {"kept_cosine": self._kept(_unit(now) @ _unit(self.table).T), "kept_l2": self._kept(self._nearness(now))}
         return row | {"drift": float(drifts.median()), "largest_drift": float(drifts.max()), **kept}

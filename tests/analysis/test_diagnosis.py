@@ -29,8 +29,8 @@ def prompt(model):
 def test_told_apart_against_forward(model, prompt):
     outcomes = set()
     for first, second in zip(EXAMPLES[:16:2], EXAMPLES[1:16:2], strict=True):
-        judge = Judge.prepare(model, prompt, [first, second], Judging(LABELS, max_new_tokens=2))
-        found = told_apart(judge, prompt, judge.judge(prompt.embeddings, "text"))
+        judge = Judge.prepare(prompt.bind(model), [first, second], Judging(LABELS, max_new_tokens=2))
+        found = told_apart(judge, prompt, judge.judge(prompt.bind(model), "text"))
         rows = [(first, first.target), (second, second.target), (first, second.target), (second, first.target)]
         nats = eg.forward(model, prompt, [eg.Example(row.input, target) for row, target in rows]).row_nats
         assert (found.correct, found.total) == (int(nats[0] + nats[1] < nats[2] + nats[3]), 1)
@@ -39,8 +39,8 @@ def test_told_apart_against_forward(model, prompt):
 
 
 def test_no_row_is_in_more_than_two_pairs(model, prompt):
-    judge = Judge.prepare(model, prompt, EXAMPLES, Judging(LABELS, max_new_tokens=2))
-    found = told_apart(judge, prompt, judge.judge(prompt.embeddings, "text"))
+    judge = Judge.prepare(prompt.bind(model), EXAMPLES, Judging(LABELS, max_new_tokens=2))
+    found = told_apart(judge, prompt, judge.judge(prompt.bind(model), "text"))
     assert 0 < found.total <= len(EXAMPLES)
     assert found.interval == wilson(found.correct, found.total)
 

@@ -64,9 +64,9 @@ def seen(monkeypatch) -> set[str]:
 
 def stopped_at(monkeypatch, count: int) -> None:
     """Ctrl-C in the so-many-th optimizer step."""
-    from embedgrad.tuning import step
+    from embedgrad.methods.optimizers import AdamW
 
-    adam_step, steps = step.adam_step, []
+    adam_step, steps = AdamW.step, []
 
     def stops(*arguments):
         steps.append(0)
@@ -74,7 +74,7 @@ def stopped_at(monkeypatch, count: int) -> None:
             raise KeyboardInterrupt
         return adam_step(*arguments)
 
-    monkeypatch.setattr(step, "adam_step", stops)
+    monkeypatch.setattr(AdamW, "step", stops)
 
 
 def test_folder_and_grid(swept):

@@ -170,7 +170,7 @@ def test_a_label_is_trained_and_scored_in_one_form(tiny_model, template):
     model = tiny_model("qwen2")
     placed = eg.start(model, "Answer.", template)
     examples = [eg.Example(f"row {n}", f" {label}") for n, label in enumerate(("yes", "no") * 5)]
-    judge = Judge.prepare(model, placed, examples, Judging(score_by="likelihood"))
+    judge = Judge.prepare(placed.bind(model), examples, Judging(score_by="likelihood"))
     assert judge.task.labels == ("no", "yes")
     for row, example in zip(judge.targets, judge.examples, strict=True):
         trained = row.ids[row.target.start :]

@@ -110,7 +110,7 @@ def test_of_prompts_side_by_side_all_such_answers_are_told_once(capsys, model, p
     from embedgrad.jobs.side_by_side import judged_side_by_side
 
     judging = Judging(eg.Task("math"))
-    judged_side_by_side(model, [prompt, prompt], slow, judging, ["a", "b"], Terminal(False, False))
+    judged_side_by_side([prompt.bind(model)] * 2, slow, judging, ["a", "b"], Terminal(False, False).watch)
     said = capsys.readouterr().err
     assert said.count("compared") == 1
     assert said.endswith("2 answers could not be compared with their targets within 2 s and count as wrong.\n")
@@ -133,9 +133,10 @@ def test_free_text_is_not_generated(model, prompt, monkeypatch):
 
 
 def test_progress_counts_to_the_end(model, prompt):
-    judge = Judge.prepare(model, prompt, EXAMPLES, Judging(LABELS, "both", 2))
+    bound = prompt.bind(model)
+    judge = Judge.prepare(bound, EXAMPLES, Judging(LABELS, "both", 2))
     told = []
-    judge.judge(prompt.embeddings, "x", lambda done, total: told.append((done, total)))
+    judge.judge(bound, "x", lambda done, total: told.append((done, total)))
     assert told[-1] == (24 * 4, 24 * 4)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
 

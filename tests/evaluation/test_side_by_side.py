@@ -21,10 +21,10 @@ def model(tiny_model):
 
 
 def judged(model, rows, **options):
-    prompts = [eg.start(model, text) for text in (SHORT, LONG)]
+    prompts = [eg.start(model, text).bind(model) for text in (SHORT, LONG)]
     said: list[str] = []
     judging = Judging(TASK, max_new_tokens=4, **options)
-    judges = judges_side_by_side(model, prompts, rows, judging, Watch(note=said.append))
+    judges = judges_side_by_side(prompts, rows, judging, Watch(note=said.append))
     return judges, said
 
 
@@ -36,7 +36,7 @@ def test_rows_that_do_not_fit_behind_one_prompt_are_left_out_for_all(model):
     left_out = len(ROWS) - len(lines[0])
     assert said == [f"{left_out} rows are longer than the model's context and left out for every prompt"]
     prompts = [eg.start(model, text) for text in (SHORT, LONG)]
-    found = [judge.judge(prompt.embeddings, "p") for judge, prompt in zip(judges, prompts, strict=True)]
+    found = [judge.judge(prompt.bind(model), "p") for judge, prompt in zip(judges, prompts, strict=True)]
     assert [evaluation.skipped for evaluation in found] == [left_out, left_out]
     alone = eg.evaluate(model, prompts[1], list(judges[1].examples), TASK, max_new_tokens=4)
     assert found[1].predictions == alone.predictions
@@ -58,7 +58,7 @@ def test_no_row_that_fits_behind_all(model):
         eg.Example("so", "yes", columns={"title": short, "author": long}, line=2),
     ]
     templates = [eg.Template.text(f"{{prompt}}\n{{input}}\n{{{column}}}\n") for column in ("title", "author")]
-    prompts = [eg.start(model, SHORT, template) for template in templates]
+    prompts = [eg.start(model, SHORT, template).bind(model) for template in templates]
     with pytest.raises(DataError) as caught:
-        judges_side_by_side(model, prompts, rows, Judging(TASK, max_new_tokens=4, overlong="skip"))
+        judges_side_by_side(prompts, rows, Judging(TASK, max_new_tokens=4, overlong="skip"))
     assert str(caught.value) == "Every row is longer than the model's context behind one of the prompts."

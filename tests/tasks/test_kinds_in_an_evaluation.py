@@ -36,7 +36,7 @@ def test_targets_that_are_no_json(tiny_model):
     rows = [eg.Example(input="a", target="{}", line=1), eg.Example(input="b", target="{a}", line=2)]
     task = EvaluationSettings(task="json").resolved_task(["{}"])
     with pytest.raises(DataError) as error:
-        Judge.prepare(tiny_model("qwen2"), eg.start(tiny_model("qwen2"), "Answer."), rows, Judging(task))
+        Judge.prepare(eg.start(tiny_model("qwen2"), "Answer.").bind(tiny_model("qwen2")), rows, Judging(task))
     assert str(error.value) == (
         "1 of 2 rows has a target that is no JSON value; the first is '{a}' at line 2. "
         "Correct the rows, or use another task."

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,14 @@ INPUTS = "a" * 64
 
 
 def state() -> State:
+    """With tensors of all kinds that a method may have."""
     rows = torch.arange(P * D, dtype=torch.float32).reshape(P, D) / 8 - 0.5
     found = Validation(0.5, 0.75)
     return State(
         step=12,
-        embeddings=rows,
-        mean=rows / 2,
-        mean_square=rows.square(),
-        best=Best(rows + 1, 8, found),
+        tensors={"embeddings": rows, "ids": torch.arange(P)},
+        moments={"embeddings.mean": rows / 2, "embeddings.mean_square": rows.square(), "deep": torch.ones(1, 2, 1, 3)},
+        best=Best({"embeddings": rows + 1, "ids": torch.arange(P) + 1}, 8, found),
         stale=1,
         validations=((0, Validation(2.0, None)), (8, found), (12, Validation(0.625, 0.5))),
         seconds=1.25,
@@ -47,6 +47,31 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("checkpoint") / "state.safetensors"
     save_state(path, state(), INPUTS)
     return path.read_bytes()
+
+
+def record_in(good: bytes, changes: dict[str, Any]) -> dict[str, Any]:
+    _, own, _ = take_apart(good)
+    own = {**own, **changes}
+    return {key: value for key, value in own.items() if value is not ... and key != "content_sha256"}
+
+
+VERSION_1 = {
+    "embeddings": state().tensors["embeddings"].numpy(),
+    "mean": state().moments["embeddings.mean"].numpy(),
+    "mean_square": state().moments["embeddings.mean_square"].numpy(),
+    "best_embeddings": state().best.tensors["embeddings"].numpy(),
+}
+VERSION_2 = {
+    f"{part}/{name}": tensor.numpy()
+    for part, named in {"tensors": state().tensors, "moments": state().moments, "best": state().best.tensors}.items()
+    for name, tensor in named.items()
+}
+
+
+@pytest.fixture(scope="module")
+def of_version_1(good: bytes) -> bytes:
+    """The same as an embedgrad of before wrote it, with the tensors that there were."""
+    return sealed(record_in(good, {"format_version": 1}), VERSION_1)
 
 
 def assert_all_refused(good: bytes, count: int, seed: int) -> None:
@@ -70,7 +95,9 @@ def assert_read_or_refused(good: bytes, count: int, seed: int) -> int:
     return read
 
 
-def test_altered_checkpoints_are_refused(good: bytes) -> None:
+@pytest.mark.parametrize("version", ["good", "of_version_1"])
+def test_altered_checkpoints_are_refused(version: str, request: pytest.FixtureRequest) -> None:
+    good = request.getfixturevalue(version)
     assert_all_refused(good, 3_000, seed=1)
     assert assert_read_or_refused(good, 1_000, seed=2) < 1_000
 
@@ -93,7 +120,7 @@ def test_a_flipped_sign_is_noticed(tmp_path: Path, good: bytes) -> None:
     """What turned 16 right of 16 into none, with exit code 0."""
     path = tmp_path / "state.safetensors"
     body = bytearray(good)
-    for place in range(len(good) - 4 * P * D, len(good), 4):  # the last tensor: best_embeddings
+    for place in range(len(good) - 8 * P - 4 * P * D, len(good) - 8 * P, 4):  # the last but one: best/embeddings
         body[place + 3] ^= 0x80
     path.write_bytes(bytes(body))
     with pytest.raises(CannotResume) as error:
@@ -105,20 +132,6 @@ def test_a_flipped_sign_is_noticed(tmp_path: Path, good: bytes) -> None:
     )
     with pytest.raises(CannotResume):
         saved_step(path)
-
-
-def edited(good: bytes, record: dict[str, Any], **tensors: Any) -> bytes:
-    """The file with another record and other tensors, its checksum right."""
-    _, own, _ = take_apart(good)
-    own = {key: value for key, value in {**own, **record}.items() if value is not ... and key != "content_sha256"}
-    arrays = {
-        "embeddings": state().embeddings.numpy(),
-        "mean": state().mean.numpy(),
-        "mean_square": state().mean_square.numpy(),
-        "best_embeddings": state().best.embeddings.numpy(),
-    }
-    arrays = {name: value for name, value in {**arrays, **tensors}.items() if value is not None}
-    return sealed(own, arrays)
 
 
 NAN = np.full((P, D), np.nan, dtype=np.float32)
@@ -143,32 +156,112 @@ EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"best": {"step": 8}}, {}, "best.loss is missing from its record"),
     ({"best": {"step": 99, "loss": 0.5, "accuracy": None}}, {}, "its validations are not in order, or later than its"),
     ({"best": None}, {}, "its record and its tensors do not agree on whether there is a best prompt"),
-    ({}, {"best_embeddings": None}, "its record and its tensors do not agree on whether there is a best prompt"),
     ({"more": 1}, {}, "more is 1: Extra inputs are not permitted"),
-    ({"format_version": 2}, {}, "it has the format version 2; this embedgrad reads version 1"),
+    ({"format_version": 3}, {}, "it has the format version 3; this embedgrad reads versions 1 and 2"),
     ({"format_version": "1"}, {}, "its embedgrad record has the format_version '1'; expected 1"),
-    ({}, {"embeddings": None}, "it holds the tensors ["),
     ({}, {"prompt_embeddings": NAN}, "it holds the tensors ["),
+]
+OF_VERSION_1: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    *EDITS,
+    ({}, {"best_embeddings": None}, "its record and its tensors do not agree on whether there is a best prompt"),
+    ({}, {"embeddings": None}, "it holds the tensors ["),
     ({}, {"mean": NAN}, "row 0 of mean holds NaN or infinity; expected finite numbers"),
     ({}, {"best_embeddings": NAN}, "row 0 of best_embeddings holds NaN or infinity; expected finite numbers"),
     ({}, {"mean": np.zeros((P, D + 1), np.float32)}, "its tensors have different shapes"),
     ({}, {"mean": np.zeros(P * D, np.float32)}, "mean has the shape (12,); expected [P, D]"),
     ({}, {"mean": np.zeros((P, D), np.int64)}, "mean has the dtype 'I64'; expected F32"),
 ]
+NAMES = "expected tensors/NAME and perhaps moments/NAME and best/NAME"
+ONES = [1] * 9
+OF_VERSION_2: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    *EDITS,
+    ({}, dict.fromkeys(("best/ids", "best/embeddings")), "its record and its tensors do not agree on whether there is"),
+    ({}, {"best/ids": None}, "its tensors have different shapes"),
+    ({}, {"best/more": np.zeros((P, D), np.float32)}, "its tensors have different shapes"),
+    ({}, {"best/embeddings": np.zeros((P, D + 1), np.float32)}, "its tensors have different shapes"),
+    ({}, {"embeddings": VERSION_1["embeddings"]}, "it holds the tensors ["),
+    ({}, {"best/embeddings": NAN}, "row 0 of best/embeddings holds NaN or infinity; expected finite numbers"),
+    (
+        {},
+        {"moments/deep": np.zeros(ONES, np.float32)},
+        "moments/deep has the shape [1, 1, 1, 1, 1, 1, ...]; expected 1 to",
+    ),
+]
 
 
-@pytest.mark.parametrize(("record", "tensors", "says"), EDITS, ids=[says[:40] for _, _, says in EDITS])
-def test_hand_made_edits_are_told(
-    record: dict[str, Any], tensors: dict[str, Any], says: str, good: bytes, tmp_path: Path
-) -> None:
-    """Also where the checksum was made to fit."""
-    path = tmp_path / "state.safetensors"
-    path.write_bytes(edited(good, record, **tensors))
+def assert_told(path: Path, says: str) -> None:
     for read in (lambda: load_state(path, INPUTS, torch.device("cpu")), lambda: saved_step(path)):
         with pytest.raises(CannotResume) as error:
             read()
         assert str(error.value).startswith(f"The checkpoint {path} cannot be used: {says}")
         assert str(error.value).endswith(". Start the run anew.")
+
+
+def edited(stored: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**stored, **changes}.items() if value is not None}
+
+
+@pytest.mark.parametrize(("record", "tensors", "says"), OF_VERSION_2, ids=[says[:40] for _, _, says in OF_VERSION_2])
+def test_hand_made_edits_are_told(
+    record: dict[str, Any], tensors: dict[str, Any], says: str, good: bytes, tmp_path: Path
+) -> None:
+    """Also where the checksum was made to fit."""
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(sealed(record_in(good, record), edited(VERSION_2, tensors)))
+    assert_told(path, says)
+
+
+@pytest.mark.parametrize(("record", "tensors", "says"), OF_VERSION_1, ids=[says[:40] for _, _, says in OF_VERSION_1])
+def test_hand_made_edits_of_an_earlier_checkpoint_are_told(
+    record: dict[str, Any], tensors: dict[str, Any], says: str, good: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(sealed(record_in(good, {"format_version": 1} | record), edited(VERSION_1, tensors)))
+    assert_told(path, says)
+
+
+def numbers(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[torch.dtype, list[Any]]]:
+    return {name: (tensor.dtype, tensor.tolist()) for name, tensor in tensors.items()}
+
+
+def test_tensors_of_all_kinds_are_kept(good: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(good)
+    found, now = load_state(path, INPUTS, torch.device("cpu")), state()
+    assert numbers(found.tensors) == numbers(now.tensors)
+    assert numbers(found.moments) == numbers(now.moments)
+    assert numbers(found.best.tensors) == numbers(now.best.tensors)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.zeros(2, dtype=torch.bfloat16), "bfloat16 tensor [2]"),
+        (torch.zeros(2, dtype=torch.float64), "float64 tensor [2]"),
+        (torch.tensor(1.0), "float32 tensor []"),
+        (torch.zeros(2, 0), "float32 tensor [2, 0]"),
+    ],
+)
+def test_what_would_not_come_back_as_it_is_is_not_saved(tensor: torch.Tensor, words: str, tmp_path: Path) -> None:
+    """A method's author meets it at the first save, not when a run is to be resumed."""
+    with pytest.raises(TypeError) as error:
+        save_state(tmp_path / "state.safetensors", replace(state(), moments={"odd": tensor}), INPUTS)
+    assert str(error.value) == (
+        f"moments/odd is a {words}; a checkpoint keeps float32 and int64, of 1 to 8 dimensions, none of them 0."
+    )
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_checkpoint_of_an_earlier_embedgrad_is_read(of_version_1: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(of_version_1)
+    found, now = load_state(path, INPUTS, torch.device("cpu")), state()
+    assert numbers(found.tensors) == {"embeddings": numbers(now.tensors)["embeddings"]}
+    moments = numbers(now.moments)
+    assert numbers(found.moments) == {name: moments[name] for name in ("embeddings.mean", "embeddings.mean_square")}
+    assert numbers(found.best.tensors) == {"embeddings": numbers(now.best.tensors)["embeddings"]}
+    assert (found.best.step, found.best.found, found.validations) == (8, now.best.found, now.validations)
+    assert (found.step, found.stale, found.seconds, found.finished) == (12, 1, 1.25, None)
 
 
 def no_file(path: Path) -> None:
@@ -184,6 +277,10 @@ def a_prompt(path: Path) -> None:
     path.write_bytes(sealed({"format_version": 1}, {"prompt_embeddings": np.zeros((2, 2), np.float32)}))
 
 
+def a_later_prompt(path: Path) -> None:
+    path.write_bytes(sealed({"format_version": 2}, {"prompt_embeddings": np.zeros((2, 2), np.float32)}))
+
+
 def deep(path: Path) -> None:
     text = b"[" * 100_000
     path.write_bytes(struct.pack("<Q", len(text)) + text)
@@ -193,6 +290,7 @@ OTHERS: list[tuple[Callable[[Path], None], str]] = [
     (no_file, "it is a folder, not a file"),
     (too_old, "an earlier embedgrad wrote it, without a checksum, so that no damage would be noticed"),
     (a_prompt, "it holds the tensors ['prompt_embeddings']; expected embeddings and perhaps mean and perhaps"),
+    (a_later_prompt, f"it holds the tensors ['prompt_embeddings']; {NAMES}"),
     (deep, "its header is nested too deep"),
 ]
 

@@ -13,11 +13,15 @@ from embedgrad.data.batches import batch_rows
 from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss
 from embedgrad.events import StepDone, Validated
+from embedgrad.methods.descent import Descent
+from embedgrad.methods.embeddings import Embeddings
+from embedgrad.methods.method import Tensors
+from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.template.layout import Layout, Span
+from embedgrad.tuning.batches import Batches
 from embedgrad.tuning.loop import Validation, tune_prompt
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, load_state, save_state
-from embedgrad.tuning.step import GradientStep
 from embedgrad.watch import Watch
 
 P, D = 3, 4
@@ -43,15 +47,28 @@ class Quadratic:
         return LossAndGradient(float(nats.mean()), 2 * (prompt - GOAL), nats, len(rows))
 
 
-def distance(prompt: Tensor, step: int) -> Validation:
-    return Validation(float((prompt - GOAL).square().sum()), None)
+def distance(tensors: Tensors, step: int) -> Validation:
+    return Validation(float((tensors["embeddings"] - GOAL).square().sum()), None)
+
+
+def method(start: Tensor | None = None, clip_norm: float = 1.0, trainable=None) -> Embeddings:
+    rows = torch.zeros(P, D) if start is None else start
+    return Embeddings(SoftPrompt(rows, trainable=trainable), Descent(clip_norm))
+
+
+def batches(engine=None, settings: TuningSettings | None = None) -> Batches:
+    settings = settings or TuningSettings()
+    return Batches(ROWS, engine or Quadratic(), 0.05, settings.rows_per_step(len(ROWS)), settings.seed)
+
+
+def first() -> State:
+    return State.start(method().begin())
 
 
 def tuned(engine=None, validate=distance, state=None, listen=lambda event: None, **options):
     settings = TuningSettings(**{"epochs": 1, "min_steps": 40, "batch_size": 6, "evaluate_every": 10} | options)
-    method = GradientStep(engine or Quadratic(), 0.05, settings.clip_norm)
-    first = state or State.start(torch.zeros(P, D))
-    return tune_prompt(method, ROWS, validate, first, settings, watch=Watch(event=listen))
+    ours, rows = method(clip_norm=settings.clip_norm), batches(engine, settings)
+    return tune_prompt(ours, rows, validate, state or first(), settings, watch=Watch(event=listen))
 
 
 def test_it_reaches_the_goal_and_keeps_the_best():
@@ -77,7 +94,7 @@ def test_step_zero_is_a_candidate():
     scores = iter([0.9, 0.5, 0.6, 0.5, 0.4])
     end = tuned(validate=lambda prompt, step: Validation(1.0, next(scores)))
     assert end.best.step == 0
-    assert torch.equal(end.best.embeddings, torch.zeros(P, D))
+    assert torch.equal(end.best.tensors["embeddings"], torch.zeros(P, D))
 
 
 def test_the_metric_chooses_and_the_loss_breaks_ties():
@@ -101,7 +118,8 @@ def test_the_gradient_is_clipped_by_its_norm():
     norms = []
     tuned(listen=lambda e: norms.append(e.gradient_norm) if isinstance(e, StepDone) else None, clip_norm=0.1)
     assert norms[0] > 1.0, "told as it was before clipping"
-    mean = tuned(clip_norm=0.1, epochs=0.1, min_steps=1).mean  # after one step 0.1 of the gradient that was used
+    end = tuned(clip_norm=0.1, epochs=0.1, min_steps=1)
+    mean = end.moments["embeddings.mean"]  # after one step 0.1 of the gradient that was used
     assert float(mean.norm()) == pytest.approx(0.1 * 0.1, rel=1e-4)
 
 
@@ -113,36 +131,33 @@ def test_adam_is_torchs():
         parameter.grad = 2 * (parameter.detach() - GOAL)
         torch.nn.utils.clip_grad_norm_([parameter], 0.5)
         optimizer.step()
-    torch.testing.assert_close(end.embeddings, parameter.detach(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(end.tensors["embeddings"], parameter.detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_a_non_finite_loss_stops_with_step_and_rows():
     engine = Quadratic(broken_at=5)
     saved = []
-    first, settings = State.start(torch.zeros(P, D)), TuningSettings(min_steps=9, batch_size=6)
+    settings = TuningSettings(min_steps=9, batch_size=6)
     with pytest.raises(NonFiniteLoss) as error:
-        tune_prompt(GradientStep(engine, 0.05, 1.0), ROWS, distance, first, settings, save=saved.append)
+        tune_prompt(method(), batches(engine, settings), distance, first(), settings, save=saved.append)
     line = engine.seen[4][2] + 1
     assert str(error.value) == (
         f"The loss became NaN or infinite at step 5, in the row at line {line}. Nothing of that step was kept. "
         'Try a smaller learning_rate or eg.load_model(..., dtype="float32"), and look at these rows.'
     )
-    assert all(bool(state.embeddings.isfinite().all()) for state in saved)
+    assert all(bool(state.tensors["embeddings"].isfinite().all()) for state in saved)
 
 
 def test_interrupted_and_resumed_is_uninterrupted():
     whole = tuned(seed=3)
     saved = []
     settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10, seed=3)
-    first = State.start(torch.zeros(P, D))
-    method = GradientStep(Quadratic(stopped_at=17), 0.05, settings.clip_norm)
+    stopped = batches(Quadratic(stopped_at=17), settings)
     with pytest.raises(Interrupted, match=r"^Stopped after step 16 of 40\.$"):
-        tune_prompt(method, ROWS, distance, first, settings, save=saved.append)
+        tune_prompt(method(), stopped, distance, first(), settings, save=saved.append)
     assert saved[-1].step == 16
     end = tuned(state=saved[-1], seed=3)
-    for name in ("embeddings", "mean", "mean_square"):
-        assert torch.equal(getattr(end, name), getattr(whole, name)), name
-    assert torch.equal(end.best.embeddings, whole.best.embeddings)
+    assert_equal(end, whole)
 
 
 @pytest.mark.parametrize("stopped_in", [20, 40])
@@ -151,16 +166,15 @@ def test_interrupted_in_a_validation_and_resumed_is_uninterrupted(stopped_in):
     tuned(listen=whole.append)
     saved = []
 
-    def interrupted(prompt: Tensor, step: int) -> Validation:
+    def interrupted(tensors: Tensors, step: int) -> Validation:
         if step == stopped_in:
             raise KeyboardInterrupt
-        return distance(prompt, step)
+        return distance(tensors, step)
 
     settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10)
-    method, first = GradientStep(Quadratic(), 0.05, settings.clip_norm), State.start(torch.zeros(P, D))
-    watch = Watch(event=events.append)
+    watch, rows = Watch(event=events.append), batches(settings=settings)
     with pytest.raises(Interrupted):
-        tune_prompt(method, ROWS, interrupted, first, settings, watch=watch, save=saved.append)
+        tune_prompt(method(), rows, interrupted, first(), settings, watch=watch, save=saved.append)
     assert saved[-1].step == stopped_in - 1, "the last State whose validations are all done"
     end = tuned(state=saved[-1], listen=events.append)
     assert end.step == 40
@@ -168,31 +182,41 @@ def test_interrupted_in_a_validation_and_resumed_is_uninterrupted(stopped_in):
 
 
 def test_interrupted_before_the_first_validation_saves_nothing():
-    def interrupted(prompt: Tensor, step: int) -> Validation:
+    def interrupted(tensors: Tensors, step: int) -> Validation:
         raise KeyboardInterrupt
 
     def save(state: State) -> None:
         pytest.fail("there is nothing to resume from")
 
-    method, first = GradientStep(Quadratic(), 0.05, 1.0), State.start(torch.zeros(P, D))
     with pytest.raises(Interrupted):
-        tune_prompt(method, ROWS, interrupted, first, TuningSettings(), save=save)
+        tune_prompt(method(), batches(), interrupted, first(), TuningSettings(), save=save)
 
 
 def test_a_state_is_never_changed_in_place():
-    first = State.start(torch.zeros(P, D))
-    before = first.embeddings.clone()
-    tuned(state=first)
-    assert torch.equal(first.embeddings, before)
-    assert first.step == 0
+    state = first()
+    before = {name: tensor.clone() for name, tensor in {**state.tensors, **state.moments}.items()}
+    tuned(state=state)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in {**state.tensors, **state.moments}.items())
+    assert state.step == 0
 
 
 def test_frozen_rows_do_not_move():
-    trainable = torch.tensor([False, True, False])
-    method = GradientStep(Quadratic(), 0.05, 1.0, trainable)
-    end = tune_prompt(method, ROWS, distance, State.start(torch.ones(P, D)), TuningSettings(min_steps=30))
-    assert torch.equal(end.embeddings[[0, 2]], torch.ones(2, D))
-    assert not torch.equal(end.embeddings[1], torch.ones(D))
+    ours = method(torch.ones(P, D), trainable=(False, True, False))
+    end = tune_prompt(ours, batches(), distance, State.start(ours.begin()), TuningSettings(min_steps=30))
+    assert torch.equal(end.tensors["embeddings"][[0, 2]], torch.ones(2, D))
+    assert not torch.equal(end.tensors["embeddings"][1], torch.ones(D))
+
+
+def assert_equal(first: State, second: State) -> None:
+    """In all their tensors."""
+    pairs = [
+        (first.tensors, second.tensors),
+        (first.moments, second.moments),
+        (first.best.tensors, second.best.tensors),
+    ]
+    for one, other in pairs:
+        assert one.keys() == other.keys()
+        assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
 class TestState:
@@ -200,9 +224,7 @@ class TestState:
         state = tuned(min_steps=15)
         save_state(tmp_path / "c" / "s.safetensors", state, "a" * 64)
         found = load_state(tmp_path / "c" / "s.safetensors", "a" * 64, torch.device("cpu"))
-        for name in ("embeddings", "mean", "mean_square"):
-            assert torch.equal(getattr(found, name), getattr(state, name))
-        assert torch.equal(found.best.embeddings, state.best.embeddings)
+        assert_equal(found, state)
         for name in ("step", "stale", "seconds", "finished"):
             assert getattr(found, name) == getattr(state, name)
         assert (found.best.step, found.best.loss, found.best.accuracy) == (

@@ -30,16 +30,16 @@ def job(tmp_path_factory, tiny_folder) -> list[str]:
 
 def stopped_at(monkeypatch, step: int) -> None:
     """Ctrl-C in the optimizer of this step."""
-    from embedgrad.tuning import step as steps
+    from embedgrad.methods.optimizers import AdamW
 
-    adam_step = steps.adam_step
+    adam_step = AdamW.step
 
-    def stops(state, *arguments):
-        if state.step + 1 == step:
+    def stops(optimizer, at, *arguments):
+        if at.step + 1 == step:
             raise KeyboardInterrupt
-        return adam_step(state, *arguments)
+        return adam_step(optimizer, at, *arguments)
 
-    monkeypatch.setattr(steps, "adam_step", stops)
+    monkeypatch.setattr(AdamW, "step", stops)
 
 
 def test_a_stopped_run_ends_with_the_same_files(job, tmp_path, monkeypatch):

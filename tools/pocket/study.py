@@ -75,9 +75,10 @@ def run_case(model: FrozenModel, task: PocketTask, best: SoftPrompt, case: Case)
     first = best if case.start == "text" else start(model, best.text or "", kind="random", seed=case.seed)
     settings = settings_of(task, case.seed).model_dump() | {"learning_rate": case.rate}
     run = tune(model, first, parts.train[: case.rows], validation=parts.validation, task=task.task, **settings)
-    judge = Judge.prepare(model, best, parts.test, Judging(task.task))
-    text = judge.judge(best.embeddings, "text")
-    tuned = Judge.prepare(model, run.prompt, parts.test, Judging(task.task)).judge(run.prompt.embeddings, "tuned")
+    artifacts = {"text": best.bind(model), "tuned": run.prompt.bind(model)}
+    text, tuned = (
+        Judge.prepare(bound, parts.test, Judging(task.task)).judge(bound, name) for name, bound in artifacts.items()
+    )
     before, after = run.start.embeddings, run.prompt.embeddings
     comparison = compare_accuracy(text, tuned)
     assert comparison is not None

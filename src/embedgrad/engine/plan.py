@@ -75,6 +75,10 @@ class Engine:
         """The same by another path or other means; nothing that was kept goes along."""
         return replace(self, path=path(self.model, means, budget_bytes))
 
+    def afresh(self) -> Engine:
+        """The same, with nothing kept of the model as it was before: for one in which something is set meanwhile."""
+        return self.through(type(self.path), self.means)
+
     def loss_and_gradient(self, prompt: Tensor, layouts: Sequence[Layout]) -> LossAndGradient:
         """Over all `layouts`, in micro-batches of similar length; `row_nats` in the order of `layouts`."""
         path = self._path_of(layouts)

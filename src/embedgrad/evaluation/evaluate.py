@@ -56,10 +56,11 @@ def evaluate(
     if task is None and (task := own_task(placed.settings)) is not None:
         say(f"task: {task_words(task)}, as the prompt was tuned")
     judging = Judging(task, score_by, max_new_tokens, overlong, batch_tokens)
-    judge = Judge.prepare(model, placed, rows, judging, Watch(note=say))
+    bound = placed.bind(model)
+    judge = Judge.prepare(bound, rows, judging, Watch(note=say))
     if sentence := special_tokens_report(model, placed, rows):
         say(sentence)
-    found = judge.judge(placed.embeddings, placed.name, progress)
+    found = judge.judge(bound, placed.name, progress)
     if sentence := undecided_words([found]):
         say(sentence)
     return found

@@ -1,4 +1,4 @@
-"""Rows laid out once, on which any embeddings of one placed prompt can then be judged."""
+"""Rows laid out once, on which any artifact can then be judged behind whose prompt they stand."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from embedgrad.events import Progress
 from embedgrad.faces import setting
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
+from embedgrad.prompt.bound import Bound
 from embedgrad.prompt.rows import lay_out_rows, stop_ids, target_ids, template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.grade import grade
@@ -37,13 +38,13 @@ ROOM_FOR_WORDS = 16  # tokens an answer may be longer than the longest target
 
 @dataclass(frozen=True)
 class Judge:
-    """Labeled rows behind one placed prompt, ready to be answered.
+    """Labeled rows behind the prompt of `bound`, ready to be answered.
 
     examples and rows are parallel, rows that do not fit the model's context left out (`skipped` of them).
     `rows` have no target yet, `targets` are the same rows with it.
     """
 
-    model: FrozenModel
+    bound: Bound
     engine: Engine
     task: Task
     score_by: ScoreBy
@@ -58,13 +59,13 @@ class Judge:
     @classmethod
     def prepare(
         cls,
-        model: FrozenModel,
-        placed: SoftPrompt,
+        bound: Bound,
         examples: Sequence[Example],
         judging: Judging = Judging(),
         watch: Watch = Watch(),
     ) -> Judge:
-        """Lay out `examples` behind `placed`. Raises DataError, UsageError, OverlongRows, TemplateError."""
+        """Lay out `examples` behind `bound`'s prompt. Raises DataError, UsageError, OverlongRows, TemplateError."""
+        model, placed = bound.model, bound.prompt
         wanted = [example.target for example in examples if example.target is not None]
         if not examples or len(wanted) < len(examples):
             raise DataError("Evaluation needs at least one row, and a target in every row.")
@@ -93,10 +94,11 @@ class Judge:
         with memory_told(judging.batch_tokens):
             if generates and (sentence := whole_rows_words(model)):
                 watch.note(sentence)
-        embeddings = placed.embeddings.to(model.device)
+        with bound.in_use():
+            engine = choose(model, bound.embeddings, targets, judging.batch_tokens, watch.note, with_gradient=False)
         return cls(
-            model=model,
-            engine=choose(model, embeddings, targets, judging.batch_tokens, watch.note, with_gradient=False),
+            bound=bound,
+            engine=engine,
             task=task,
             score_by=judging.score_by,
             max_new_tokens=limit,
@@ -109,27 +111,41 @@ class Judge:
         )
 
     @property
+    def model(self) -> FrozenModel:
+        return self.bound.model
+
+    @property
     def shortened(self) -> int:
         """How many rows had the end of their input cut."""
         return sum(row.cut_tokens > 0 for row in self.rows)
 
-    def judge(self, embeddings: Tensor, name: str, progress: Progress = lambda done, total: None) -> Evaluation:
-        """Answers, losses and Score of `embeddings` [P, D] on all rows. `progress` counts a row once for its loss,
-        once for its answer and once for each label scored."""
-        prompt = embeddings.to(self.model.device)
+    def judge(self, bound: Bound, name: str, progress: Progress = lambda done, total: None) -> Evaluation:
+        """Answers, losses and Score of `bound` on all rows: the one of `prepare`, or another that stands in its place.
+        `progress` counts a row once for its loss, once for its answer and once for each label scored. Raises
+        NonFiniteLoss, and ValueError where these rows are not laid out behind the prompt of `bound`."""
+        self._check_place(bound)
         count = counted_up(progress, self.work)
-        nats = self.engine.row_nats(prompt, self.targets, count).tolist()
-        lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
-        if lines:
-            raise NonFiniteLoss(
-                f"The loss of {name!r} is NaN or infinite on {len(lines)} of {counted(len(nats), 'row')}, "
-                f"at {line_words(lines)}. Look at the prompt's learning rate, or use "
-                f"{setting('dtype', 'float32', of='load_model')}."
-            )
-        answers = self._answers(prompt, count)
-        likeliest = self._likeliest(prompt, count)
+        prompt = bound.embeddings
+        with bound.in_use():
+            engine = self.engine.afresh() if bound.cuts else self.engine
+            nats = engine.row_nats(prompt, self.targets, count).tolist()
+            lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
+            if lines:
+                raise NonFiniteLoss(
+                    f"The loss of {name!r} is NaN or infinite on {len(lines)} of {counted(len(nats), 'row')}, "
+                    f"at {line_words(lines)}. Look at the prompt's learning rate, or use "
+                    f"{setting('dtype', 'float32', of='load_model')}."
+                )
+            answers = self._answers(prompt, count)
+            likeliest = self._likeliest(engine, prompt, count)
         predictions = [self._prediction(i, nats[i], answers.get(i), likeliest.get(i)) for i in range(len(nats))]
         return Evaluation(score_of(name, self.task, predictions), tuple(predictions), self.skipped)
+
+    def _check_place(self, bound: Bound) -> None:
+        here, there = self.bound.prompt, bound.prompt
+        same = len(here) == len(there) and template_of(here).segments == template_of(there).segments
+        if bound.model is not self.model or not same:
+            raise ValueError("this judge's rows are laid out for another model or prompt; prepare one for this")
 
     @property
     def work(self) -> int:
@@ -156,11 +172,11 @@ class Judge:
                 count(1)
         return found
 
-    def _likeliest(self, prompt: Tensor, count: Callable[[int], None]) -> dict[int, str]:
+    def _likeliest(self, engine: Engine, prompt: Tensor, count: Callable[[int], None]) -> dict[int, str]:
         """By row number: the label of highest likelihood, where labels are scored."""
         if self.score_by == "generation":
             return {}
-        nats = answer_nats(self.engine, prompt, self.rows, self.label_ids, count)
+        nats = answer_nats(engine, prompt, self.rows, self.label_ids, count)
         best = nats.argmin(1)
         lowest = zip(self.examples, nats.gather(1, best[:, None])[:, 0].tolist(), strict=True)
         if lines := [example.line for example, least in lowest if not math.isfinite(least)]:

@@ -1,4 +1,4 @@
-"""Several prompts on the same rows."""
+"""Several prompts, or other artifacts, on the same rows."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from embedgrad.data.example import Example
 from embedgrad.errors import DataError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
-from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.prompt.bound import Bound
 from embedgrad.watch import Watch
 
 
 def judges_side_by_side(
-    model: FrozenModel,
-    prompts: Sequence[SoftPrompt],
+    artifacts: Sequence[Bound],
     examples: Sequence[Example],
     judging: Judging = Judging(),
     watch: Watch = Watch(),
 ) -> list[Judge]:
-    """A Judge for each placed prompt, all with the same settings on the same rows: those that do not fit behind the
-    longest prompt are left out for every one (with `overlong="skip"`), and `watch` is told of it.
+    """A Judge for each of `artifacts`, of whatever kinds, all with the same settings on the same rows: those that do
+    not fit behind the longest prompt are left out for every one (with `overlong="skip"`), and `watch` is told of it.
 
     Raises what `Judge.prepare` raises, and DataError where no row is left.
     """
 
     def prepared(rows: Sequence[Example]) -> list[Judge]:
-        return [Judge.prepare(model, prompt, rows, judging, watch) for prompt in prompts]
+        return [Judge.prepare(bound, rows, judging, watch) for bound in artifacts]
 
     judges = prepared(examples)
     if any(judge.skipped for judge in judges):

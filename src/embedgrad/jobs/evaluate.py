@@ -114,7 +114,7 @@ class EvaluateJob:
                 watch.note(sentence)
         names = _names(settings.prompt, prompts)
         judging = settings.judging.judging(task, settings.judging.batch_tokens)
-        found = judged_side_by_side(model, prompts, rows, judging, names, watch)
+        found = judged_side_by_side([prompt.bind(model) for prompt in prompts], rows, judging, names, watch)
         if settings.predictions is not None:
             _write_predictions(settings.predictions, names, found, rows, settings.judging.group_by)
         return Evaluated(

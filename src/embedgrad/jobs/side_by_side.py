@@ -9,26 +9,24 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.result import Evaluation, undecided_words
 from embedgrad.evaluation.side_by_side import judges_side_by_side
 from embedgrad.events import Progress
-from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.prompt.bound import Bound
 from embedgrad.watch import Update, Watch
 
 
 def judged_side_by_side(
-    model: FrozenModel,
-    prompts: Sequence[SoftPrompt],
+    artifacts: Sequence[Bound],
     examples: Sequence[Example],
     judging: Judging,
     names: Sequence[str],
     watch: Watch = Watch(),
 ) -> list[Evaluation]:
-    """Each prompt on the same rows with the same settings. Rows that do not fit behind the longest prompt are left
+    """Each artifact on the same rows with the same settings. Rows that do not fit behind the longest prompt are left
     out for all of them (with `overlong` skip)."""
     found = []
-    judges = judges_side_by_side(model, prompts, examples, judging, watch)
-    for judge, prompt, name in zip(judges, prompts, names, strict=True):
+    judges = judges_side_by_side(artifacts, examples, judging, watch)
+    for judge, bound, name in zip(judges, artifacts, names, strict=True):
         with watch.stage(f"evaluating {name[:40]!r}", judge.work) as update:
-            found.append(judge.judge(prompt.embeddings, name, _progress(update)))
+            found.append(judge.judge(bound, name, _progress(update)))
     if sentence := undecided_words(found):
         watch.note(sentence)
     return found

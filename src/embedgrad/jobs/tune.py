@@ -91,8 +91,9 @@ class TuneJob:
         run = _tuned(prepared, parts, folder, watch)
         if run.calibration is not None:
             prepared = _calibrated(prepared, run.calibration, folder)
-        prompts, names = [prepared.baseline, run.prompt], [prepared.baseline.name, "tuned"]
-        before, after = judged_side_by_side(prepared.model, prompts, parts.test, prepared.judging, names, watch)
+        names = [prepared.baseline.name, "tuned"]
+        artifacts = [artifact.bind(prepared.model) for artifact in (prepared.baseline, run.artifact)]
+        before, after = judged_side_by_side(artifacts, parts.test, prepared.judging, names, watch)
         return finish(prepared, run, (before, after), parts, folder)
 
 

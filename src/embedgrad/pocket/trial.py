@@ -150,7 +150,8 @@ def best_prompt(
 def _judged(
     model: FrozenModel, prompt: SoftPrompt, rows: Sequence[Example], task: PocketTask, score_by: ScoreBy
 ) -> Evaluation:
-    return Judge.prepare(model, prompt, rows, Judging(task.task, score_by)).judge(prompt.embeddings, prompt.name)
+    bound = prompt.bind(model)
+    return Judge.prepare(bound, rows, Judging(task.task, score_by)).judge(bound, prompt.name)
 
 
 def _named(evaluation: Evaluation, name: str) -> Evaluation:

@@ -82,8 +82,10 @@ def find_tensors(
     size: int,
     dtypes: Mapping[str, tuple[str, ...]],
     needed: Sequence[str] = (PROMPT,),
+    most_dimensions: int = 2,
 ) -> dict[str, Tensor]:
-    """The tensors in a file of `size` bytes: only names in `dtypes`, those `needed`, each [P, D], among them.
+    """The tensors in a file of `size` bytes: only names in `dtypes`, those `needed`, each [P, D], among them; no other
+    has more than `most_dimensions`.
 
     They must fill the bytes from `start` to the end without a gap or an overlap. Raises MalformedError.
     """
@@ -91,7 +93,7 @@ def find_tensors(
     strange = [name for name in names if name not in dtypes]
     if strange or not set(needed) <= set(names):
         raise MalformedError(f"it holds the tensors {shown(names)}; expected {' and perhaps '.join(dtypes)}")
-    tensors = {name: _tensor(name, header[name], start, dtypes[name]) for name in names}
+    tensors = {name: _tensor(name, header[name], start, dtypes[name], most_dimensions) for name in names}
     end = start
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1].start):
         if tensor.start != end:
@@ -133,14 +135,17 @@ def pack(metadata: Mapping[str, str], tensors: Mapping[str, npt.NDArray[Any]]) -
     return data
 
 
-def _tensor(name: str, entry: Any, start: int, dtypes: tuple[str, ...]) -> Tensor:
+def _tensor(name: str, entry: Any, start: int, dtypes: tuple[str, ...], most_dimensions: int) -> Tensor:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise MalformedError(f"{name} is described by {shown(entry)}; expected dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if dtype not in dtypes:
         raise MalformedError(f"{name} has the dtype {shown(dtype)}; expected {' or '.join(dtypes)}")
-    if not _whole(shape) or not 1 <= len(shape) <= 2 or 0 in shape:
-        raise MalformedError(f"{name} has the shape {shown(shape)}; expected 1 or 2 positive integers")
+    if not _whole(shape) or not 1 <= len(shape) <= most_dimensions or 0 in shape:
+        between = "or" if most_dimensions == 2 else "to"
+        raise MalformedError(
+            f"{name} has the shape {shown(shape)}; expected 1 {between} {most_dimensions} positive integers"
+        )
     if not _whole(offsets) or len(offsets) != 2:
         raise MalformedError(f"{name} has the data_offsets {shown(offsets)}; expected 2 integers from 0 up")
     tensor = Tensor(dtype, tuple(shape), start + offsets[0])

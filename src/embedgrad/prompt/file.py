@@ -148,7 +148,7 @@ def _decoded(data: bytes) -> PromptFile:
             f"trainable has {len(record.trainable)} entries; expected {len(embeddings)}, one for each row"
         )
     if record.template is not None:
-        _check_template(record.template)
+        check_template(record.template)
     return PromptFile(embeddings, ids, record)
 
 
@@ -161,7 +161,7 @@ def _initial_ids(data: bytes, tensor: Tensor, rows: int) -> tuple[int, ...]:
     return ids
 
 
-def _check_template(template: RenderedTemplate) -> None:
+def check_template(template: RenderedTemplate) -> None:
     """The rendered segments fill the slots of their source, the prompt and the input once each."""
     source = template.source
     try:

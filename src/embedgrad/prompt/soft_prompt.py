@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from pydantic import JsonValue
@@ -15,8 +16,10 @@ from embedgrad.arguments import is_a
 from embedgrad.arguments import path as check_path
 from embedgrad.errors import PromptError, WrongBase
 from embedgrad.faces import setting
+from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.identity import BaseIdentity
 from embedgrad.prompt import file as prompt_file
+from embedgrad.prompt.bound import Bound
 from embedgrad.prompt.file import PromptFile, PromptRecord
 from embedgrad.template.layout import RenderedTemplate
 from embedgrad.units import counted
@@ -36,6 +39,8 @@ class SoftPrompt:
     trainable    [P] which rows tuning may move; None = all
     metrics, settings   what tuning measured, and with which settings
     """
+
+    kind: ClassVar[str] = "soft prompt"
 
     embeddings: Tensor
     text: str | None = None
@@ -118,6 +123,11 @@ class SoftPrompt:
         """Read a prompt file. Raises FileMissing, BadPromptFile, UnknownVersion."""
         check_path("path", path)
         return cls.from_content(prompt_file.read(Path(path)))
+
+    def bind(self, model: FrozenModel) -> Bound:
+        """On `model`, where `start` placed it. Raises WrongBase; what only warns there has been told there."""
+        check_base(self, model.identity_under(self.template.source if self.template else None))
+        return Bound(model, self)
 
     @classmethod
     def from_content(cls, content: PromptFile) -> SoftPrompt:

@@ -1,32 +1,29 @@
-"""The tuning loop: a batch, a step of the prompt, now and then a validation.
+"""The tuning loop: a batch, a step of the method, now and then a validation.
 
-It knows rows as layouts and the prompt as [P, D]; texts, files and flags are others' business.
+It knows a method by its protocol and rows as layouts; what is tuned, how, texts, files and flags are others' business.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from torch import Tensor
-
-from embedgrad.data.batches import batch_rows
 from embedgrad.errors import Interrupted, NonFiniteLoss
 from embedgrad.events import StepDone, Validated
-from embedgrad.template.layout import Layout
+from embedgrad.methods.method import Method, Tensors
+from embedgrad.tuning.batches import Batches
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, Validation
-from embedgrad.tuning.step import GradientStep
 from embedgrad.watch import Watch
 
-Validate = Callable[[Tensor, int], Validation]
+Validate = Callable[[Tensors, int], Validation]
 Save = Callable[[State], None]
 
 
 def tune_prompt(
-    method: GradientStep,
-    layouts: Sequence[Layout],
+    method: Method,
+    batches: Batches,
     validate: Validate,
     state: State,
     settings: TuningSettings,
@@ -35,18 +32,17 @@ def tune_prompt(
     watch: Watch = Watch(),
     save: Save = lambda state: None,
 ) -> State:
-    """Tune from `state` to the end; returns the last State, whose `best` is the prompt to keep.
+    """Tune from `state` to the end; returns the last State, whose `best` is what to keep.
 
-    layouts    the tuning rows, each with a target
-    validate   ([P, D], step) -> Validation; also asked about the start, which is a candidate like any other
+    validate   (a point's tensors, step) -> Validation; also asked about the start, which is a candidate like any other
     also_at    further steps to validate after; these validations neither choose the best nor wear patience
-    watch      told of every step and validation; its snapshot is called at every validation
+    watch      told of every step and validation
     save       called with every State worth resuming from, and always with the last one
 
     Batch order is a function of seed and step, and a State is never changed in place: a resumed run continues bit
     for bit on a CPU. Raises NonFiniteLoss, and Interrupted after Ctrl-C, when the State at hand is saved.
     """
-    total, every = settings.total_steps(len(layouts)), settings.steps_between_validations(len(layouts))
+    total, every = settings.total_steps(batches.rows), settings.steps_between_validations(batches.rows)
     saved_at = time.monotonic()
     try:
         if state.best is None:
@@ -54,7 +50,7 @@ def tune_prompt(
             save(state)
         while state.finished is None:
             # Trap: a State whose due validation was interrupted must never be the one that is saved.
-            moved = _stepped(method, layouts, state, settings, watch)
+            moved = _stepped(method, batches, state, total, watch)
             is_due = moved.step % every == 0 or moved.step >= total
             if is_due or moved.step in also_at:
                 moved = _validated(moved, validate, watch, chooses=is_due)
@@ -74,36 +70,34 @@ def tune_prompt(
     return state
 
 
-def _stepped(
-    method: GradientStep, layouts: Sequence[Layout], state: State, settings: TuningSettings, watch: Watch
-) -> State:
+def _stepped(method: Method, batches: Batches, state: State, total: int, watch: Watch) -> State:
     started = time.monotonic()
-    numbers = batch_rows(len(layouts), settings.rows_per_step(len(layouts)), settings.seed, state.step)
-    done = method.step(state, [layouts[number] for number in numbers])
+    batch = batches.at(state.step)
+    done = method.propose(state, batch)
+    moved = state.moved(done.point)
     seconds = time.monotonic() - started
     watch.event(
         StepDone(
-            step=done.state.step,
-            total_steps=settings.total_steps(len(layouts)),
+            step=moved.step,
+            total_steps=total,
             loss=done.loss,
-            learning_rate=method.learning_rate,
+            learning_rate=batch.learning_rate,
             gradient_norm=done.gradient_norm,
             tokens=done.tokens,
             seconds=round(seconds, 6),
             penalty=done.penalty,
         )
     )
-    return replace(done.state, seconds=state.seconds + seconds)
+    return replace(moved, seconds=state.seconds + seconds)
 
 
 def _validated(state: State, validate: Validate, watch: Watch, chooses: bool = True) -> State:
     started = time.monotonic()
     try:
-        found = validate(state.embeddings, state.step)
+        found = validate(state.tensors, state.step)
     except NonFiniteLoss as error:
         raise NonFiniteLoss(f"At the validation after step {state.step}: {error}") from error
     judged = state.judged(found) if chooses else state.noted(found)
-    watch.snapshot(state.step, state.embeddings)
     watch.event(Validated(state.step, found.loss, found.accuracy, chooses and judged.stale == 0))
     return replace(judged, seconds=judged.seconds + time.monotonic() - started)
 

@@ -1,4 +1,4 @@
-"""All of a tuning but its learning rate and its length: rows laid out, judge and engine chosen, trust region drawn.
+"""All of a tuning but its learning rate and its length: rows laid out, method prepared, judge and engine chosen.
 
 One Setup serves one run, or the several of a calibration or a sweep.
 """
@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,24 @@ from embedgrad.data.splits import Parts, split
 from embedgrad.engine.forecast import dear_fallback, fitted, naive_flops
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.whole_rows import whole_rows_words
-from embedgrad.errors import CannotResume, DataError, PromptError
+from embedgrad.errors import CannotResume, DataError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.events import Say, Validating
+from embedgrad.methods.embeddings import Embeddings
+from embedgrad.methods.method import Method, Point, Prepare, Tensors
 from embedgrad.model.compiled import is_worth_it
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
 from embedgrad.prompt.rows import lay_out_rows, seam_report, special_tokens_report, template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.prompt.trust_region import OriginalTokens, TrustRegion, lead
 from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout
+from embedgrad.tuning.batches import Batches
 from embedgrad.tuning.loop import tune_prompt
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, Validation, load_state, save_state
-from embedgrad.tuning.step import GradientStep
 from embedgrad.units import counted
 from embedgrad.watch import Watch
 
@@ -55,7 +57,7 @@ class Setup:
     skipped: int
     judge: Judge
     engine: Engine
-    region: TrustRegion | None
+    method: Method
     depends_on: str
 
     @classmethod
@@ -68,9 +70,11 @@ class Setup:
         judging: Judging = Judging(),
         depends_on: str = "",
         watch: Watch = Watch(),
+        method: Prepare | None = None,
     ) -> Setup:
         """Lay out the rows of `parts` behind `placed`, choose judge and engine. `depends_on` is a further text that a
-        resumed tuning must agree in. Raises DataError, OverlongRows, PromptError, NotEnoughMemory."""
+        resumed tuning must agree in; without a `method` the embeddings of `placed` are tuned, as `options` say.
+        Raises DataError, OverlongRows, PromptError, NotEnoughMemory."""
         task = judging.task or settled(None, (*parts.train, *parts.validation))
         if task.has_metric or not template_of(placed).special_tokens_in_rows:
             check_special_tokens((*parts.train, *parts.validation), special_tokens_of(model.tokenizer))
@@ -78,8 +82,9 @@ class Setup:
         layouts = tuple(layout for layout in laid if layout is not None)
         if not layouts:
             raise DataError("Every tuning row is longer than the model's context: there is nothing to tune on.")
-        region = _region(model, placed, options)
-        judge = Judge.prepare(model, placed, parts.validation, replace(judging, task=task))
+        prepare_method = method or _embeddings(options)
+        prepared = prepare_method(model, placed)
+        judge = Judge.prepare(placed.bind(model), parts.validation, replace(judging, task=task))
         told = (
             _removed_words(parts),
             special_tokens_report(model, placed, (*parts.train, *parts.validation)),
@@ -93,7 +98,7 @@ class Setup:
                 watch.note(sentence)
         engine = _engine(model, placed.embeddings.to(model.device), layouts, options, watch.note)
         skipped = len(laid) - len(layouts)
-        return cls(model, placed, task, layouts, skipped, judge, engine, region, depends_on)
+        return cls(model, placed, task, layouts, skipped, judge, engine, prepared, depends_on)
 
     def run(
         self,
@@ -107,33 +112,29 @@ class Setup:
         """Tune from the checkpoint where there is one, else from the start, to the end. `options` differ from those of
         `prepare` in rate and length only. Raises what `tune_prompt` and `load_state` raise."""
         identity = self._inputs_sha256(options, learning_rate, also_at)
-        state = State.start(self.start.embeddings.to(self.model.device))
+        first = self.method.begin()
+        state = State.start(first)
         if checkpoint is not None and checkpoint.exists():
             state = load_state(checkpoint, identity, self.model.device)
-            if state.embeddings.shape != self.start.embeddings.shape:
-                raise CannotResume(f"The checkpoint {checkpoint} holds a prompt of another shape. Start the run anew.")
+            _check_fit(state, first, checkpoint)
 
         def save(current: State) -> None:
             if checkpoint is not None:
                 watch.before_save()
                 save_state(checkpoint, current, identity)
 
-        def validate(current: Tensor, step: int) -> Validation:
+        def validate(tensors: Tensors, step: int) -> Validation:
             def count(done: int, total: int) -> None:
                 watch.event(Validating(step, done, total))
 
-            score = self.judge.judge(current, self.start.name, count).score
+            bound = self.method.artifact(tensors).bind(self.model)
+            score = self.judge.judge(bound, self.start.name, count).score
+            watch.snapshot(step, bound.embeddings)
             return Validation(score.loss, score.accuracy)
 
-        mask = self.start.trainable
-        method = GradientStep(
-            self.engine,
-            learning_rate,
-            options.clip_norm,
-            trainable=None if mask is None else torch.tensor(mask, device=self.model.device),
-            region=self.region,
-        )
-        return tune_prompt(method, self.layouts, validate, state, options, also_at=also_at, watch=watch, save=save)
+        size = options.rows_per_step(len(self.layouts))
+        batches = Batches(self.layouts, self.engine, learning_rate, size, options.seed)
+        return tune_prompt(self.method, batches, validate, state, options, also_at=also_at, watch=watch, save=save)
 
     def _inputs_sha256(self, options: TuningSettings, learning_rate: float, also_at: Collection[int]) -> str:
         """Digest of all that a checkpoint depends on; how often it is saved is not part of it."""
@@ -148,6 +149,7 @@ class Setup:
             [task.kind, task.labels, task.pattern, self.judge.score_by, self.judge.max_new_tokens],
             sorted(also_at),
             self.depends_on,
+            *self.method.depends_on,
         ]
         if options.batch_size > len(self.layouts):  # earlier versions repeated rows within a step
             parts.append(["rows per step", options.rows_per_step(len(self.layouts))])
@@ -156,29 +158,25 @@ class Setup:
         return digest.hexdigest()
 
 
-def _region(model: FrozenModel, placed: SoftPrompt, options: TuningSettings) -> TrustRegion | None:
-    """The bounds that the settings ask for. Raises PromptError where the start does not allow keep_nearest."""
-    if options.radius is None and not options.distance_penalty and not options.keep_nearest:
-        return None
-    first = placed.embeddings.to(model.device)
-    tokens = _original_tokens(model, placed, first) if options.keep_nearest else None
-    return TrustRegion(first, options.radius, options.distance_penalty, tokens)
+def _embeddings(options: TuningSettings) -> Prepare:
+    """The published method with the settings that it takes."""
+    return partial(
+        Embeddings.prepare,
+        clip_norm=options.clip_norm,
+        radius=options.radius,
+        distance_penalty=options.distance_penalty,
+        keep_nearest=options.keep_nearest,
+    )
 
 
-def _original_tokens(model: FrozenModel, placed: SoftPrompt, first: Tensor) -> OriginalTokens:
-    if placed.initial_ids is None:
-        raise PromptError(
-            "This start has no original tokens that could stay the nearest: it is random, or its file names none. "
-            "Start from a text, or leave keep_nearest out."
-        )
-    tokens = OriginalTokens(model.embed(placed.initial_ids).float(), model.embed(range(model.vocabulary)))
-    outside = [place for place, ahead in enumerate(lead(first, tokens).tolist()) if not ahead > 0]
-    if outside:
-        raise PromptError(
-            f"In this start {len(outside)} of {len(placed)} vectors are nearer to another token than to their own, the "
-            f"first at position {outside[0]}, so keep_nearest cannot hold. Start from the text, or leave it out."
-        )
-    return tokens
+def _check_fit(state: State, first: Point, checkpoint: Path) -> None:
+    """Raises CannotResume where a checkpoint's tensors are not those of the method at this start."""
+
+    def shapes(point: Point) -> list[dict[str, torch.Size]]:
+        return [{name: at.shape for name, at in tensors.items()} for tensors in (point.tensors, point.moments)]
+
+    if shapes(state) != shapes(first):
+        raise CannotResume(f"The checkpoint {checkpoint} holds a prompt of another shape. Start the run anew.")
 
 
 def _engine(

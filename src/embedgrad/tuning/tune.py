@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from torch import Tensor
 
+from embedgrad.artifacts.artifact import Artifact
 from embedgrad.data.example import Example
 from embedgrad.engine.plan import choose
 from embedgrad.engine.rows import LossAndGradient
@@ -33,7 +34,7 @@ from embedgrad.watch import Watch
 class Run:
     """A finished tuning.
 
-    prompt     the best prompt by validation; the start itself where nothing was better
+    artifact   the best by validation; the start itself where nothing was better
     start      the prompt it started from
     events     what happened in this session, in order
     seconds    of tuning and validation, over all sessions
@@ -42,7 +43,7 @@ class Run:
     folder     of the run, with `result` as its `result.json` says it: what was gained on the test rows
     """
 
-    prompt: SoftPrompt
+    artifact: Artifact
     start: SoftPrompt
     events: tuple[Event, ...]
     steps: int
@@ -54,6 +55,15 @@ class Run:
     engine: EngineUsed | None = None
     folder: Path | None = None
     result: Result | None = None
+
+    @property
+    def prompt(self) -> SoftPrompt:
+        """The artifact as a prompt. Raises UsageError where the method leaves something else."""
+        if not isinstance(self.artifact, SoftPrompt):
+            raise UsageError(
+                f"This tuning left a {self.artifact.kind}, which is no prompt: it is the run's `artifact`."
+            )
+        return self.artifact
 
     @property
     def drift(self) -> float:
@@ -81,25 +91,25 @@ def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = 
 
     story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, **task_record(setup.task)}
 
-    def best_prompt(best: Best) -> SoftPrompt:
+    def artifact(best: Best) -> Artifact:
         metrics: dict[str, JsonValue] = {
             "validation_loss": best.loss,
             "validation_accuracy": best.accuracy,
             "validation_rows": len(setup.judge.rows),
             "step": best.step,
         }
-        return setup.start.moved(best.embeddings, metrics, story)
+        return setup.method.artifact(best.tensors, metrics, story)
 
     try:
         end = setup.run(options, rate, checkpoint=checkpoint, watch=replace(watch, event=heard))
     except TuningError as error:
         if isinstance(error.state, State) and error.state.best is not None:
-            error.prompt = best_prompt(error.state.best)
+            error.prompt = artifact(error.state.best)
         raise
     assert end.best is not None
     assert end.finished is not None
     return Run(
-        prompt=best_prompt(end.best),
+        artifact=artifact(end.best),
         start=setup.start,
         events=tuple(events),
         steps=end.step,

@@ -55,7 +55,7 @@ def blend(
     Raises PromptError where the prompts do not fit each other, DataError, OverlongRows.
     """
     check_fit(first, second)
-    judge = Judge.prepare(model, first, examples, judging, watch)
+    judge = Judge.prepare(first.bind(model), examples, judging, watch)
     overlong, limit = judging.overlong, judge.max_new_tokens
     laid = lay_out_rows(model, first, judge.examples, with_target=False, answer_tokens=limit, overlong=overlong)
     if None in laid:  # where no answer is generated, a judge leaves room for the target alone
@@ -66,7 +66,7 @@ def blend(
                 "measure the blend on. Give shorter rows or a lower max_new_tokens."
             )
         same = replace(judging, task=judge.task, max_new_tokens=limit)
-        judge = Judge.prepare(model, first, kept, same, watch)
+        judge = Judge.prepare(first.bind(model), kept, same, watch)
     points: list[BlendPoint] = []
     for weight in weights:
         at = first.moved((1 - weight) * first.embeddings + weight * second.embeddings)
@@ -89,7 +89,7 @@ def _point(judge: Judge, at: SoftPrompt, weight: float, overlong: Overlong) -> B
     answers = Answering.prepare(judge.model, at, judge.examples, asking).answers(0, rows)
     share = None
     if judge.score_by == "likelihood":
-        score = judge.judge(at.embeddings, at.name).score
+        score = judge.judge(at.bind(judge.model), at.name).score
         share = proportion(score.correct or 0, rows)
     elif judge.task.has_metric:
         right = [

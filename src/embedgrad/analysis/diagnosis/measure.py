@@ -64,9 +64,10 @@ def diagnosis(
     Raises what `Judge.prepare` raises, and DataError for fewer than `LEAST_PAIRS` pairs of rows with different targets.
     """
     generated = replace(judging, score_by="generation")
-    judge = Judge.prepare(model, prompt, examples, generated, watch)
+    bound = prompt.bind(model)
+    judge = Judge.prepare(bound, examples, generated, watch)
     _check_pairs(judge.examples)
-    found = judge.judge(prompt.embeddings, prompt.name, lambda done, _: watch.progress(done, judge.work + 1))
+    found = judge.judge(bound, prompt.name, lambda done, _: watch.progress(done, judge.work + 1))
     signs = tuple(_signs(found, told_apart(judge, prompt, found), majority(judge.examples)))
     watch.progress(judge.work + 1, judge.work + 1)
     bad = sum(sign.is_bad for sign in signs)

@@ -49,7 +49,7 @@ def position_sensitivity(
     """
     ids = anchor_ids(start, tuned)
     losses = replace(judging, task=Task("text"), score_by="generation")  # of kind text: nothing is generated
-    judge = Judge.prepare(model, tuned, examples, losses, watch)
+    judge = Judge.prepare(tuned.bind(model), examples, losses, watch)
     tokens = [len(row.target) for row in judge.targets]
     moved = [i for i in range(len(ids)) if not torch.equal(start.embeddings[i], tuned.embeddings[i])]
     count = counted_up(watch.progress, (len(moved) + 2) * len(tokens))

@@ -56,10 +56,11 @@ def read_back(
             f"{len(nearest)}), so its score is the text's, not theirs."
         )
     prompts, names = (text, tuned, back), (text.name, "tuned", READ_BACK)
-    judges = judges_side_by_side(model, prompts, examples, judging, watch)
+    artifacts = [prompt.bind(model) for prompt in prompts]
+    judges = judges_side_by_side(artifacts, examples, judging, watch)
     scores: list[Score] = []
-    for number, (judge, prompt, name) in enumerate(zip(judges, prompts, names, strict=True)):
-        scores.append(judge.judge(prompt.embeddings, name).score)
+    for number, (judge, bound, name) in enumerate(zip(judges, artifacts, names, strict=True)):
+        scores.append(judge.judge(bound, name).score)
         watch.progress(number + 1, len(prompts))
     return ReadBack(
         text=words,

@@ -1,0 +1,37 @@
+"""The tuning rows in their order: step for step a batch, and what it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from embedgrad.data.batches import batch_rows
+from embedgrad.engine.plan import Engine
+from embedgrad.methods.method import Batch
+from embedgrad.template.layout import Layout
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Of one run; which rows a batch has is a function of seed and step.
+
+    layouts        the tuning rows, each with a target
+    learning_rate  absolute, the same for every step
+    size           rows of a batch
+    """
+
+    layouts: Sequence[Layout]
+    engine: Engine
+    learning_rate: float
+    size: int
+    seed: int
+
+    @property
+    def rows(self) -> int:
+        """How many tuning rows there are."""
+        return len(self.layouts)
+
+    def at(self, step: int) -> Batch:
+        """The batch of step `step`, from 0."""
+        numbers = batch_rows(self.rows, self.size, self.seed, step)
+        return Batch([self.layouts[number] for number in numbers], self.engine, self.learning_rate)
