@@ -15,7 +15,7 @@ ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/prompt
 # What needs neither a model nor torch, whose import is an error in these: tests/set_up/test_fast.py looks, too.
 FAST := tests/data tests/data_sets/test_a_new_one.py tests/docs/test_site.py tests/errors/test_data_messages.py \
         tests/errors/test_prompt_file_messages.py tests/evaluation/test_loops.py tests/prompt/test_file.py \
-        tests/recipes/test_catalog.py tests/report/test_grid.py tests/report/test_words.py tests/set_up \
+        tests/recipes/test_catalog.py tests/report/test_grid.py tests/report/test_page_sentences.py tests/set_up \
         tests/tasks/test_a_new_kind.py tests/tasks/test_json_answer.py tests/tasks/test_label_wordings.py \
         tests/tasks/test_number_wordings.py tests/tasks/test_short_answer.py tests/tasks/test_short_wordings.py \
         tests/tasks/test_task.py tests/template/test_template.py tests/tuning/test_learning_rate.py tests/test_*.py

@@ -73,7 +73,7 @@ class OurArm:
             raise SystemExit("--compile: this version of the engine cannot compile yet.")
         self._engine = choose(self._model, self._at.tensors["prompt"], rows, BATCH_TOKENS, **options)
         used = self._engine.used
-        self.path = "; ".join([used.reason, *used.means])
+        self.path = "; ".join([used.reason, *used.techniques])
 
     def loss_and_gradient(self, batch: int) -> tuple[float, Tensor]:
         found = self._engine.loss_and_gradient(self._at.tensors["prompt"], self._batches[batch])

@@ -113,7 +113,7 @@ def measure(model: FrozenModel, name: str, folder: Path, steps: int) -> Row:
     with wide.differentiable() if wide else nullcontext():
         exact_model = wide.model if wide else model
         exact = _measured(Engine(Plain(exact_model)), start, two)
-        exact_fast = _measured(Engine(type(engine.path)(exact_model, engine.means)), start, two)
+        exact_fast = _measured(Engine(type(engine.path)(exact_model, engine.techniques)), start, two)
     times: dict[str, list[float]] = {"plain": [], "chosen": []}
     for at in range(-1, steps):  # one to warm up
         batch = rows[max(at, 0) * BATCH :][:BATCH]

@@ -14,11 +14,11 @@ from pathlib import Path
 from embedgrad.analysis.anchoring import ANCHORING
 from embedgrad.analysis.blend import BLEND
 from embedgrad.analysis.entropy import ENTROPY
-from embedgrad.analysis.found import Found, read_found
 from embedgrad.analysis.position_sensitivity import POSITION_SENSITIVITY
 from embedgrad.analysis.read_back import READ_BACK
 from embedgrad.analysis.reading import READING
 from embedgrad.analysis.reading.shown import reading_figure
+from embedgrad.analysis.records import Records, read_records
 from embedgrad.durable import make_folder, write_file
 from embedgrad.report import figures
 from embedgrad.run.grid import read_grid
@@ -30,7 +30,7 @@ NAMES = {"entropy": "trajectory-entropy"}
 _INK = "<style>svg { color: #24292f } @media (prefers-color-scheme: dark) { svg { color: #e6edf3 } }</style>"
 
 
-def pictures(found: Found, sweep: Path | None) -> Iterator[tuple[str, str | None]]:
+def pictures(found: Records, sweep: Path | None) -> Iterator[tuple[str, str | None]]:
     """(name of the file, its SVG), None for what was not found."""
     for analysis in (ANCHORING, ENTROPY, POSITION_SENSITIVITY, BLEND, READ_BACK):
         record = found.of(analysis)
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=DOCS)
     arguments = parser.parse_args()
     make_folder(arguments.output)
-    for name, svg in pictures(read_found(arguments.run), arguments.sweep):
+    for name, svg in pictures(read_records(arguments.run), arguments.sweep):
         if svg is None:
             print(f"{name}: not in {arguments.run}")
         else:

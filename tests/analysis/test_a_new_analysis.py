@@ -13,7 +13,7 @@ from vector_lengths import LENGTHS, Lengths
 
 import embedgrad as eg
 from embedgrad.analysis.analyses import ANALYSES
-from embedgrad.analysis.found import read_found
+from embedgrad.analysis.records import read_records
 from embedgrad.analysis.study import Study
 from embedgrad.cli.analyze import told
 from embedgrad.cli.console import Terminal
@@ -54,7 +54,7 @@ def test_it_is_measured_said_kept_and_shown(study, run_folder, capsys):
     assert len(record.lengths) == len(study.tuned)
     [sentence] = LENGTHS.sentences(record)
     assert sentence in " ".join(capsys.readouterr().out.split())
-    kept = read_found(run_folder)
+    kept = read_records(run_folder)
     assert kept.of(LENGTHS) == record
     assert "vector_lengths" not in kept.missing
     html = write_report(run_folder).read_text(encoding="utf-8")
@@ -68,10 +68,10 @@ def test_records_have_a_version(run_folder):
     path = run_folder / "analysis" / "vector_lengths.json"
     path.parent.mkdir()
     path.write_text('{"lengths": [1.0]}')  # of before records had one
-    assert read_found(run_folder).of(LENGTHS) == Lengths(format_version=1, lengths=(1.0,))
+    assert read_records(run_folder).of(LENGTHS) == Lengths(format_version=1, lengths=(1.0,))
     path.write_text('{"format_version": 2, "lengths": [1.0]}')
     with pytest.raises(EmbedgradError) as caught:
-        read_found(run_folder)
+        read_records(run_folder)
     assert str(caught.value) == (
         f"{path} has the format version 2; this embedgrad reads version 1. Use the embedgrad that wrote it."
     )
@@ -82,7 +82,7 @@ def test_without_its_place_there_it_is_unknown(run_folder):
         check_names(["vector_lengths"])
     (run_folder / "analysis").mkdir()
     (run_folder / "analysis" / "vector_lengths.json").write_text("{")
-    assert read_found(run_folder).of(LENGTHS) is None
+    assert read_records(run_folder).of(LENGTHS) is None
 
 
 def test_what_shows_analyses_does_not_load_what_measures_them():

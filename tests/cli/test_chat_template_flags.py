@@ -11,7 +11,7 @@ import embedgrad as eg
 import rows
 import tiny
 from embedgrad.cli.main import main
-from embedgrad.jobs.model import read_arguments
+from embedgrad.jobs.model_settings import read_arguments
 from kept import kept_settings
 
 TERSE = tiny.CHATML.replace("assistant\n{% endif %}", "assistant\n{% if think is false %}No.{% endif %}{% endif %}")

@@ -150,7 +150,7 @@ def test_neither_sweep_nor_calibration_sees_the_test_rows(job, tmp_path, monkeyp
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("embedgrad.jobs.side_by_side.judged_side_by_side", stop)  # the test rows are judged there
+    monkeypatch.setattr("embedgrad.jobs.judged.judged_side_by_side", stop)  # the test rows are judged there
     auto = ("--learning-rate", "auto", "--min-steps", "8", "--epochs", "1", "--output", str(tmp_path / "run"))
     assert main(["tune", *job, *auto, "--quiet"]) == 1
     assert len(seen) == 42

@@ -14,7 +14,7 @@ from embedgrad.datasets.catalog import DATA_SETS
 from embedgrad.datasets.data_set import LARGE, DataSet, Split, Target, field
 from embedgrad.datasets.source_file import SourceFile
 from embedgrad.errors import SettingsError
-from embedgrad.jobs.data_set import DataSetSettings, from_data_set
+from embedgrad.jobs.data_set_settings import DataSetSettings, from_data_set
 from embedgrad.jobs.evaluate import EvaluateSettings
 from embedgrad.tasks.task import Task
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine.behind import PLAIN_MEANS, Means
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques
 from embedgrad.engine.cached_input import CachedInput, InputCache, bytes_per_token
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
@@ -22,7 +22,7 @@ from embedgrad.template.layout import Layout, Span
 
 PROMPT_TOKENS = 4
 PLENTY = 1 << 30
-OWN = Means(own_attention=True, trims=True)
+OWN = Techniques(own_attention=True, trims=True)
 
 
 def row(head: int, after: int = 2, target: int = 3, seed: int = 0) -> Layout:
@@ -37,8 +37,10 @@ def prompt_of(model: eg.FrozenModel, seed: int = 1) -> Tensor:
     return 0.3 * torch.randn(PROMPT_TOKENS, model.width, generator=torch.Generator().manual_seed(seed))
 
 
-def engine_of(model: eg.FrozenModel, budget: int = PLENTY, batch_tokens: int = 8192, means: Means = OWN) -> Engine:
-    return Engine(CachedInput(model, means, budget), "", batch_tokens)
+def engine_of(
+    model: eg.FrozenModel, budget: int = PLENTY, batch_tokens: int = 8192, techniques: Techniques = OWN
+) -> Engine:
+    return Engine(CachedInput(model, techniques, budget), "", batch_tokens)
 
 
 @contextmanager
@@ -88,7 +90,7 @@ def test_an_input_goes_through_the_model_once(tiny_model) -> None:
                 seen.clear()
         engine.row_nats(prompt_of(model), layouts)
     assert seen == 3 * [(len(layouts), 9)]  # the prompt and what follows it, and nothing else
-    assert set(engine.path.inputs.kept) == {layout.head_ids for layout in layouts}
+    assert set(engine.path.inputs.kept) == {layout.header_ids for layout in layouts}
 
 
 def test_judging_reads_many_inputs_in_one_forward(tiny_model) -> None:
@@ -103,14 +105,14 @@ def test_judging_reads_many_inputs_in_one_forward(tiny_model) -> None:
     assert all(rows == 1 or rows * tokens <= 60 + rows * 15 for rows, tokens in seen)  # lengths are rounded up to 16
 
 
-@pytest.mark.parametrize("means", [PLAIN_MEANS, OWN])
+@pytest.mark.parametrize("techniques", [PLAIN_TECHNIQUES, OWN])
 @pytest.mark.parametrize("tokens", [0, 1, 9, 10, 27, 40, 69, 10**6])
-def test_any_budget_gives_the_same_numbers(tokens: int, means: Means, tiny_model) -> None:
+def test_any_budget_gives_the_same_numbers(tokens: int, techniques: Techniques, tiny_model) -> None:
     model = tiny_model("llama")
     prompt = prompt_of(model)
     layouts = [row(n, seed=number) for number, n in enumerate(LENGTHS)]
     budget = tokens * bytes_per_token(model, prompt)
-    engine = engine_of(model, budget, means=means)
+    engine = engine_of(model, budget, techniques=techniques)
     for _ in range(2):
         check(engine, prompt, layouts)
     held = sum(map(len, engine.path.inputs.kept))
@@ -118,13 +120,13 @@ def test_any_budget_gives_the_same_numbers(tokens: int, means: Means, tiny_model
     assert len(engine.path.inputs.kept) == len(LENGTHS) if tokens >= sum(LENGTHS) else held <= tokens
 
 
-@pytest.mark.parametrize("means", [PLAIN_MEANS, OWN])
+@pytest.mark.parametrize("techniques", [PLAIN_TECHNIQUES, OWN])
 @pytest.mark.parametrize("head", [1, 16, 33])
-def test_one_row_by_itself_gives_the_plain_numbers(head: int, means: Means, tiny_model) -> None:
+def test_one_row_by_itself_gives_the_plain_numbers(head: int, techniques: Techniques, tiny_model) -> None:
     model = tiny_model("llama")
     prompt, batches = prompt_of(model), [[row(head)]]
     slow = loss_and_gradient(Plain(model), prompt, batches)
-    path = CachedInput(model, means, PLENTY)
+    path = CachedInput(model, techniques, PLENTY)
     for _ in range(2):
         found = loss_and_gradient(path, prompt, batches)
         assert found.loss == pytest.approx(slow.loss, rel=1e-5)
@@ -145,7 +147,7 @@ def test_one_byte_short_keeps_nothing(tiny_model) -> None:
 @pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3", "gpt2", "bloom"])
 def test_bytes_per_token_are_the_true_ones(family: str, dtype: str, tiny_model) -> None:
     model = tiny_model(family, dtype)
-    engine = engine_of(model, means=PLAIN_MEANS)
+    engine = engine_of(model, techniques=PLAIN_TECHNIQUES)
     engine.row_nats(prompt_of(model), [row(n) for n in (3, 9, 30)])
     check_bytes(engine.path.inputs)
     assert engine.path.inputs.used_bytes == (3 + 9 + 30) * bytes_per_token(model, prompt_of(model))
@@ -155,7 +157,7 @@ def test_equal_inputs_are_read_and_kept_once(tiny_model) -> None:
     model = tiny_model("llama")
     first = row(9)
     layouts = [first, first.with_target((7, 8)), first.with_target((9,)), row(9, seed=1)]
-    assert len({layout.head_ids for layout in layouts}) == 2
+    assert len({layout.header_ids for layout in layouts}) == 2
     engine = engine_of(model)
     with forwards(model) as seen:
         engine.row_nats(prompt_of(model), layouts)
@@ -199,13 +201,13 @@ def test_a_prompt_that_moves_leaves_the_inputs(family: str, tiny_model) -> None:
     assert {head: id(states) for head, states in engine.path.inputs.kept.items()} == {h: id(s) for h, s in kept.items()}
 
 
-@pytest.mark.parametrize("means", [PLAIN_MEANS, OWN])
+@pytest.mark.parametrize("techniques", [PLAIN_TECHNIQUES, OWN])
 @pytest.mark.parametrize("lengths", [(1, 120), (1, 1, 64, 15, 16, 17), (16, 16)])
-def test_inputs_of_any_lengths_share_a_batch(lengths: tuple[int, ...], means: Means, tiny_model) -> None:
+def test_inputs_of_any_lengths_share_a_batch(lengths: tuple[int, ...], techniques: Techniques, tiny_model) -> None:
     model = tiny_model("llama")
     layouts = [row(n, after=1 + number, target=1 + 2 * number) for number, n in enumerate(lengths)]
-    check(engine_of(model, means=means), prompt_of(model), layouts)
-    check(engine_of(model, means=means), prompt_of(model), layouts[::-1])
+    check(engine_of(model, techniques=techniques), prompt_of(model), layouts)
+    check(engine_of(model, techniques=techniques), prompt_of(model), layouts[::-1])
 
 
 def test_a_cache_filled_in_training_serves_judging_and_back(tiny_model) -> None:
@@ -262,26 +264,28 @@ def test_rows_of_one_input_use_the_cache(rows: int, tiny_model) -> None:
 def test_a_long_input_beside_a_long_answer_fits_learned_positions(tiny_model) -> None:
     """60 and 54 tokens of 64: each row fits, the longest input and the longest rest together do not."""
     model = tiny_model("gpt2", n_positions=64)
-    check(engine_of(model, means=Means(own_attention=True)), prompt_of(model), [row(50, 2, 4), row(10, 4, 36)])
+    check(
+        engine_of(model, techniques=Techniques(own_attention=True)), prompt_of(model), [row(50, 2, 4), row(10, 4, 36)]
+    )
 
 
-@pytest.mark.parametrize("means", [PLAIN_MEANS, OWN])
-def test_a_long_input_beside_a_long_answer_keeps_the_rotary_factors(means: Means, tmp_path) -> None:
+@pytest.mark.parametrize("techniques", [PLAIN_TECHNIQUES, OWN])
+def test_a_long_input_beside_a_long_answer_keeps_the_rotary_factors(techniques: Techniques, tmp_path) -> None:
     """`dynamic` ones change where a batch passes the context; no row does, and its padding must not."""
     rope = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0}
     folder = tiny.make_model_folder(tmp_path, "llama", rope_parameters=rope, max_position_embeddings=64)
     model = load_model(folder, "float32")
-    check(engine_of(model, means=means), prompt_of(model), [row(50, 2, 4), row(10, 4, 36)])
+    check(engine_of(model, techniques=techniques), prompt_of(model), [row(50, 2, 4), row(10, 4, 36)])
 
 
-@pytest.mark.parametrize("means", [PLAIN_MEANS, OWN])
-def test_constant_text_before_the_prompt_goes_through_the_model_once(means: Means, tiny_model) -> None:
+@pytest.mark.parametrize("techniques", [PLAIN_TECHNIQUES, OWN])
+def test_constant_text_before_the_prompt_goes_through_the_model_once(techniques: Techniques, tiny_model) -> None:
     model = tiny_model("llama")
-    head = row(7).head_ids
+    head = row(7).header_ids
     layouts = [
         Layout((*head, *row(0, after, 3).ids), Span(7, 11), Span(11, 11), row(7, after, 3).target) for after in (3, 9)
     ]
-    engine = Engine(SharedPrefix(model, means))
+    engine = Engine(SharedPrefix(model, techniques))
     with forwards(model) as seen:
         for step in range(3):
             found = engine.loss_and_gradient(prompt_of(model, step), layouts)

@@ -29,7 +29,7 @@ def chosen(model: eg.FrozenModel, path: str, batch_tokens: int = 8192) -> tuple[
 
 
 def checkpointing(engine: Engine) -> Engine:
-    return engine.through(type(engine.path), replace(engine.means, checkpoints=True))
+    return engine.through(type(engine.path), replace(engine.techniques, checkpoints=True))
 
 
 def test_arithmetic_is_the_formula(tiny_model) -> None:
@@ -81,7 +81,7 @@ def test_a_limit_brings_checkpoints_and_the_same_numbers(path: str, tiny_model) 
     limit = free.least_bytes - 1
     said: list[str] = []
     held, expected = fitted(engine, prompt, layouts, len(layouts), limit, said.append)
-    assert held.means.checkpoints
+    assert held.techniques.checkpoints
     assert expected.least_bytes <= limit
     words = f"layers are computed again in the backward, to stay under {bytes_words(limit)}; this takes longer"
     assert said[0] == words
@@ -116,7 +116,7 @@ def test_what_is_free_is_no_limit_but_told(tiny_model, monkeypatch) -> None:
     said: list[str] = []
     held, expected = fitted(engine, prompt, layouts, 12, None, said.append)
     room = bytes_words(expected.weights_bytes + 7)
-    assert held.means.checkpoints
+    assert held.techniques.checkpoints
     assert said == [
         f"layers are computed again in the backward, to stay under {room}; this takes longer",
         f"A step is predicted to need {bytes_words(expected.least_bytes)} with the weights; {room} are free. Pass a "
@@ -162,7 +162,7 @@ def test_a_dear_fallback_is_a_warning(tiny_model, monkeypatch) -> None:
     monkeypatch.setattr(shared_prefix, "prefill", fails)
     engine, _, layouts = chosen(tiny_model("llama"), "shared prefix")
     assert (engine.path.name, engine.refused) == ("plain", SharedPrefix)
-    shared = engine.through(SharedPrefix, engine.means)
+    shared = engine.through(SharedPrefix, engine.techniques)
     more = step_flops(engine, layouts, 16) / step_flops(shared, layouts, 16)
     assert more > 1.25
     assert dear_fallback(engine, layouts, 16) == (
@@ -187,7 +187,7 @@ def test_a_run_keeps_how_it_was_computed(tiny_model) -> None:
     assert run.engine is not None
     assert run.engine.model_dump() == {
         "path": "shared prefix",
-        "means": ["own attention", "the last layer only at targets"],
+        "techniques": ["own attention", "the last layer only at targets"],
         "reason": "shared prefix: the prompt goes through the model once a step",
     }
 

@@ -7,7 +7,8 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import past, plan, shared_prefix
+from embedgrad.engine import plan, shared_prefix
+from embedgrad.engine import prefix_cache as past
 from embedgrad.engine.forecast import step_flops
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain

@@ -14,7 +14,7 @@ from wrong_paths import MUTANTS, Mutant
 
 import embedgrad as eg
 from embedgrad.engine import self_check
-from embedgrad.engine.behind import PLAIN_MEANS, Means
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques
 from embedgrad.engine.plan import Engine, choose
 from embedgrad.engine.self_check import Measured
 from embedgrad.model.in_float32 import InFloat32
@@ -25,7 +25,7 @@ DEPTHS = (2, 12, 30)
 DTYPES = ("float32", "bfloat16")
 FAST = ("shared prefix", "cached input")
 DEPTH_OF = {"llama": "num_hidden_layers", "qwen2": "num_hidden_layers", "gpt2": "n_layer"}
-BEST = Means(own_attention=True, trims=True)
+BEST = Techniques(own_attention=True, trims=True)
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +51,10 @@ def prompt_of(model: eg.FrozenModel) -> Tensor:
     return 0.3 * torch.randn(6, model.width, generator=torch.Generator().manual_seed(1))
 
 
-def measured(model: eg.FrozenModel, path: str, rows: list[Layout], means: Means = PLAIN_MEANS) -> Measured:
-    found = Engine(PATHS[path](model, means)).loss_and_gradient(prompt_of(model), rows)
+def measured(
+    model: eg.FrozenModel, path: str, rows: list[Layout], techniques: Techniques = PLAIN_TECHNIQUES
+) -> Measured:
+    found = Engine(PATHS[path](model, techniques)).loss_and_gradient(prompt_of(model), rows)
     return Measured(found.row_nats, found.gradient)
 
 
@@ -87,7 +89,7 @@ def test_rounding_is_that_of_a_real_model(deep) -> None:
 def test_a_right_path_is_taken(family: str, depth: int, dtype: str, path: str, deep) -> None:
     model, said = deep(family, depth, dtype), []
     engine = choose(model, prompt_of(model), rows_of(path), say=said.append)
-    assert (engine.path.name, engine.means, said) == (path, BEST, [])
+    assert (engine.path.name, engine.techniques, said) == (path, BEST, [])
     assert engine.refused is None
 
 
@@ -113,7 +115,7 @@ def check_refused(mutant: Mutant, model: eg.FrozenModel, monkeypatch, **options:
     assert paths
     for path in paths:
         engine = choose(model, prompt_of(model), rows_of(path), **options)
-        assert not mutant.acts_on(engine), (engine.path.name, engine.means)
+        assert not mutant.acts_on(engine), (engine.path.name, engine.techniques)
 
 
 def test_a_proof_is_for_rows_no_longer_and_of_one_kind(deep, monkeypatch) -> None:
@@ -135,10 +137,10 @@ def test_rows_that_round_more_than_those_of_the_proof(deep, monkeypatch) -> None
     """They are compared in float32 themselves before anything is refused."""
     model, rows = deep("llama", 30, "bfloat16"), rows_of("shared prefix")
     monkeypatch.setitem(self_check.ROUNDING, torch.bfloat16, 0.0)
-    assert choose(model, prompt_of(model), rows).means == BEST
+    assert choose(model, prompt_of(model), rows).techniques == BEST
     [proof] = self_check._PROOFS[model]
     self_check._PROOFS[model] = [replace(proof, rounding=0.0)]
-    assert choose(model, prompt_of(model), rows).means == BEST
+    assert choose(model, prompt_of(model), rows).techniques == BEST
     assert [round(each.rounding, 6) for each in self_check._PROOFS[model]] == [0.0, round(proof.rounding, 6)]
 
 
@@ -179,7 +181,7 @@ def test_without_float32_the_last_bit_tells_rounding(depth: int, deep, monkeypat
 
     monkeypatch.setattr(InFloat32, "__init__", cannot)
     model = deep("llama", depth, "bfloat16")
-    assert choose(model, prompt_of(model), rows_of("shared prefix")).means == BEST
+    assert choose(model, prompt_of(model), rows_of("shared prefix")).techniques == BEST
     dropped = next(mutant for mutant in MUTANTS if mutant.name == "the text before the prompt is dropped")
     check_refused(dropped, model, monkeypatch)
 

@@ -12,10 +12,11 @@ import pytest
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from embedgrad.engine import behind, last_layer, shared_prefix
-from embedgrad.engine.last_layer import Places
-from embedgrad.engine.past import Past
+from embedgrad.engine import after_prefix as behind
+from embedgrad.engine import last_layer, shared_prefix
+from embedgrad.engine.last_layer import TargetPositions
 from embedgrad.engine.plan import Engine
+from embedgrad.engine.prefix_cache import PrefixCache
 from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.model import attention
 
@@ -44,11 +45,11 @@ def _caches(engine: Engine) -> bool:
 
 
 def _attends(engine: Engine) -> bool:
-    return engine.path.name != "plain" and engine.means.own_attention
+    return engine.path.name != "plain" and engine.techniques.own_attention
 
 
 def _trims(engine: Engine) -> bool:
-    return engine.path.name != "plain" and engine.means.trims
+    return engine.path.name != "plain" and engine.techniques.trims
 
 
 def _prefix(change: Callable[[list], list]) -> Install:
@@ -65,13 +66,13 @@ def _past(change: Callable[[list], list]) -> Install:
     """Keys and values that rows attend to, of either path, changed."""
 
     def install(patch: pytest.MonkeyPatch) -> None:
-        right = behind.predict_behind
+        right = behind.predict_after
 
         def wrong(model, past, *given):
             return right(model, change(list(past)), *given)
 
         for module in ("shared_prefix", "cached_input"):
-            patch.setattr(f"embedgrad.engine.{module}.predict_behind", wrong)
+            patch.setattr(f"embedgrad.engine.{module}.predict_after", wrong)
 
     return install
 
@@ -112,30 +113,32 @@ def _sees_all(given: dict) -> torch.Tensor:
 
 
 def _earlier_positions(patch: pytest.MonkeyPatch) -> None:
-    right = Past.get_seq_length
-    patch.setattr(Past, "get_seq_length", lambda self, layer_idx=0: right(self, layer_idx) - 1)
+    right = PrefixCache.get_seq_length
+    patch.setattr(PrefixCache, "get_seq_length", lambda self, layer_idx=0: right(self, layer_idx) - 1)
     patch.setattr(attention, "takes_masks", lambda model: False)
 
 
 def _no_head(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(SharedPrefix, "_head", lambda self, head_ids: [])
+    patch.setattr(SharedPrefix, "_head", lambda self, header_ids: [])
 
 
 def _column_before(patch: pytest.MonkeyPatch) -> None:
-    right = Places.gather
+    right = TargetPositions.gather
     patch.setattr(
-        Places, "gather", lambda self, states: right(replace(self, columns=(self.columns - 1).clamp_min(0)), states)
+        TargetPositions,
+        "gather",
+        lambda self, states: right(replace(self, columns=(self.columns - 1).clamp_min(0)), states),
     )
 
 
 def _first_target_only(patch: pytest.MonkeyPatch) -> None:
-    right = Places.of.__func__
+    right = TargetPositions.of.__func__
 
     def of(cls, wanted):
         places = right(cls, wanted)
         return replace(places, is_real=places.is_real & (torch.arange(places.columns.shape[1]) < 1))
 
-    patch.setattr(Places, "of", classmethod(of))
+    patch.setattr(TargetPositions, "of", classmethod(of))
 
 
 def _last_layer_sees_all(patch: pytest.MonkeyPatch) -> None:
@@ -148,10 +151,10 @@ def _last_layer_sees_all(patch: pytest.MonkeyPatch) -> None:
 
 
 def _padding_is_seen(patch: pytest.MonkeyPatch) -> None:
-    right = behind.predict_behind
+    right = behind.predict_after
     patch.setattr(
-        "embedgrad.engine.cached_input.predict_behind",
-        lambda model, past, embeds, rows, means, lengths: right(model, past, embeds, rows, means),
+        "embedgrad.engine.cached_input.predict_after",
+        lambda model, past, embeds, rows, techniques, lengths: right(model, past, embeds, rows, techniques),
     )
 
 

@@ -133,7 +133,7 @@ def test_values_of_another_width_equal_eager(value_width: int, small_blocks) -> 
 
 
 def padded_on_the_left(tokens: int, positions: int, padding: list[int]) -> Tensor:
-    """[B, 1, T, T'] as engine/behind.py makes it."""
+    """[B, 1, T, T'] as engine/after_prefix.py makes it."""
     keys = torch.arange(positions)
     return sees(tokens, positions) & (keys >= torch.tensor(padding)[:, None])[:, None, None]
 

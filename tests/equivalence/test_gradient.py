@@ -21,7 +21,7 @@ ROWS = [eg.Example(text, WORDS[-n]) for n, text in enumerate(WORDS)]
 PLACES = ("{prompt}\n\n{input}", "{input}\n\n{prompt}\n")
 
 
-def moved_prompt(model: eg.FrozenModel, place: str = PLACES[0]) -> eg.SoftPrompt:
+def drifted_prompt(model: eg.FrozenModel, place: str = PLACES[0]) -> eg.SoftPrompt:
     """Away from the text, so that nothing holds by luck."""
     prompt = eg.start(model, PROMPT, eg.Template.chat(place))
     noise = torch.randn(prompt.embeddings.shape, generator=torch.Generator().manual_seed(3))
@@ -55,7 +55,7 @@ def close(found: torch.Tensor, wanted: torch.Tensor) -> bool:
 @pytest.mark.parametrize("family", [*tiny.FAMILIES, *tiny.OTHERS])
 def test_plain_equals_autograd(family: str, place: str, tiny_model) -> None:
     model = tiny_model(family)
-    prompt = moved_prompt(model, place)
+    prompt = drifted_prompt(model, place)
     layouts = lay_out_rows(model, prompt, ROWS)
     loss, gradient, nats = by_hand(model, prompt, layouts)
     found = loss_and_gradient(Plain(model), prompt.embeddings, [layouts])
@@ -69,7 +69,7 @@ def test_plain_equals_autograd(family: str, place: str, tiny_model) -> None:
 @pytest.mark.parametrize("family", tiny.SHARING)
 def test_shared_prefix_equals_autograd(family: str, tiny_model) -> None:
     model = tiny_model(family)
-    prompt = moved_prompt(model)
+    prompt = drifted_prompt(model)
     layouts = lay_out_rows(model, prompt, ROWS)
     if family in tiny.WINDOWED:
         assert layouts[0].prompt.stop < tiny.WINDOW < max(map(len, layouts))
@@ -86,7 +86,7 @@ def test_shared_prefix_equals_autograd(family: str, tiny_model) -> None:
 def test_the_chosen_path_equals_autograd(family: str, changed: dict, place: str, tiny_model) -> None:
     """Whichever path it is, in one batch, in several, and row by row."""
     model = tiny_model(family, **changed)
-    prompt = moved_prompt(model, place)
+    prompt = drifted_prompt(model, place)
     layouts = lay_out_rows(model, prompt, ROWS)
     loss, gradient, nats = by_hand(model, prompt, layouts)
     for batch_tokens in (1, 200, 8192):
@@ -104,7 +104,7 @@ def test_the_chosen_path_equals_autograd(family: str, changed: dict, place: str,
 @pytest.mark.parametrize("batch_tokens", [1, 100, 200, 8192])
 def test_gradient_accumulation_equals_one_batch(path: str, batch_tokens: int, tiny_model) -> None:
     model = tiny_model("llama")
-    prompt = moved_prompt(model, PLACES[path == "cached input"])
+    prompt = drifted_prompt(model, PLACES[path == "cached input"])
     layouts = lay_out_rows(model, prompt, ROWS)
     loss, gradient, nats = by_hand(model, prompt, layouts)
     engine = Engine(PATHS[path](model), "", batch_tokens)
@@ -121,7 +121,7 @@ def test_bfloat16_is_no_worse_than_the_naive_way(family: str, place: str, tiny_m
     """Of the plain path and of the one that is chosen: errors against float32, at most as large as those of plain
     autograd in bfloat16 and one percent."""
     exact, model = tiny_model(family), tiny_model(family, "bfloat16")
-    prompt = moved_prompt(exact, place)
+    prompt = drifted_prompt(exact, place)
     layouts = lay_out_rows(exact, prompt, ROWS)
     loss, gradient, _ = by_hand(exact, prompt, layouts)
     naive_loss, naive_gradient, _ = by_hand(model, prompt, layouts)
@@ -139,7 +139,7 @@ def test_bfloat16_is_no_worse_than_the_naive_way(family: str, place: str, tiny_m
 def test_a_head_that_takes_no_mask_gives_the_same(old_way: bool, tiny_model, monkeypatch) -> None:
     """transformers before 5.21 and BioGPT take columns; some families take no `logits_to_keep` at all."""
     model = tiny_model("llama")
-    prompt = moved_prompt(model)
+    prompt = drifted_prompt(model)
     layouts = lay_out_rows(model, prompt, ROWS)
     loss, gradient, _ = by_hand(model, prompt, layouts)
     if old_way:
@@ -155,7 +155,7 @@ def test_a_head_that_takes_no_mask_gives_the_same(old_way: bool, tiny_model, mon
 def test_a_row_that_fills_the_context(tiny_model) -> None:
     """Lengths are rounded up, but never past the positions that GPT-2 has learned."""
     model = tiny_model("gpt2", n_positions=61)
-    prompt = moved_prompt(model)
+    prompt = drifted_prompt(model)
     filler = next(n for n in range(80) if len(lay_out_rows(model, prompt, [row_of(n)])[0]) == 61)
     layouts = lay_out_rows(model, prompt, [row_of(filler), row_of(2)])
     loss, gradient, _ = by_hand(model, prompt, layouts)
@@ -171,7 +171,7 @@ def row_of(words: int) -> eg.Example:
 
 def test_forward(tiny_model) -> None:
     model = tiny_model("qwen2")
-    prompt = moved_prompt(model)
+    prompt = drifted_prompt(model)
     loss, gradient, nats = by_hand(model, prompt, lay_out_rows(model, prompt, ROWS))
     found = eg.forward(model, prompt, ROWS)
     assert (found.loss, found.row_nats.tolist()) == (pytest.approx(loss, rel=1e-5), pytest.approx(nats, rel=1e-5))
@@ -185,7 +185,7 @@ def test_forward(tiny_model) -> None:
 
 def test_one_step_along_the_gradient_lowers_the_loss(tiny_model) -> None:
     model = tiny_model("llama")
-    prompt = moved_prompt(model)
+    prompt = drifted_prompt(model)
     layouts = lay_out_rows(model, prompt, ROWS)
     engine = choose(model, prompt.embeddings, layouts)
     first = engine.loss_and_gradient(prompt.embeddings, layouts)

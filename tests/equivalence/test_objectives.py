@@ -11,8 +11,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 import embedgrad as eg
-from embedgrad.engine import behind, head
-from embedgrad.engine.behind import PLAIN_MEANS, Means
+from embedgrad.engine import after_prefix as behind
+from embedgrad.engine import lm_head as head
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques
 from embedgrad.engine.objective import CROSS_ENTROPY, Extras, Objective
 from embedgrad.engine.plan import Engine
 from embedgrad.prompt.rows import lay_out_rows
@@ -21,7 +22,7 @@ from paths import PATHS
 
 WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog", "Once upon a time there was a little dog", "no")
 ROWS = [eg.Example(text, WORDS[-n]) for n, text in enumerate(WORDS)]
-OWN = Means(own_attention=True, trims=True)
+OWN = Techniques(own_attention=True, trims=True)
 
 
 class Smoothed:
@@ -70,7 +71,7 @@ def by_hand(
     leaf, sums = prompt.clone().requires_grad_(), []
     for row in layouts:
         before, after = (
-            model.embed(torch.tensor(ids, dtype=torch.long)) for ids in (row.head_ids, row.ids[row.prompt.stop :])
+            model.embed(torch.tensor(ids, dtype=torch.long)) for ids in (row.header_ids, row.ids[row.prompt.stop :])
         )
         logits = model.lm(inputs_embeds=torch.cat([before, leaf, after])[None]).logits[0, row.target.start - 1 : -1]
         targets = torch.tensor(row.ids[row.target.start :])
@@ -89,12 +90,12 @@ def laid_out(model: eg.FrozenModel, path: str) -> tuple[Tensor, list[Layout]]:
 
 
 @pytest.mark.parametrize("batch_tokens", [60, 8192])
-@pytest.mark.parametrize("means", [PLAIN_MEANS, OWN, replace(OWN, checkpoints=True)])
+@pytest.mark.parametrize("techniques", [PLAIN_TECHNIQUES, OWN, replace(OWN, checkpoints=True)])
 @pytest.mark.parametrize("chunk", [0, 1, 3, 99])  # tokens; 0: all logits at once, as always on the plain path
 @pytest.mark.parametrize("kind", ["smoothed", "taught"])
 @pytest.mark.parametrize("path", PATHS)
 def test_an_objective_is_the_same_on_every_path(
-    path: str, kind: str, chunk: int, means: Means, batch_tokens: int, tiny_model, monkeypatch
+    path: str, kind: str, chunk: int, techniques: Techniques, batch_tokens: int, tiny_model, monkeypatch
 ) -> None:
     model = tiny_model("llama")
     prompt, layouts = laid_out(model, path)
@@ -102,13 +103,13 @@ def test_an_objective_is_the_same_on_every_path(
     loss, gradient, sums = by_hand(model, prompt, layouts, objective)
     monkeypatch.setattr(behind, "LOGITS_AT_ONCE", 1 if chunk else 1 << 23)
     monkeypatch.setattr(head, "LOGITS_AT_ONCE", max(1, chunk) * model.head_rows)
-    engine = Engine(PATHS[path](model, means), "", batch_tokens, objective)
+    engine = Engine(PATHS[path](model, techniques), "", batch_tokens, objective)
     found = engine.loss_and_gradient(prompt, layouts)
     assert found.loss == pytest.approx(loss, rel=1e-5)
     assert (found.gradient - gradient).norm() <= 1e-5 * gradient.norm()
     assert found.row_nats.tolist() == pytest.approx(sums, rel=1e-5)
     assert engine.row_nats(prompt, layouts).tolist() == pytest.approx(sums, rel=1e-5)
-    nats = Engine(PATHS[path](model, means), "", batch_tokens).loss_and_gradient(prompt, layouts)
+    nats = Engine(PATHS[path](model, techniques), "", batch_tokens).loss_and_gradient(prompt, layouts)
     assert (found.gradient - nats.gradient).norm() > 0.05 * nats.gradient.norm()  # it is another objective
 
 

@@ -93,7 +93,7 @@ def check(model: eg.FrozenModel, template: eg.Template, text: str, expected: lis
     check_plain(model, template, text, expected)
     prompt = eg.start(model, text, template)
     layouts = lay_out_rows(model, prompt, [ROW, SHORT])
-    if layouts[0].head_ids != layouts[1].head_ids or layouts[0].target.start == layouts[0].prompt.stop:
+    if layouts[0].header_ids != layouts[1].header_ids or layouts[0].target.start == layouts[0].prompt.stop:
         return
     path = SharedPrefix(model)
     with torch.no_grad():

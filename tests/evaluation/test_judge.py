@@ -107,7 +107,7 @@ def test_answers_that_could_not_be_compared_are_told(model, prompt, slow):
 
 def test_of_prompts_side_by_side_all_such_answers_are_told_once(capsys, model, prompt, slow):
     from embedgrad.cli.console import Terminal
-    from embedgrad.jobs.side_by_side import judged_side_by_side
+    from embedgrad.jobs.judged import judged_side_by_side
 
     judging = Judging(eg.Task("math"))
     judged_side_by_side([prompt.bind(model)] * 2, slow, judging, ["a", "b"], Terminal(False, False).watch)

@@ -16,7 +16,7 @@ import torch
 import embedgrad as eg
 import rows
 from embedgrad.engine import plan
-from embedgrad.engine.behind import Means
+from embedgrad.engine.after_prefix import Techniques
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.model import attention
 from embedgrad.model.turns import Turns, in_turn
@@ -124,7 +124,7 @@ def test_every_path_beside_generation(path: str, checkpoints: bool, tiny_model) 
     template = eg.Template.text("{input}\n{prompt}\n") if path == "cached input" else None
     prompt = start(model, PROMPT, template)
     layouts = [row for row in lay_out_rows(model, prompt, LABELED) if row is not None]
-    means = Means(own_attention=True, trims=True, checkpoints=checkpoints)
+    means = Techniques(own_attention=True, trims=True, checkpoints=checkpoints)
 
     def step() -> object:
         found = plan.Engine(PATHS[path](model, means), batch_tokens=64).loss_and_gradient(prompt.embeddings, layouts)

@@ -20,9 +20,9 @@ from embedgrad.artifacts import file as artifact_file
 from embedgrad.artifacts.file import ArtifactRecord
 from embedgrad.artifacts.kinds import KINDS, load
 from embedgrad.artifacts.text import Text
+from embedgrad.engine.padded_rows import target_tokens
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
-from embedgrad.engine.rows import target_tokens
 from embedgrad.errors import CannotResume, Interrupted, UsageError, WrongBase
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging

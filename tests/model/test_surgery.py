@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 import embedgrad as eg
-from embedgrad.engine.behind import Means, checkpointed
+from embedgrad.engine.after_prefix import Techniques, checkpointed
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
@@ -75,7 +75,7 @@ def test_steering_under_a_trimmed_last_layer(family: str, layer: int, checkpoint
     model = tiny_model(family)
     prompt, layouts = rows_of(model)
     before = state_of(model)
-    means = Means(own_attention=True, trims=True, checkpoints=checkpoints)
+    means = Techniques(own_attention=True, trims=True, checkpoints=checkpoints)
     unsteered = loss_and_gradient(Plain(model), prompt, [layouts])
     with steering(model, layer):
         slow = loss_and_gradient(Plain(model), prompt, [layouts])
@@ -118,7 +118,7 @@ def test_what_was_set_before_is_set_again(tiny_model) -> None:
 @contextmanager
 def all_changes(model: eg.FrozenModel) -> Iterator[None]:
     """What the engine sets, between two steerings."""
-    means = Means(own_attention=True, trims=True, checkpoints=True)
+    means = Techniques(own_attention=True, trims=True, checkpoints=True)
     with steering(model, 0), attention.in_use(model), checkpointed(model, means), steering(model, -1):
         yield
 

@@ -14,7 +14,7 @@ from embedgrad.model.load import load_model
 from embedgrad.pocket import trial as trials
 from embedgrad.pocket.tasks import PocketTask, load_task
 from embedgrad.pocket.trial import settings_of
-from embedgrad.run.trials import TrialResult
+from embedgrad.run.demo_tables import TrialResult
 from embedgrad.tuning.settings import TuningSettings
 from rows import said
 

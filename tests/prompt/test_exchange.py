@@ -52,10 +52,10 @@ def without_template(content: PromptFile) -> PromptFile:
     return replace(content, record=content.record.model_copy(update={"template": None, "base": None}))
 
 
-@pytest.mark.parametrize("head_ids", [[7, 8], []])
-def test_real_peft_gives_the_logits_of_inputs_embeds(head_ids, model, content, tmp_path):
-    content = content if head_ids else without_template(content)
-    head = rows(model, head_ids)
+@pytest.mark.parametrize("header_ids", [[7, 8], []])
+def test_real_peft_gives_the_logits_of_inputs_embeds(header_ids, model, content, tmp_path):
+    content = content if header_ids else without_template(content)
+    head = rows(model, header_ids)
     write_peft(tmp_path / "peft", content, head, LAYERS, HEADS)
     loaded = peft.PeftModel.from_pretrained(copy.deepcopy(model), tmp_path / "peft").eval()
     front = torch.from_numpy(np.concatenate([head, content.embeddings]))[None]

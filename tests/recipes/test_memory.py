@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from embedgrad.data.example import Example
-from embedgrad.engine import head
+from embedgrad.engine import lm_head as head
 from embedgrad.engine.forecast import kept_bytes
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 import made_up_run
-from embedgrad.analysis.found import read_found
+from embedgrad.analysis.records import read_records
 from embedgrad.cli.main import main
 from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
 from embedgrad.errors import CannotResume, EmbedgradError
-from embedgrad.report.gather import gather
+from embedgrad.report.runs import collect
 from embedgrad.run.grid import read_grid
 from embedgrad.run.record import read_run
 from embedgrad.run.split import check_split, keep_split, split_record
@@ -156,10 +156,10 @@ def found(name: str) -> Callable[[Path], None]:
 
 
 KINDS: list[tuple[str, Callable[[Path], None], Callable[[Path], object]]] = [
-    *((f"analysis/{name}.json", found(name), read_found) for name in analyses()),
+    *((f"analysis/{name}.json", found(name), read_records) for name in analyses()),
     ("calibration.json", a_grid("calibration.json"), lambda f: read_grid(f / "calibration.json")),
     ("sweep.json", a_grid("sweep.json"), lambda f: read_grid(f / "sweep.json")),
-    ("demo.json", trials, lambda f: gather([f])),
+    ("demo.json", trials, lambda f: collect([f])),
 ]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from browser import Browser, find_browser
 
-from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison, write_page, write_report
+from embedgrad.report.runs import collect
 from made_up_analyses import analyses, anchoring, position_sensitivity, share, write_analyses
 from made_up_run import answer, result, row, write_predictions, write_run
 
@@ -58,7 +58,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     write_predictions(folder / "bare", [row(1, answer("a", False) | plain, answer("b", False) | plain)])
     (folder / "bare" / "result.json").write_text(json.dumps(result(1) | {"comparison": None}), encoding="utf-8")
     found = {name: write_report(folder / name) for name in ("full", "extreme", "bare")}
-    write_page(folder / "several.html", render_comparison(gather([folder / "full", folder / "bare"])))
+    write_page(folder / "several.html", render_comparison(collect([folder / "full", folder / "bare"])))
     return found | {"several": folder / "several.html"}
 
 

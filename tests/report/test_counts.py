@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from embedgrad.analysis.anchoring.record import Anchoring
+from embedgrad.report.drift import drifted_prompt
 from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import confusion_finding, confusions
-from embedgrad.report.moved import moved_prompt
 from embedgrad.run.record import RunRecord, read_run
 from embedgrad.words import token_words
 from made_up_analyses import anchoring
@@ -114,7 +114,7 @@ def moved(tokens: tuple[str, ...], drifts: list[float], text: str | None) -> Any
     found = anchoring(tokens)
     for token, drift in zip(found["tokens"], drifts, strict=True):
         token["drift"] = drift
-    return moved_prompt(Anchoring.model_validate_json(json.dumps(found)), text)
+    return drifted_prompt(Anchoring.model_validate_json(json.dumps(found)), text)
 
 
 def test_words_by_how_far_they_moved() -> None:

@@ -19,8 +19,8 @@ from payloads import PAYLOADS
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.errors import EmbedgradError, FileMissing
 from embedgrad.report import figures
-from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison, write_report
+from embedgrad.report.runs import collect
 from embedgrad.run.record import read_run
 from made_up_analyses import analyses, anchoring, entropy, reading, write_analyses
 from made_up_run import SETTINGS, answer, result, row, write_lines, write_predictions, write_run
@@ -286,7 +286,7 @@ def test_a_comparison_page_holds_every_run(tmp_path: Path) -> None:
     for name in ("desk", "reviews"):
         write_run(tmp_path / name)
         write_analyses(tmp_path / name, {"entropy": entropy()})
-    html = render_comparison(gather([tmp_path]))
+    html = render_comparison(collect([tmp_path]))
     page = Page(html)
     assert page.open == []
     assert page.tags <= set(OUR_TAGS.split())
@@ -296,7 +296,7 @@ def test_a_comparison_page_holds_every_run(tmp_path: Path) -> None:
     assert headings(html).count("Trajectory entropy") == 2
     ids = [value for name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    assert render_comparison(gather([tmp_path])) == html
+    assert render_comparison(collect([tmp_path])) == html
 
 
 def test_the_curve_is_xml_with_labeled_axes(run_folder: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from embedgrad.data.batches import batch_rows
-from embedgrad.engine.rows import LossAndGradient
+from embedgrad.engine.padded_rows import LossAndGradient
 from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss
 from embedgrad.events import StepDone, Validated
 from embedgrad.methods.descent import Descent

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from embedgrad.run.files import Stored
+from embedgrad.run.json_files import Stored
 
 
 class Record(Stored):

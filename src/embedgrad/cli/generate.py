@@ -16,7 +16,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.files import KINDS
 from embedgrad.errors import UsageError
 from embedgrad.jobs.generate import GenerateJob, GenerateSettings
-from embedgrad.jobs.model import required
+from embedgrad.jobs.model_settings import required
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.answering import Answering, Generation

@@ -12,9 +12,9 @@ from embedgrad.cli.console import Terminal
 from embedgrad.errors import UsageError
 from embedgrad.jobs.missing import missing
 from embedgrad.report.comparison import COMPARISON_NOTE, as_json, ranking_note, run_names, runs_table
-from embedgrad.report.gather import Gathered, gather, unsealed
 from embedgrad.report.page import render_comparison, render_page, write_page
-from embedgrad.report.words import verdict
+from embedgrad.report.runs import Collected, collect, unsealed
+from embedgrad.report.sentences import verdict
 from embedgrad.run.names import REPORT
 
 
@@ -29,18 +29,18 @@ def report(
     """Rewrite a run's report, or write one page that compares several runs."""
     terminal = Terminal(json, quiet)
     path = _place(folders, output)
-    gathered = gather(folders)
+    collected = collect(folders)
     for sentence in missing():
         terminal.note(sentence)
     with terminal.working("drawing"):
-        write_page(path, _page(folders, gathered))
-    terminal.result({"report": str(path), **as_json(gathered)})
-    if len(gathered.runs) == 1:
-        terminal.say(verdict(gathered.runs[0].result))
-    elif gathered.runs:
-        terminal.table(runs_table(run_names(gathered.runs), gathered.runs))
-        terminal.say(f"{COMPARISON_NOTE} {ranking_note(gathered.runs)}")
-    for sentence in (*gathered.left_out, *unsealed(gathered)):
+        write_page(path, _page(folders, collected))
+    terminal.result({"report": str(path), **as_json(collected)})
+    if len(collected.runs) == 1:
+        terminal.say(verdict(collected.runs[0].result))
+    elif collected.runs:
+        terminal.table(runs_table(run_names(collected.runs), collected.runs))
+        terminal.say(f"{COMPARISON_NOTE} {ranking_note(collected.runs)}")
+    for sentence in (*collected.left_out, *unsealed(collected)):
         terminal.note(sentence)
     terminal.say(f"report  {path}")
 
@@ -53,8 +53,8 @@ def _place(folders: Sequence[Path], output: Path | None) -> Path:
     return output or folders[0] / REPORT
 
 
-def _page(folders: Sequence[Path], gathered: Gathered) -> str:
+def _page(folders: Sequence[Path], collected: Collected) -> str:
     """A run by itself has its own page, whatever else is compared."""
-    if [run.folder for run in gathered.runs] == list(folders) and len(folders) == 1 and not gathered.sweeps:
-        return render_page(gathered.runs[0])
-    return render_comparison(gathered)
+    if [run.folder for run in collected.runs] == list(folders) and len(folders) == 1 and not collected.sweeps:
+        return render_page(collected.runs[0])
+    return render_comparison(collected)

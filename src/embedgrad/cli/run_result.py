@@ -8,8 +8,8 @@ from embedgrad.cli.console import Terminal
 from embedgrad.cli.next_command import rows_command, shown_path
 from embedgrad.data.example import Example
 from embedgrad.jobs.prompt_files import stored_record
+from embedgrad.report.sentences import baselines_words, no_gain_words, verdict
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import baselines_words, no_gain_words, verdict
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.names import PROMPT, REPORT
 from embedgrad.run.record import read_run

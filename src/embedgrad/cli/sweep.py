@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.flags import flags_of, merged
 from embedgrad.cli.grid_table import failures, grid_table
-from embedgrad.cli.resuming import told_how_to_resume
+from embedgrad.cli.how_to_resume import told_how_to_resume
 from embedgrad.errors import SettingsError
 from embedgrad.jobs.sweep import SweepJob
 from embedgrad.jobs.sweep_settings import SweepSettings

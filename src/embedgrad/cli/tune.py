@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.flags import flags_of, merged
-from embedgrad.cli.resuming import told_how_to_resume
+from embedgrad.cli.how_to_resume import told_how_to_resume
 from embedgrad.data.example import Example
 from embedgrad.errors import SettingsError
 from embedgrad.jobs.tune import TuneJob

@@ -14,7 +14,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
 from embedgrad.data.files import STDIN, name_of, read_file, read_lines
 from embedgrad.data.records import LIMITS, Limits, Records, Row
-from embedgrad.data.rows import RowError, RowReader
+from embedgrad.data.row_reader import RowError, RowReader
 from embedgrad.data.target_form import target_form
 from embedgrad.data.unused import space_words, unused_words
 from embedgrad.errors import BadRows, DataError, Guessed, RowProblem, did_you_mean

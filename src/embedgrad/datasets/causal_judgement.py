@@ -10,7 +10,7 @@ from embedgrad.data.draws import halves, whole_groups
 from embedgrad.data.example import Example
 from embedgrad.data.hub import WebFile
 from embedgrad.data.records import Row
-from embedgrad.data.rows import RowError
+from embedgrad.data.row_reader import RowError
 from embedgrad.datasets.data_set import LARGE, PAPER, DataSet, Split, Target, present
 from embedgrad.datasets.source_file import SourceFile
 from embedgrad.tasks.task import Task

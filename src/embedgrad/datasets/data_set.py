@@ -17,7 +17,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields
 from embedgrad.data.hub import OriginFile, fetch, forget
 from embedgrad.data.records import Row
-from embedgrad.data.rows import RowError, RowReader
+from embedgrad.data.row_reader import RowError, RowReader
 from embedgrad.data.sources import load_records, make_examples
 from embedgrad.data.splits import Parts, split
 from embedgrad.datasets.source_file import SourceFile, expected, local_files

@@ -9,7 +9,7 @@ from embedgrad.data.draws import as_published
 from embedgrad.data.example import Example
 from embedgrad.data.hub import HubFile
 from embedgrad.data.records import Row
-from embedgrad.data.rows import RowError
+from embedgrad.data.row_reader import RowError
 from embedgrad.datasets.data_set import LARGE, DataSet, Split, Target, field, present
 from embedgrad.datasets.source_file import SourceFile
 from embedgrad.tasks.task import Task

@@ -16,17 +16,17 @@ import torch
 from torch import Tensor
 
 from embedgrad.data.batches import micro_batches
-from embedgrad.engine import past
-from embedgrad.engine.behind import PLAIN_MEANS, Means, predict_behind
-from embedgrad.engine.past import CannotShare, KeysValues
+from embedgrad.engine import prefix_cache as past
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques, predict_after
+from embedgrad.engine.padded_rows import Predicting, pad_ids, pad_rows
+from embedgrad.engine.prefix_cache import CannotShare, KeysValues
 from embedgrad.engine.row_path import MeanRow
-from embedgrad.engine.rows import Predicting, pad_ids, pad_rows
 from embedgrad.model import attention
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
 from embedgrad.template.layout import Layout
 
-Head = tuple[int, ...]
+Header = tuple[int, ...]
 
 
 @dataclass
@@ -39,19 +39,21 @@ class InputCache:
 
     budget_bytes: int
     used_bytes: int = 0
-    kept: dict[Head, Tensor] = field(default_factory=dict)
+    kept: dict[Header, Tensor] = field(default_factory=dict)
 
-    def read(self, model: FrozenModel, heads: Sequence[Head], means: Means, batch_tokens: int) -> dict[Head, Tensor]:
-        """[L, 2, G, n, E] keys and values of each of `heads`, in the model's dtype. Those that are missing are computed
-        together, up to `batch_tokens` at a time."""
-        found = {head: self.kept[head] for head in heads if head in self.kept}
-        missing = [head for head in dict.fromkeys(heads) if head not in found]
-        for indices in micro_batches([len(head) for head in missing], batch_tokens):
+    def read(
+        self, model: FrozenModel, headers: Sequence[Header], techniques: Techniques, batch_tokens: int
+    ) -> dict[Header, Tensor]:
+        """[L, 2, G, n, E] keys and values of each of `headers`, in the model's dtype. Those that are missing are
+        computed together, up to `batch_tokens` at a time."""
+        found = {header: self.kept[header] for header in headers if header in self.kept}
+        missing = [header for header in dict.fromkeys(headers) if header not in found]
+        for indices in micro_batches([len(header) for header in missing], batch_tokens):
             batch = [missing[i] for i in indices]
-            for head, states in zip(batch, _read(model, batch, means), strict=True):
-                found[head] = states
+            for header, states in zip(batch, _read(model, batch, techniques), strict=True):
+                found[header] = states
                 if self.used_bytes + states.nbytes <= self.budget_bytes:
-                    self.kept[head] = states
+                    self.kept[header] = states
                     self.used_bytes += states.nbytes
         return found
 
@@ -73,7 +75,7 @@ class CachedInput:
     saves: ClassVar[str] = "what stands before the prompt goes through the model once"
     shares: ClassVar[bool] = False
     model: FrozenModel
-    means: Means = PLAIN_MEANS
+    techniques: Techniques = PLAIN_TECHNIQUES
     budget_bytes: int = 0
     inputs: InputCache = field(init=False)
 
@@ -90,14 +92,14 @@ class CachedInput:
     def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
         [prompt], model = once, self.model
         with model.turns:
-            read = self.inputs.read(model, [layout.head_ids for layout in layouts], self.means, batch_tokens)
-            keys_values, lengths = _side_by_side([read[layout.head_ids] for layout in layouts])
+            read = self.inputs.read(model, [layout.header_ids for layout in layouts], self.techniques, batch_tokens)
+            keys_values, lengths = _side_by_side([read[layout.header_ids] for layout in layouts])
             behind = [layout.after(layout.prompt.start) for layout in layouts]
             rows = pad_rows(behind, 0, model.device, model.padded_tokens - int(lengths.max()))
             own = prompt.to(model.dtype).expand(len(layouts), -1, -1)
             embeds = torch.cat([own, model.embed(rows.ids[:, len(prompt) :])], dim=1)
             real = lengths.to(model.device) if bool((lengths != lengths[0]).any()) else None
-            return predict_behind(model, keys_values, embeds, rows, self.means, real)
+            return predict_after(model, keys_values, embeds, rows, self.techniques, real)
 
     def step_tokens(self, row: MeanRow, rows: int) -> float:
         return rows * (row.tokens - row.before)
@@ -110,8 +112,8 @@ class CachedInput:
         return 0
 
     def kept_bytes(self, prompt: Tensor, layouts: Sequence[Layout]) -> int:
-        heads = {layout.head_ids for layout in layouts}
-        return bytes_per_token(self.model, prompt) * sum(map(len, heads))
+        headers = {layout.header_ids for layout in layouts}
+        return bytes_per_token(self.model, prompt) * sum(map(len, headers))
 
 
 def bytes_per_token(model: FrozenModel, prompt: Tensor) -> int:
@@ -122,15 +124,15 @@ def bytes_per_token(model: FrozenModel, prompt: Tensor) -> int:
 
 
 @in_turn
-def _read(model: FrozenModel, heads: Sequence[Head], means: Means) -> list[Tensor]:
-    """[L, 2, G, n, E] for each head. Padded on the right without a mask, which causal order makes exact."""
-    ids = pad_ids(heads, model.padded_tokens).to(model.device)
-    with torch.no_grad(), attention.in_use(model, means.own_attention):
+def _read(model: FrozenModel, headers: Sequence[Header], techniques: Techniques) -> list[Tensor]:
+    """[L, 2, G, n, E] for each header. Padded on the right without a mask, which causal order makes exact."""
+    ids = pad_ids(headers, model.padded_tokens).to(model.device)
+    with torch.no_grad(), attention.in_use(model, techniques.own_attention):
         read = past.prefill(model, model.embed(ids))
     if len({keys.shape for pair in read for keys in pair}) > 1:
         raise CannotShare("its layers keep keys and values of different shapes")
     stacked = torch.stack([torch.stack(pair) for pair in read])  # [L, 2, B, G, T, E]
-    return [stacked[:, :, row, :, : len(head)].contiguous() for row, head in enumerate(heads)]
+    return [stacked[:, :, row, :, : len(header)].contiguous() for row, header in enumerate(headers)]
 
 
 def _side_by_side(read: Sequence[Tensor]) -> tuple[KeysValues, Tensor]:

@@ -27,7 +27,7 @@ class Forecast:
     """Of one tuning.
 
     step_flops      multiplications and additions of a step, attention's own products left out
-    naive_flops     the same where prompt and head go through the model for every row and position (PEFT)
+    naive_flops     the same where prompt and header go through the model for every row and position (PEFT)
     weights_bytes   the model
     pass_bytes      what a step keeps for its backward, at most
     inputs_bytes    keys and values of all distinct inputs, where the path keeps them
@@ -51,7 +51,7 @@ class Forecast:
     def arithmetic(self) -> str:
         """In words, against the naive way."""
         return (
-            f"{self.naive_flops / self.step_flops:.2g} times less arithmetic than with prompt and head for every row "
+            f"{self.naive_flops / self.step_flops:.2g} times less arithmetic than with prompt and header for every row "
             f"({flops_words(self.step_flops)} instead of {flops_words(self.naive_flops)} a step)"
         )
 
@@ -86,8 +86,8 @@ def fitted(
     where a given limit cannot be kept."""
     expected = forecast(engine, prompt, layouts, batch_size)
     room = limit_bytes or expected.weights_bytes + free_bytes(engine.model.device)
-    if expected.least_bytes > room and not engine.means.checkpoints:
-        engine = engine.through(type(engine.path), replace(engine.means, checkpoints=True))
+    if expected.least_bytes > room and not engine.techniques.checkpoints:
+        engine = engine.through(type(engine.path), replace(engine.techniques, checkpoints=True))
         expected = forecast(engine, prompt, layouts, batch_size)
         say(f"layers are computed again in the backward, to stay under {bytes_words(room)}; this takes longer")
     if expected.least_bytes > room:
@@ -104,7 +104,7 @@ def fitted(
             f"the inputs' keys and values take {bytes_words(expected.inputs_bytes)}, more than the "
             f"{bytes_words(budget)} there are for them: what does not fit is computed again at each step"
         )
-    return engine.through(type(engine.path), engine.means, budget), expected
+    return engine.through(type(engine.path), engine.techniques, budget), expected
 
 
 def naive_flops(model: FrozenModel, layouts: Sequence[Layout], rows: int) -> float:
@@ -118,7 +118,7 @@ def dear_fallback(engine: Engine, layouts: Sequence[Layout], rows: int) -> str |
     """A warning where the faster path does not fit the model, and a step takes more than a quarter more without it."""
     if engine.refused is None:
         return None
-    refused = engine.through(engine.refused, engine.means)
+    refused = engine.through(engine.refused, engine.techniques)
     more = step_flops(engine, layouts, rows) / step_flops(refused, layouts, rows)
     if more <= _DEAR:
         return None

@@ -2,7 +2,7 @@
 
 Its keys and values are needed at every position, its queries, output projection and MLP only where a target is
 predicted. So the layer is called twice: once for its keys and values, and once more on the gathered positions.
-Equals the whole layer at these positions (tests/equivalence/test_means.py).
+Equals the whole layer at these positions (tests/equivalence/test_techniques.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from embedgrad.engine.past import LastLayerReached, Past
+from embedgrad.engine.prefix_cache import LastLayerReached, PrefixCache
 from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import LAYER_ARGUMENTS_PER_POSITION
@@ -24,7 +24,7 @@ from embedgrad.model.surgery.cuts import Forward, Wrapped
 
 
 @dataclass(frozen=True)
-class Places:
+class TargetPositions:
     """Positions of B rows, padded to as many as the row with most has.
 
     columns  [B, A] position within the row; where `is_real` is False, any
@@ -35,7 +35,7 @@ class Places:
     is_real: Tensor
 
     @classmethod
-    def of(cls, wanted: Tensor) -> Places:
+    def of(cls, wanted: Tensor) -> TargetPositions:
         """Of `wanted` [B, T], True where a position is asked for."""
         counts = wanted.sum(1, keepdim=True)
         most = int(counts.max())
@@ -54,7 +54,7 @@ class Places:
         return states.expand(len(self.columns), *states.shape[1:])[rows, self.columns]
 
 
-def last_layer_at(model: FrozenModel, places: Places, past: Past, mask: Tensor) -> Change:
+def last_layer_at(model: FrozenModel, places: TargetPositions, past: PrefixCache, mask: Tensor) -> Change:
     """While this lasts, the model's last layer is computed at `places` only, and gives 0 elsewhere.
 
     mask  [B, 1, T, P + T] or [1, 1, T, P + T] True where a query sees a key, for attention that was given none
@@ -84,7 +84,7 @@ def last_layer_at(model: FrozenModel, places: Places, past: Past, mask: Tensor) 
     return model.surgery.change("the last layer only at targets", Wrapped(layer, only_there))
 
 
-def _at(value: Any, places: Places, tokens: int) -> Any:
+def _at(value: Any, places: TargetPositions, tokens: int) -> Any:
     """An argument of the layer, at `places` if it has one entry per position."""
     if isinstance(value, tuple):
         return tuple(_at(part, places, tokens) for part in value)

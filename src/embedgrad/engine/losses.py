@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from embedgrad.engine.head import token_losses
+from embedgrad.engine.lm_head import token_losses
 from embedgrad.engine.objective import CROSS_ENTROPY, Objective, checked_extras
+from embedgrad.engine.padded_rows import LossAndGradient, target_tokens
 from embedgrad.engine.row_path import RowPath
-from embedgrad.engine.rows import LossAndGradient, target_tokens
 from embedgrad.template.layout import Layout
 
 

@@ -13,9 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from embedgrad.engine.behind import PLAIN_MEANS, Means, checkpointed
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques, checkpointed
+from embedgrad.engine.padded_rows import Predicting, pad_rows, target_logits
 from embedgrad.engine.row_path import MeanRow
-from embedgrad.engine.rows import Predicting, pad_rows, target_logits
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.template.layout import Layout
 
@@ -31,13 +31,13 @@ def join(model: FrozenModel, prompt: Tensor, ids: Tensor, layouts: Sequence[Layo
 
 @dataclass(eq=False)
 class Plain:
-    """A `RowPath`. Of its means it uses checkpoints alone."""
+    """A `RowPath`. Of its techniques it uses checkpoints alone."""
 
     name: ClassVar[str] = "plain"
     saves: ClassVar[str] = "nothing"
     shares: ClassVar[bool] = False
     model: FrozenModel
-    means: Means = PLAIN_MEANS
+    techniques: Techniques = PLAIN_TECHNIQUES
     budget_bytes: int = 0
 
     @classmethod
@@ -49,7 +49,10 @@ class Plain:
 
     def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
         [prompt] = once
-        with self.model.turns, checkpointed(self.model, PLAIN_MEANS) if self.means.checkpoints else nullcontext():
+        with (
+            self.model.turns,
+            checkpointed(self.model, PLAIN_TECHNIQUES) if self.techniques.checkpoints else nullcontext(),
+        ):
             rows = pad_rows(layouts, 0, self.model.device, self.model.padded_tokens)
             embeds = join(self.model, prompt, rows.ids, layouts)
             return Predicting(rows, target_logits(self.model, rows, inputs_embeds=embeds, use_cache=False))

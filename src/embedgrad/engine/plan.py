@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from embedgrad.engine.behind import Means, usable_means
+from embedgrad.engine.after_prefix import Techniques, usable_techniques
 from embedgrad.engine.cached_input import CachedInput
 from embedgrad.engine.losses import loss_and_gradient, row_losses
 from embedgrad.engine.objective import CROSS_ENTROPY, Objective
+from embedgrad.engine.padded_rows import LossAndGradient
 from embedgrad.engine.passes import reading_passes, step_passes
-from embedgrad.engine.past import CannotShare
 from embedgrad.engine.plain import Plain
+from embedgrad.engine.prefix_cache import CannotShare
 from embedgrad.engine.row_path import RowPath
-from embedgrad.engine.rows import LossAndGradient
 from embedgrad.engine.self_check import Kind, Measured, SelfCheck
 from embedgrad.engine.shared_prefix import SharedPrefix
 from embedgrad.errors import NotEnoughMemory
@@ -57,27 +57,27 @@ class Engine:
         return self.path.model
 
     @property
-    def means(self) -> Means:
+    def techniques(self) -> Techniques:
         """How the path runs the model."""
-        return self.path.means
+        return self.path.techniques
 
     @property
     def used(self) -> EngineUsed:
-        """Path, means and reason, as `result.json` has them."""
-        return EngineUsed(path=self.path.name, means=self.means.in_words, reason=self.reason)
+        """Path, techniques and reason, as `result.json` has them."""
+        return EngineUsed(path=self.path.name, techniques=self.techniques.in_words, reason=self.reason)
 
     @property
     def shares(self) -> bool:
         """Whether keys and values up to the prompt's end may be computed once for all rows."""
         return self.path.shares
 
-    def through(self, path: type[RowPath], means: Means, budget_bytes: int = 0) -> Engine:
-        """The same by another path or other means; nothing that was kept goes along."""
-        return replace(self, path=path(self.model, means, budget_bytes))
+    def through(self, path: type[RowPath], techniques: Techniques, budget_bytes: int = 0) -> Engine:
+        """The same by another path or other techniques; nothing that was kept goes along."""
+        return replace(self, path=path(self.model, techniques, budget_bytes))
 
     def afresh(self) -> Engine:
         """The same, with nothing kept of the model as it was before: for one in which something is set meanwhile."""
-        return self.through(type(self.path), self.means)
+        return self.through(type(self.path), self.techniques)
 
     def loss_and_gradient(self, prompt: Tensor, layouts: Sequence[Layout]) -> LossAndGradient:
         """Over all `layouts`, in micro-batches of similar length; `row_nats` in the order of `layouts`."""
@@ -108,7 +108,7 @@ class Engine:
 
     def _path_of(self, layouts: Sequence[Layout]) -> RowPath:
         is_long = any(len(layout) > self.model.switch_tokens for layout in layouts)
-        return Plain(self.model, self.means) if is_long or self.path.problem(layouts) else self.path
+        return Plain(self.model, self.techniques) if is_long or self.path.problem(layouts) else self.path
 
 
 def choose(
@@ -135,11 +135,11 @@ def choose(
     try:
         with memory_told(batch_tokens):
             check = _self_check(model, prompt, layouts, batch_tokens, with_gradient)
-            for means in usable_means(model):
-                rows_through = path(model, means, free_bytes(model.device) // 4)
+            for techniques in usable_techniques(model):
+                rows_through = path(model, techniques, free_bytes(model.device) // 4)
                 engine = Engine(rows_through, f"{path.name}: {path.saves}", batch_tokens)
                 try:
-                    problem = check.problem(path, means) or ""
+                    problem = check.problem(path, techniques) or ""
                 except CannotAttend:
                     continue
                 except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
@@ -183,8 +183,8 @@ def _self_check(
     rows = _shortest_and_longest([row for row in layouts if len(row) <= model.switch_tokens] or layouts)
     noise = torch.randn(prompt.shape, generator=torch.Generator().manual_seed(0)).to(prompt)
 
-    def measure(at: FrozenModel, path: type[RowPath], means: Means, nudge: float) -> Measured:
-        engine = Engine(path(at, means), batch_tokens=batch_tokens)
+    def measure(at: FrozenModel, path: type[RowPath], techniques: Techniques, nudge: float) -> Measured:
+        engine = Engine(path(at, techniques), batch_tokens=batch_tokens)
         start = prompt * (1 + nudge * noise) if nudge else prompt
         if not with_gradient:
             return Measured(engine.row_nats(start, rows), torch.zeros(0))

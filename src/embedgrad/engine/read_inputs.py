@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from embedgrad.engine.past import KeysValues
+from embedgrad.engine.prefix_cache import KeysValues
 from embedgrad.engine.requests import Request
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import DynamicCache, cache_argument

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from embedgrad.engine.past import CannotShare, KeysValues
 from embedgrad.engine.plan import choose, memory_told
+from embedgrad.engine.prefix_cache import CannotShare, KeysValues
 from embedgrad.engine.shared_prefix import prefill
 from embedgrad.model.families import has_sliding_window
 from embedgrad.model.frozen_model import FrozenModel
@@ -49,7 +49,7 @@ def with_prefixes(model: FrozenModel, requests: Sequence[Request]) -> list[Reque
         for rows in _sharing(model, requests):
             first = requests[rows[0]]
             try:
-                prefix = prefill(model, first.prompt, first.layout.head_ids)
+                prefix = prefill(model, first.prompt, first.layout.header_ids)
             except CannotShare:
                 return list(requests)
             for row in rows:
@@ -80,5 +80,5 @@ def _sharing(model: FrozenModel, requests: Sequence[Request]) -> list[list[int]]
     groups: dict[object, list[int]] = {}
     for number, request in enumerate(requests):
         if request.layout.prompt.stop < len(request.layout):
-            groups.setdefault((id(request.prompt), request.layout.head_ids), []).append(number)
+            groups.setdefault((id(request.prompt), request.layout.header_ids), []).append(number)
     return [rows for rows in groups.values() if len(rows) > 1]

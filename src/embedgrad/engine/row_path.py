@@ -13,8 +13,8 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
-from embedgrad.engine.behind import PLAIN_MEANS, Means
-from embedgrad.engine.rows import Predicting
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques
+from embedgrad.engine.padded_rows import Predicting
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.template.layout import Layout
 
@@ -47,16 +47,16 @@ class RowPath(Protocol):
     name    as `result.json` and the report have it
     saves   what goes through the model less often, in words
     shares  whether keys and values up to the prompt's end are the same for all rows, in generation too
-    means   how it runs the model; the plain path knows checkpoints alone
+    techniques   how it runs the model; the plain path knows checkpoints alone
     """
 
     name: ClassVar[str]
     saves: ClassVar[str]
     shares: ClassVar[bool]
     model: FrozenModel
-    means: Means
+    techniques: Techniques
 
-    def __init__(self, model: FrozenModel, means: Means = PLAIN_MEANS, budget_bytes: int = 0) -> None:
+    def __init__(self, model: FrozenModel, techniques: Techniques = PLAIN_TECHNIQUES, budget_bytes: int = 0) -> None:
         """`budget_bytes` is for what grows with the rows and is kept from step to step."""
 
     @classmethod

@@ -2,9 +2,9 @@
 
 In half precision two orders of the same sums differ: by 0.05 to 0.2 of the gradient in a model of 30 layers, where in
 float32 they differ by 1e-5 (docs/performance.md). A tolerance for the one lets a wrong path through, one for the other
-refuses a right one. So path and means are compared in float32, whatever the model's dtype, where the same sums agree
-and a wrong path does not; and in the model's own dtype no more is asked than that they differ by what rounding does:
-how far the plain path itself is from float32. Only where float32 does not fit or fails, that is told from how far the
+refuses a right one. So path and techniques are compared in float32, whatever the model's dtype, where the same sums
+agree and a wrong path does not; and in the model's own dtype no more is asked than that they differ by what rounding
+does: how far the plain path itself is from float32. Only where float32 does not fit or fails, that is told from how far the
 plain path moves when the prompt does by its last bit.
 """
 
@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from embedgrad.engine.behind import PLAIN_MEANS, Means
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.row_path import RowPath
 from embedgrad.model.frozen_model import FrozenModel
@@ -74,7 +74,7 @@ class Measured:
         return Apart(losses, gradient)
 
 
-Measure = Callable[[FrozenModel, type[RowPath], Means, Nudge], Measured]
+Measure = Callable[[FrozenModel, type[RowPath], Techniques, Nudge], Measured]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class _Proof:
     """That a path was right in float32, and by how much the plain one was rounded there."""
 
     path: type[RowPath]
-    means: Means
+    techniques: Techniques
     kind: Kind
     rounding: float
 
-    def covers(self, path: type[RowPath], means: Means, kind: Kind) -> bool:
-        same = (self.path, self.means, self.kind.is_padded) == (path, means, kind.is_padded)
+    def covers(self, path: type[RowPath], techniques: Techniques, kind: Kind) -> bool:
+        same = (self.path, self.techniques, self.kind.is_padded) == (path, techniques, kind.is_padded)
         return same and self.kind.with_gradient >= kind.with_gradient and self.kind.longest >= kind.longest
 
 
@@ -111,54 +111,56 @@ class SelfCheck:
     kind: Kind
     measure: Measure
 
-    def problem(self, path: type[RowPath], means: Means) -> str | None:
-        """What is wrong with this path by these means, in words; None if nothing is. Raises what they raise."""
+    def problem(self, path: type[RowPath], techniques: Techniques) -> str | None:
+        """What is wrong with this path by these techniques, in words; None if nothing is. Raises what they raise."""
         if self.model.dtype not in ROUNDING:
-            apart = self._measured(path, means).apart(self._plain, _LEAST_NATS)
+            apart = self._measured(path, techniques).apart(self._plain, _LEAST_NATS)
             return None if apart.is_same else f"loss or gradient differ by {apart.most:.1e} relative"
         proofs = _PROOFS.setdefault(self.model, [])
-        proof = next((proof for proof in proofs if proof.covers(path, means, self.kind)), None)
-        if proof is not None and self._beyond(path, means, _TWO_ROUNDINGS * proof.rounding) is None:
+        proof = next((proof for proof in proofs if proof.covers(path, techniques, self.kind)), None)
+        if proof is not None and self._beyond(path, techniques, _TWO_ROUNDINGS * proof.rounding) is None:
             return None  # else these rows may round more than those of the proof
         if self._exact_plain is None:
-            return self._beyond(path, means, min(_MOST, _TWO_ROUNDINGS * self._nudged))
-        apart = self._exact(path, means).apart(self._exact_plain, _LEAST_NATS)
+            return self._beyond(path, techniques, min(_MOST, _TWO_ROUNDINGS * self._nudged))
+        apart = self._exact(path, techniques).apart(self._exact_plain, _LEAST_NATS)
         if not apart.is_same:
             return f"in float32 loss or gradient differ by {apart.most:.1e} relative"
         rounding = self._plain.apart(self._exact_plain, 1.0).most
-        problem = self._beyond(path, means, _TWO_ROUNDINGS * rounding)
+        problem = self._beyond(path, techniques, _TWO_ROUNDINGS * rounding)
         if problem is None:
-            proofs.append(_Proof(path, means, self.kind, rounding))
+            proofs.append(_Proof(path, techniques, self.kind, rounding))
         return problem
 
-    def _beyond(self, path: type[RowPath], means: Means, rounding: float) -> str | None:
+    def _beyond(self, path: type[RowPath], techniques: Techniques, rounding: float) -> str | None:
         """What is more than `rounding` in the model's dtype. Of rows that are all but right, rounding is most of the
         loss; so losses under a nat are not looked at more closely than one of a nat."""
-        apart = self._measured(path, means).apart(self._plain, 1.0).most
+        apart = self._measured(path, techniques).apart(self._plain, 1.0).most
         limit = max(ROUNDING[self.model.dtype], rounding)
         return None if apart <= limit else f"loss or gradient differ by {apart:.1e} relative, rounding by {limit:.1e}"
 
     @cached_property
     def _plain(self) -> Measured:
-        return self._measured(Plain, PLAIN_MEANS)
+        return self._measured(Plain, PLAIN_TECHNIQUES)
 
     @cached_property
     def _nudged(self) -> float:
         """How far the plain path moves when the prompt does by its last bit."""
-        return self.measure(self.model, Plain, PLAIN_MEANS, _LAST_BIT[self.model.dtype]).apart(self._plain, 1.0).most
+        return (
+            self.measure(self.model, Plain, PLAIN_TECHNIQUES, _LAST_BIT[self.model.dtype]).apart(self._plain, 1.0).most
+        )
 
-    def _measured(self, path: type[RowPath], means: Means) -> Measured:
-        return self.measure(self.model, path, means, 0.0)
+    def _measured(self, path: type[RowPath], techniques: Techniques) -> Measured:
+        return self.measure(self.model, path, techniques, 0.0)
 
     @cached_property
     def _wide(self) -> InFloat32:
         with self.model.turns:  # nothing of it is patched meanwhile
             return InFloat32(self.model)
 
-    def _exact(self, path: type[RowPath], means: Means) -> Measured:
+    def _exact(self, path: type[RowPath], techniques: Techniques) -> Measured:
         keeps: AbstractContextManager[None] = self._wide.differentiable() if self.kind.with_gradient else nullcontext()
         with keeps:
-            return self.measure(self._wide.model, path, means, 0.0)
+            return self.measure(self._wide.model, path, techniques, 0.0)
 
     @cached_property
     def _exact_plain(self) -> Measured | None:
@@ -166,6 +168,6 @@ class SelfCheck:
         if extra_bytes(self.model) > free_bytes(self.model.device) // 2:
             return None
         try:
-            return self._exact(Plain, PLAIN_MEANS)
+            return self._exact(Plain, PLAIN_TECHNIQUES)
         except (RuntimeError, TypeError, ValueError, AttributeError, LookupError):  # quantised, or kernels of one dtype
             return None

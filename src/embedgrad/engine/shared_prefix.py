@@ -14,11 +14,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from embedgrad.engine import past
-from embedgrad.engine.behind import PLAIN_MEANS, Means, predict_behind
-from embedgrad.engine.past import KeysValues
+from embedgrad.engine import prefix_cache as past
+from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques, predict_after
+from embedgrad.engine.padded_rows import Predicting, pad_rows
+from embedgrad.engine.prefix_cache import KeysValues
 from embedgrad.engine.row_path import MeanRow
-from embedgrad.engine.rows import Predicting, pad_rows
 from embedgrad.model import attention
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.turns import in_turn
@@ -26,54 +26,56 @@ from embedgrad.template.layout import Layout
 
 
 @in_turn
-def prefill(model: FrozenModel, prompt: Tensor, head_ids: Sequence[int], head: KeysValues | None = None) -> KeysValues:
-    """Keys and values of `head_ids` and prompt in every layer, once, at batch 1; differentiable in `prompt` [P, D].
-    Those of `head_ids` never change: `head` is what `head_keys_values` gave."""
-    if head is None:
-        head = head_keys_values(model, head_ids)
-    return past.prefill(model, prompt.to(model.dtype)[None], head)
+def prefill(
+    model: FrozenModel, prompt: Tensor, header_ids: Sequence[int], header: KeysValues | None = None
+) -> KeysValues:
+    """Keys and values of `header_ids` and prompt in every layer, once, at batch 1; differentiable in `prompt` [P, D].
+    Those of `header_ids` never change: `header` is what `header_keys_values` gave."""
+    if header is None:
+        header = header_keys_values(model, header_ids)
+    return past.prefill(model, prompt.to(model.dtype)[None], header)
 
 
-def head_keys_values(model: FrozenModel, head_ids: Sequence[int]) -> KeysValues:
+def header_keys_values(model: FrozenModel, header_ids: Sequence[int]) -> KeysValues:
     """Keys and values of the constant text before the prompt; none where nothing stands there."""
     with torch.no_grad():
-        return past.prefill(model, model.embed(head_ids)[None]) if head_ids else []
+        return past.prefill(model, model.embed(header_ids)[None]) if header_ids else []
 
 
 @dataclass(eq=False)
 class SharedPrefix:
-    """A `RowPath`. `once` gives keys and values of head and prompt, [1, G, P', E] each, layer by layer.
+    """A `RowPath`. `once` gives keys and values of header and prompt, [1, G, P', E] each, layer by layer.
 
-    heads  keys and values of the constant text before the prompt, by its ids: computed once a run
+    headers  keys and values of the constant text before the prompt, by its ids: computed once a run
     """
 
     name: ClassVar[str] = "shared prefix"
     saves: ClassVar[str] = "the prompt goes through the model once a step"
     shares: ClassVar[bool] = True
     model: FrozenModel
-    means: Means = PLAIN_MEANS
+    techniques: Techniques = PLAIN_TECHNIQUES
     budget_bytes: int = 0
-    heads: dict[tuple[int, ...], KeysValues] = field(default_factory=dict)
+    headers: dict[tuple[int, ...], KeysValues] = field(default_factory=dict)
 
     @classmethod
     def problem(cls, layouts: Sequence[Layout]) -> str | None:
-        if len({layout.head_ids for layout in layouts}) != 1:
+        if len({layout.header_ids for layout in layouts}) != 1:
             return "what stands before the prompt varies from row to row"
         if any(layout.target.start <= layout.prompt.stop for layout in layouts):
             return "the target follows the prompt at once"  # its first token is predicted inside the prefix
         return None
 
     def once(self, prompt: Tensor, layouts: Sequence[Layout]) -> Sequence[Tensor]:
-        head_ids = layouts[0].head_ids
-        head = self._head(head_ids)
+        header_ids = layouts[0].header_ids
+        header = self._header(header_ids)
         has_backward = prompt.requires_grad  # which is what own attention is for
-        with self.model.turns, attention.in_use(self.model, self.means.own_attention and has_backward):
-            return [tensor for pair in prefill(self.model, prompt, head_ids, head) for tensor in pair]
+        with self.model.turns, attention.in_use(self.model, self.techniques.own_attention and has_backward):
+            return [tensor for pair in prefill(self.model, prompt, header_ids, header) for tensor in pair]
 
     def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
         prefix = list(zip(once[::2], once[1::2], strict=True))
         rows = pad_rows(layouts, once[0].shape[-2], self.model.device, self.model.padded_tokens)
-        return predict_behind(self.model, prefix, self.model.embed(rows.ids), rows, self.means)
+        return predict_after(self.model, prefix, self.model.embed(rows.ids), rows, self.techniques)
 
     def step_tokens(self, row: MeanRow, rows: int) -> float:
         return row.prompt + rows * (row.tokens - row.before - row.prompt)
@@ -87,7 +89,7 @@ class SharedPrefix:
     def kept_bytes(self, prompt: Tensor, layouts: Sequence[Layout]) -> int:
         return 0
 
-    def _head(self, head_ids: tuple[int, ...]) -> KeysValues:
-        if head_ids not in self.heads:
-            self.heads[head_ids] = head_keys_values(self.model, head_ids)
-        return self.heads[head_ids]
+    def _header(self, header_ids: tuple[int, ...]) -> KeysValues:
+        if header_ids not in self.headers:
+            self.headers[header_ids] = header_keys_values(self.model, header_ids)
+        return self.headers[header_ids]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.analysis.analysis import Record
-from embedgrad.analysis.found import read_found
 from embedgrad.analysis.reading.contrast import load_concept
+from embedgrad.analysis.records import read_records
 from embedgrad.durable import make_folder
 from embedgrad.errors import DataError, Interrupted, ModelError, PromptError, UsageError, did_you_mean
 from embedgrad.faces import setting
@@ -59,7 +59,7 @@ class AnalyzeJob:
     def run(self, watch: Watch = Watch(), tell: Told = lambda name, found: None) -> Analyzed:
         """Load the run's model and do the analyses. Raises what `analyzed` raises, and what reading the run does."""
         read_run(self.folder.path)  # whether it is finished and whole is said before the model loads
-        read_found(self.folder.path)
+        read_records(self.folder.path)
         for sentence in missing():
             watch.note(sentence)
         return self.analyzed(self._study(watch), watch, tell)

@@ -16,13 +16,13 @@ from embedgrad.jobs.sweep import SweepJob
 from embedgrad.jobs.sweep_settings import SweepSettings
 from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.pocket.tasks import PocketTask
-from embedgrad.report.gather import gather
 from embedgrad.report.page import render_comparison, write_page
+from embedgrad.report.runs import collect
+from embedgrad.run.demo_tables import DemoTables
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.metrics import MetricsFile
 from embedgrad.run.names import DEMO, METRICS, REPORT, SETTINGS, SPLIT, TRAJECTORY
 from embedgrad.run.split import keep_split
-from embedgrad.run.trials import DemoTables
 from embedgrad.settings import checked, read_toml, write_toml
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.units import counted
@@ -131,7 +131,7 @@ class DemoJob:
         with SweepJob.create(checked(SweepSettings, kept | grid, "demo")) as sweep:
             sweep.run()
         page = self.folder.file(REPORT)
-        write_page(page, render_comparison(gather([self.folder.path])))
+        write_page(page, render_comparison(collect([self.folder.path])))
         return page
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from embedgrad.composed import Composed
-from embedgrad.jobs.judging import JudgingSettings
-from embedgrad.jobs.model import ModelSettings, TemplateSettings, required
-from embedgrad.jobs.rows import RowSettings, load_rows, shown_columns
+from embedgrad.jobs.judging_settings import JudgingSettings
+from embedgrad.jobs.model_settings import ModelSettings, TemplateSettings, required
+from embedgrad.jobs.row_settings import RowSettings, load_rows, shown_columns
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.settings import BATCH_TOKENS, BatchTokens
 from embedgrad.tasks.targets import check_special_tokens

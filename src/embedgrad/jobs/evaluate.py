@@ -19,11 +19,11 @@ from embedgrad.evaluation.settings import check_score_by
 from embedgrad.evaluation.task_record import own_task, task_words
 from embedgrad.events import Say
 from embedgrad.faces import setting
-from embedgrad.jobs.data_set import DataSetSettings, from_data_set
-from embedgrad.jobs.judging import GroupedJudging, check_groups, group_names
-from embedgrad.jobs.model import ModelSettings, TemplateSettings, required
+from embedgrad.jobs.data_set_settings import DataSetSettings, from_data_set
+from embedgrad.jobs.judging_settings import GroupedJudging, check_groups, group_names
+from embedgrad.jobs.model_settings import ModelSettings, TemplateSettings, required
 from embedgrad.jobs.prompt_files import stored_record
-from embedgrad.jobs.rows import RowSettings, load_rows, shown_columns
+from embedgrad.jobs.row_settings import RowSettings, load_rows, shown_columns
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.run.score import Comparison
@@ -104,7 +104,7 @@ class EvaluateJob:
         task, task_from = _task(settings, rows, watch.note)
 
         from embedgrad.evaluation.result import compare_accuracy, compare_loss
-        from embedgrad.jobs.side_by_side import judged_side_by_side
+        from embedgrad.jobs.judged import judged_side_by_side
         from embedgrad.prompt.rows import special_tokens_report
 
         model = settings.model.loaded(watch)
@@ -199,7 +199,7 @@ def _write_predictions(
     path: Path, names: Sequence[str], found: Sequence[Evaluation], rows: Sequence[Example], group_by: str | None
 ) -> None:
     """Every answer of every prompt, as JSONL, each with the row that it answers as the row stood in its file."""
-    from embedgrad.jobs.records import answer
+    from embedgrad.jobs.prediction_lines import answer
 
     groups = group_names(rows, group_by)
     own = {(row.line, row.input, row.target or ""): row.row for row in rows}

@@ -15,8 +15,8 @@ from embedgrad.data.sources import load_lines
 from embedgrad.errors import BadRows, DataError, did_you_mean
 from embedgrad.events import Say
 from embedgrad.faces import setting
-from embedgrad.jobs.model import ModelSettings, TemplateSettings
-from embedgrad.jobs.rows import RowSettings, load_rows, shown_columns
+from embedgrad.jobs.model_settings import ModelSettings, TemplateSettings
+from embedgrad.jobs.row_settings import RowSettings, load_rows, shown_columns
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.settings import BATCH_TOKENS, BatchTokens, PositiveCount, Settings
 from embedgrad.template.layout import Overlong

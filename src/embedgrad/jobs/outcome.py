@@ -9,9 +9,9 @@ from embedgrad.data.example import Example
 from embedgrad.data.splits import Parts
 from embedgrad.evaluation.baselines import baselines
 from embedgrad.evaluation.result import Evaluation, compare_accuracy, compare_loss
-from embedgrad.jobs.judging import group_names
+from embedgrad.jobs.judging_settings import group_names
+from embedgrad.jobs.prediction_lines import predictions_side_by_side, versions
 from embedgrad.jobs.prepared import Prepared
-from embedgrad.jobs.records import predictions_side_by_side, versions
 from embedgrad.model.memory import peak_bytes
 from embedgrad.report.page import write_report
 from embedgrad.run.folder import RunFolder

@@ -77,9 +77,9 @@ class TuneJob:
         """Tune on the tuning and validation rows, then compare on the test rows, which the model sees only then, and
         write everything down. (Before, they were looked at for what is wrong with them: bad rows, duplicates, lengths,
         unknown labels.) Raises what `eg.tune` raises."""
+        from embedgrad.jobs.judged import judged_side_by_side
         from embedgrad.jobs.outcome import finish
         from embedgrad.jobs.prepared import opening, prepare
-        from embedgrad.jobs.side_by_side import judged_side_by_side
 
         folder = self.folder
         parts = self.parts or self.settings.read_parts()

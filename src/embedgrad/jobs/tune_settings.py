@@ -20,10 +20,10 @@ from embedgrad.durable import write_file
 from embedgrad.errors import SettingsError
 from embedgrad.events import Say
 from embedgrad.faces import setting
-from embedgrad.jobs.data_set import DataSetSettings, from_data_set
-from embedgrad.jobs.judging import GroupedJudging, check_groups
-from embedgrad.jobs.model import ModelSettings, TemplateSettings, required
-from embedgrad.jobs.rows import RowSettings, load_rows, shown_columns
+from embedgrad.jobs.data_set_settings import DataSetSettings, from_data_set
+from embedgrad.jobs.judging_settings import GroupedJudging, check_groups
+from embedgrad.jobs.model_settings import ModelSettings, TemplateSettings, required
+from embedgrad.jobs.row_settings import RowSettings, load_rows, shown_columns
 from embedgrad.prompt.naming import names_a_path, prompt_text
 from embedgrad.recipes.catalog import load_recipe
 from embedgrad.run.folder import RunFolder

@@ -18,8 +18,8 @@ from embedgrad.pocket.tasks import PocketTask
 from embedgrad.prompt.place import Start, start
 from embedgrad.prompt.public import RULES
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.run.demo_tables import TrialComparisons, TrialResult
 from embedgrad.run.score import Comparison, Score
-from embedgrad.run.trials import TrialComparisons, TrialResult
 from embedgrad.tuning.prepare import Setup, tuning_parts
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.tune import Run, run_tuning

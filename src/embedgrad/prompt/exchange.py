@@ -50,21 +50,23 @@ def read_peft(folder: Path) -> PromptFile:
         raise BadPromptFile(f"{folder} is not a usable PEFT prompt: {error}. {_ADVICE}") from None
 
 
-def write_peft(folder: Path, content: PromptFile, head_rows: npt.NDArray[np.float32], layers: int, heads: int) -> None:
+def write_peft(
+    folder: Path, content: PromptFile, header_rows: npt.NDArray[np.float32], layers: int, heads: int
+) -> None:
     """A folder that `PeftModel.from_pretrained` loads, with F + P virtual tokens.
 
-    `head_rows` [F, D] are the base model's input embeddings (scaling included) of the fixed ids before the
+    `header_rows` [F, D] are the base model's input embeddings (scaling included) of the fixed ids before the
     prompt slot, F may be 0; `layers` and `heads` are the base model's. Raises FolderExists, OutputError, or
-    PromptError where a varying slot stands before the prompt or `head_rows` does not fit.
+    PromptError where a varying slot stands before the prompt or `header_rows` does not fit.
     """
     template = content.record.template
-    head, tail = ([], []) if template is None else _around_prompt(template)
-    _check_rows(head, head_rows, content, known=template is not None)
+    header, tail = ([], []) if template is None else _around_prompt(template)
+    _check_rows(header, header_rows, content, known=template is not None)
     if folder.is_dir() and any(folder.iterdir()):
         raise FolderExists(f"{folder} is there already and not empty. Name a new folder.")
-    rows = np.concatenate([head_rows.astype(np.float32), content.embeddings])
+    rows = np.concatenate([header_rows.astype(np.float32), content.embeddings])
     make_folder(folder)
-    write_file(folder / "README.md", _readme(content, head, tail, template).encode())
+    write_file(folder / "README.md", _readme(content, header, tail, template).encode())
     write_file(folder / WEIGHTS, bytes(pack({"format": "pt"}, {PROMPT: rows})))
     config = json.dumps(_config(content, rows.shape, layers, heads), indent=2) + "\n"
     write_file(folder / CONFIG, config.encode())
@@ -98,26 +100,28 @@ def _read(text: bytes, data: bytes) -> PromptFile:
 def _around_prompt(template: RenderedTemplate) -> tuple[list[FixedText], list[Segment]]:
     """The fixed texts before the prompt slot, and all that stands after it."""
     place = template.segments.index(Slot(name=slots.PROMPT))
-    head: list[FixedText] = []
+    header: list[FixedText] = []
     for segment in template.segments[:place]:
         if isinstance(segment, Slot):
             raise PromptError(
                 f"This prompt cannot be a PEFT folder: {{{segment.name}}} stands before {{prompt}} in its "
                 "template, and PEFT puts its prompt first. Tune with a template that starts with the prompt."
             )
-        head.append(segment)
-    return head, list(template.segments[place + 1 :])
+        header.append(segment)
+    return header, list(template.segments[place + 1 :])
 
 
-def _check_rows(head: list[FixedText], head_rows: npt.NDArray[np.float32], content: PromptFile, *, known: bool) -> None:
+def _check_rows(
+    header: list[FixedText], header_rows: npt.NDArray[np.float32], content: PromptFile, *, known: bool
+) -> None:
     width = content.embeddings.shape[1]
-    expected = sum(len(segment.ids) for segment in head)
-    if head_rows.ndim != 2 or head_rows.shape[1] != width or (known and len(head_rows) != expected):
+    expected = sum(len(segment.ids) for segment in header)
+    if header_rows.ndim != 2 or header_rows.shape[1] != width or (known and len(header_rows) != expected):
         raise PromptError(
-            f"head_rows has the shape {head_rows.shape}; expected {(expected if known else 'F', width)}: "
+            f"header_rows has the shape {header_rows.shape}; expected {(expected if known else 'F', width)}: "
             "one row for each fixed id before the prompt."
         )
-    for name, rows in (("head_rows", head_rows), ("The prompt", content.embeddings)):
+    for name, rows in (("header_rows", header_rows), ("The prompt", content.embeddings)):
         if not np.isfinite(rows).all():
             raise PromptError(f"{name} holds NaN or infinity; PEFT would load it, and answer nonsense.")
 
@@ -144,13 +148,15 @@ def _config(content: PromptFile, shape: tuple[int, ...], layers: int, heads: int
     }
 
 
-def _readme(content: PromptFile, head: list[FixedText], tail: list[Segment], template: RenderedTemplate | None) -> str:
+def _readme(
+    content: PromptFile, header: list[FixedText], tail: list[Segment], template: RenderedTemplate | None
+) -> str:
     rows = len(content.embeddings)
     if template is None:
         after = "It came without a template: nobody recorded which text must follow it.\n"
     else:
         after = _AFTER.format(tail=_listed(tail), end=json.dumps(template.target_end_ids))
-    return _README.format(rows=rows, head=_listed(head), after=after)
+    return _README.format(rows=rows, header=_listed(header), after=after)
 
 
 def _listed(segments: list[FixedText] | list[Segment]) -> str:
@@ -172,7 +178,7 @@ Load it with `PeftModel.from_pretrained(base_model, folder)`.
 PEFT puts its virtual tokens in front of everything. The last {rows} of them are the tuned prompt. Folded in
 before these, as ordinary embeddings:
 
-{head}
+{header}
 
 {after}
 Tokenize the query with `add_special_tokens=False`: what the model needs in front is among the virtual tokens.

@@ -104,13 +104,13 @@ def save_peft(model: FrozenModel, prompt: SoftPrompt, folder: str | Path) -> Non
     """Write `prompt` as a PEFT PROMPT_TUNING folder. PEFT can only put virtual tokens first, so the fixed tokens in
     front of the prompt (BOS, a chat header) are folded into them; the folder's README says what must follow.
     Raises PromptError where a varying slot stands before the prompt, FolderExists, OutputError."""
-    head: list[int] = []
+    header: list[int] = []
     for segment in template_of(prompt).segments:
         if not isinstance(segment, FixedText):
             break
-        head.extend(segment.ids)
+        header.extend(segment.ids)
     config = model.lm.config.get_text_config()
-    rows = model.embed(head).float().cpu().numpy()
+    rows = model.embed(header).float().cpu().numpy()
     write_peft(Path(folder), prompt.content(), rows, config.num_hidden_layers, config.num_attention_heads)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _LOGIT_BYTES = 16  # of one logit at once: 2 in bfloat16, 4 each in float32, as log-probability and gradient, 2 back
-_LOGITS_AT_ONCE = 1 << 23  # engine/head.py's chunk
+_LOGITS_AT_ONCE = 1 << 23  # engine/lm_head.py's chunk
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 from markupsafe import Markup
 
 from embedgrad.report import figures
-from embedgrad.report.gather import Gathered
 from embedgrad.report.grid import grid_finding
-from embedgrad.report.parts import FigureIds
+from embedgrad.report.runs import Collected
+from embedgrad.report.sections import FigureIds
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
 from embedgrad.run.record import RunRecord
 from embedgrad.run.score import Comparison, Score
@@ -42,9 +42,9 @@ class ComparedRuns:
     trial_note: str
 
 
-def compared(gathered: Gathered, ids: FigureIds) -> ComparedRuns:
+def compared(collected: Collected, ids: FigureIds) -> ComparedRuns:
     """Table, note and interval plot of the runs, and the heat maps of the sweeps."""
-    runs = gathered.runs
+    runs = collected.runs
     names = run_names(runs)
     measured = [(name, run.result.comparison) for name, run in zip(names, runs, strict=True) if run.result.comparison]
     gains = None
@@ -57,10 +57,10 @@ def compared(gathered: Gathered, ids: FigureIds) -> ComparedRuns:
         note=f"{COMPARISON_NOTE} {ranking_note(runs)}",
         gains=gains,
         sweeps=[
-            (s.folder.name, " ".join(grid_finding(s.grid)), ids.own(figures.heat_map(s.grid))) for s in gathered.sweeps
+            (s.folder.name, " ".join(grid_finding(s.grid)), ids.own(figures.heat_map(s.grid))) for s in collected.sweeps
         ],
-        left_out=gathered.left_out,
-        trials=[(TRIAL_TITLES.get(block, block), trial_table(t)) for block, t in gathered.trials.items() if t],
+        left_out=collected.left_out,
+        trials=[(TRIAL_TITLES.get(block, block), trial_table(t)) for block, t in collected.trials.items() if t],
         trial_note=TRIAL_NOTE,
     )
 
@@ -96,13 +96,13 @@ def ranking_note(runs: Sequence[RunRecord]) -> str:
     return "Not all runs were tested on the same rows: their accuracies and gains do not rank them against one another."
 
 
-def as_json(gathered: Gathered) -> dict[str, Any]:
+def as_json(collected: Collected) -> dict[str, Any]:
     """The comparison for machines; scores and differences as in `result.json`."""
     return {
-        "runs": [_run_json(name, run) for name, run in zip(run_names(gathered.runs), gathered.runs, strict=True)],
-        "same_test_rows": same_test_rows(gathered.runs),
-        "sweeps": [{"folder": str(s.folder), **s.grid.model_dump(mode="json")} for s in gathered.sweeps],
-        "left_out": list(gathered.left_out),
+        "runs": [_run_json(name, run) for name, run in zip(run_names(collected.runs), collected.runs, strict=True)],
+        "same_test_rows": same_test_rows(collected.runs),
+        "sweeps": [{"folder": str(s.folder), **s.grid.model_dump(mode="json")} for s in collected.sweeps],
+        "left_out": list(collected.left_out),
     }
 
 

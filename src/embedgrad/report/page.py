@@ -13,12 +13,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from embedgrad.analysis.found import read_found
+from embedgrad.analysis.records import read_records
 from embedgrad.durable import write_file
 from embedgrad.report.comparison import compared
-from embedgrad.report.gather import Gathered
-from embedgrad.report.parts import FigureIds
-from embedgrad.report.view import view
+from embedgrad.report.run_page import view
+from embedgrad.report.runs import Collected
+from embedgrad.report.sections import FigureIds
 from embedgrad.run.names import REPORT
 from embedgrad.run.record import RunRecord, read_run
 from embedgrad.words import cut
@@ -44,16 +44,16 @@ def write_page(path: Path, html: str) -> None:
 
 def render_page(record: RunRecord) -> str:
     """The page of one run as HTML; `write_report` without the files."""
-    return _rendered("run.html.jinja", run=view(record, read_found(record.folder), FigureIds()))
+    return _rendered("run.html.jinja", run=view(record, read_records(record.folder), FigureIds()))
 
 
-def render_comparison(gathered: Gathered) -> str:
+def render_comparison(collected: Collected) -> str:
     """A page of several runs: a table, an interval plot of the gains, sweeps, then all of each run, folded."""
     ids = FigureIds()
     return _rendered(
         "comparison.html.jinja",
-        comparison=compared(gathered, ids),
-        views=[view(record, read_found(record.folder), ids) for record in gathered.runs],
+        comparison=compared(collected, ids),
+        views=[view(record, read_records(record.folder), ids) for record in collected.runs],
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from embedgrad.run.demo_tables import TrialResult
 from embedgrad.run.score import Comparison, Proportion, Score
-from embedgrad.run.trials import TrialResult
 from embedgrad.units import number, per_cent, points
 from embedgrad.words import cut, p_words, per_cent_interval
 

@@ -16,8 +16,8 @@ from embedgrad.errors import CannotResume, FolderExists, FolderInUse, OutputErro
 from embedgrad.faces import command, setting
 from embedgrad.json_shape import Shape
 from embedgrad.named_file import read_named
-from embedgrad.run.files import Stored
 from embedgrad.run.held import Held, check_not_held
+from embedgrad.run.json_files import Stored
 from embedgrad.run.names import (
     ANALYSIS,
     CALIBRATION,

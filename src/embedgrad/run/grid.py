@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from embedgrad.json_shape import Interval, Shape
-from embedgrad.run.files import Stored, broken, read_if_any
+from embedgrad.run.json_files import Stored, broken, read_if_any
 
 
 class GridCell(Shape):

@@ -17,8 +17,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
 from embedgrad.faces import setting
 from embedgrad.named_file import read_named
-from embedgrad.run.files import broken, numbered_lines, parsed, parsed_file, unreadable
 from embedgrad.run.grid import Grid, read_grid
+from embedgrad.run.json_files import (
+    broken,
+    numbered_lines,
+    parsed,
+    parsed_file,
+    unreadable,
+)
 from embedgrad.run.metrics import StepMetrics, ValidationMetrics
 from embedgrad.run.names import CALIBRATION, METRICS, PREDICTIONS, PROMPT, RESULT, SETTINGS
 from embedgrad.run.predictions import PredictedRow

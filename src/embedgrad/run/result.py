@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pydantic import AliasChoices, Field
+
 from embedgrad.json_shape import Sha256, Shape
-from embedgrad.run.files import Stored
+from embedgrad.run.json_files import Stored
 from embedgrad.run.score import Baselines, Comparison, Score
 
 
 class EngineUsed(Shape):
-    """How rows went through the model: `path`, its further `means` in words, and in one line why."""
+    """How rows went through the model: `path`, its further `techniques` in words (`means`, as earlier versions called
+    them), and in one line why."""
 
     path: str
-    means: list[str]
+    techniques: list[str] = Field(validation_alias=AliasChoices("techniques", "means"))
     reason: str
 
 

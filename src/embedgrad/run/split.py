@@ -13,7 +13,7 @@ from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
 from embedgrad.json_shape import Sha256, Shape
 from embedgrad.named_file import read_named
-from embedgrad.run.files import Stored
+from embedgrad.run.json_files import Stored
 from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
 from embedgrad.units import counted
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from embedgrad.data.example import Example
 from embedgrad.faces import setting
+from embedgrad.tasks.conclusion import after_thinking
 from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.refusals import refuse
-from embedgrad.tasks.said import after_thinking
 
 if TYPE_CHECKING:
     from embedgrad.tasks.task import Task

@@ -13,12 +13,18 @@ from embedgrad.data.target_form import canonical
 from embedgrad.faces import setting
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.conclusion import (
+    after_answer,
+    after_conclusion,
+    after_thinking,
+    first_sentence,
+    folded_lines,
+)
 from embedgrad.tasks.kind import SHORT_TARGET, TaskKind
 from embedgrad.tasks.letter import is_letter, mark_of_letter, marked_choices
 from embedgrad.tasks.number_label import is_other_number, with_signs
 from embedgrad.tasks.rating import without_scale
 from embedgrad.tasks.refusals import refuse
-from embedgrad.tasks.said import after_answer, after_conclusion, after_thinking, first_sentence, folded_lines
 
 if TYPE_CHECKING:
     from embedgrad.tasks.task import Task

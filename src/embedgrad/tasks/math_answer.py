@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed, closed_box
+from embedgrad.tasks.conclusion import half_width, outside_thoughts
 from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.math_process import MATH
 from embedgrad.tasks.math_signs import differ_in_signs, is_false_equation, scaled
 from embedgrad.tasks.quantity import differ_in_kind
-from embedgrad.tasks.said import half_width, outside_thoughts
 from embedgrad.tasks.written_math import IN_TEXT, written_answer
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from embedgrad.data.example import Example
 from embedgrad.errors import DataError
 from embedgrad.faces import setting
+from embedgrad.tasks.conclusion import after_thinking, outside_thoughts
 from embedgrad.tasks.decimal_mark import DecimalMark, mark_of, told_mark
 from embedgrad.tasks.kind import TaskKind
 from embedgrad.tasks.numbers import answer_part, is_one_number, last_quantity, same_quantity
 from embedgrad.tasks.refusals import at_lines, refuse, rows_words
-from embedgrad.tasks.said import after_thinking, outside_thoughts
 
 if TYPE_CHECKING:
     from embedgrad.tasks.task import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from embedgrad.tasks.said import half_width
+from embedgrad.tasks.conclusion import half_width
 
 _FRACTION = re.compile(r"\\[dt]?frac\{([0-9]{1,99})\}\{([0-9]{1,99})\}")
 _MIXED = re.compile(r"(?<=[0-9])(?=\\[dt]?frac\{)")

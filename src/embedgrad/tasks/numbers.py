@@ -10,9 +10,9 @@ from fractions import Fraction
 
 from embedgrad.tasks.amount import CURRENCY, amount_after, are_two_units, meaning_of
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.conclusion import half_width
 from embedgrad.tasks.decimal_mark import DecimalMark
 from embedgrad.tasks.number_text import plain_numbers
-from embedgrad.tasks.said import half_width
 
 _MOST_DIGITS = 1000  # int() takes quadratic time and refuses more than 4300
 _TRAILING_MINUS = re.compile(r"-(?=[\s.,;)]|\Z)")

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 from embedgrad.data.target_form import target_form
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.conclusion import (
+    after_answer,
+    after_thinking,
+    first_sentence,
+    half_width,
+)
 from embedgrad.tasks.kind import TaskKind
-from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
 
 if TYPE_CHECKING:
     from embedgrad.tasks.task import Task

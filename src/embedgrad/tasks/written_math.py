@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 
 from embedgrad.tasks.boxed import boxed
+from embedgrad.tasks.conclusion import (
+    after_answer,
+    after_thinking,
+    first_sentence,
+    half_width,
+)
 from embedgrad.tasks.numbers import first_number, last_number
-from embedgrad.tasks.said import after_answer, after_thinking, first_sentence, half_width
 
 IN_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm|textbf|textit)\s?\{([^{}]*)\}")
 _FORMULA = re.compile(

@@ -80,7 +80,7 @@ class Layout:
         return len(self.ids)
 
     @property
-    def head_ids(self) -> tuple[int, ...]:
+    def header_ids(self) -> tuple[int, ...]:
         """Everything before the prompt."""
         return self.ids[: self.prompt.start]
 

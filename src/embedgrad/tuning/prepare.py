@@ -189,8 +189,10 @@ def _engine(
     engine = choose(model, embeddings, layouts, options.batch_tokens, say, compiled=compiled)
     limit = options.memory_limit_bytes
     engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
-    means = engine.means.in_words
-    say("; ".join([engine.reason, expected.arithmetic()] + ([f"with {' and '.join(means)}"] if means else [])))
+    techniques = engine.techniques.in_words
+    say(
+        "; ".join([engine.reason, expected.arithmetic()] + ([f"with {' and '.join(techniques)}"] if techniques else []))
+    )
     if warning := dear_fallback(engine, layouts, batch):
         say(warning)
     say(expected.memory())

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from embedgrad.artifacts.artifact import Artifact
 from embedgrad.data.example import Example
+from embedgrad.engine.padded_rows import LossAndGradient
 from embedgrad.engine.plan import choose
-from embedgrad.engine.rows import LossAndGradient
 from embedgrad.errors import DataError, TuningError, UsageError
 from embedgrad.evaluation.task_record import task_record
 from embedgrad.events import Calibrating, Event, Validating

@@ -77,7 +77,7 @@ def entropy_figure(found: Entropy) -> str:
 
 
 def entropy_table(found: Entropy) -> list[list[str]]:
-    """Means in bits, loops and cut answers: before and after."""
+    """Techniques in bits, loops and cut answers: before and after."""
     header = [
         "prompt",
         "mean (bits)",

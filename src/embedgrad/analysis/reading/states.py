@@ -10,9 +10,9 @@ from torch import Tensor
 
 from embedgrad.data.batches import micro_batches
 from embedgrad.data.example import Example
+from embedgrad.engine.padded_rows import pad_ids
 from embedgrad.engine.plain import join
 from embedgrad.engine.plan import memory_told
-from embedgrad.engine.rows import pad_ids
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hidden import last_states
 from embedgrad.prompt.place import start

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedgrad.drawing import AMBER, BLUE, FAINT, INK, WIDTH_INCHES, drawn, grid_lines, legend_above, whole_numbers
-from embedgrad.report.words import curve_finding
+from embedgrad.report.sentences import curve_finding
 from embedgrad.run.record import RunRecord
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine.behind import Means, usable_means
-from embedgrad.engine.last_layer import Places
+from embedgrad.engine.after_prefix import Techniques, usable_techniques
+from embedgrad.engine.last_layer import TargetPositions
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine, choose
@@ -30,12 +30,16 @@ from paths import PATHS
 WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog", "Once upon a time there was a little dog", "no")
 ROWS = [eg.Example(text, WORDS[-n]) for n, text in enumerate(WORDS)]
 PLACES = {"shared prefix": "{prompt}\n\n{input}", "cached input": "{input}\n\n{prompt}\n"}
-ALL_MEANS = [Means(*choice) for choice in product([True, False], repeat=3)]
+ALL_MEANS = [Techniques(*choice) for choice in product([True, False], repeat=3)]
 NO_CAP = ("gemma2",)  # own attention has no soft cap
 
 
-def in_words(means: Means) -> str:
-    chosen = ("own attention", means.own_attention), ("trims", means.trims), ("checkpoints", means.checkpoints)
+def in_words(techniques: Techniques) -> str:
+    chosen = (
+        ("own attention", techniques.own_attention),
+        ("trims", techniques.trims),
+        ("checkpoints", techniques.checkpoints),
+    )
     return ", ".join(name for name, is_on in chosen if is_on) or "none"
 
 
@@ -47,9 +51,11 @@ def rows_of(model: eg.FrozenModel, path: str, rows=ROWS) -> tuple[Tensor, list[L
     return prompt.embeddings + 0.1 * noise, layouts
 
 
-def tried(model: eg.FrozenModel) -> list[Means]:
+def tried(model: eg.FrozenModel) -> list[Techniques]:
     """All that the plan may use for this model."""
-    return [replace(means, checkpoints=again) for means in usable_means(model) for again in (False, True)]
+    return [
+        replace(techniques, checkpoints=again) for techniques in usable_techniques(model) for again in (False, True)
+    ]
 
 
 def check_undone(model: eg.FrozenModel) -> None:
@@ -65,7 +71,7 @@ def check(found, slow) -> None:
 
 @pytest.mark.parametrize("family", tiny.SHARING)
 def test_own_attention_is_tried_where_the_model_lets_one_in(family: str, tiny_model) -> None:
-    own = {means.own_attention for means in tried(tiny_model(family))}
+    own = {techniques.own_attention for techniques in tried(tiny_model(family))}
     assert own == ({False} if family in ("bloom", "gpt_neo", "mpt") else {True, False})
 
 
@@ -74,10 +80,10 @@ def test_own_attention_refuses_what_it_does_not_know(family: str, tiny_model) ->
     model = tiny_model(family)
     for path in PLACES:
         prompt, layouts = rows_of(model, path)
-        for means in tried(model):
-            if means.own_attention:
+        for techniques in tried(model):
+            if techniques.own_attention:
                 with pytest.raises(CannotAttend):
-                    Engine(PATHS[path](model, means)).loss_and_gradient(prompt, layouts)
+                    Engine(PATHS[path](model, techniques)).loss_and_gradient(prompt, layouts)
                 check_undone(model)
 
 
@@ -86,24 +92,24 @@ def test_own_attention_refuses_what_it_does_not_know(family: str, tiny_model) ->
 def test_all_means_give_the_plain_gradient(family: str, path: str, tiny_model) -> None:
     """Of rows with targets of different lengths, and of one row."""
     model = tiny_model(family)
-    usable = [means for means in tried(model) if not (means.own_attention and family in NO_CAP)]
-    for some, means in product((ROWS, ROWS[2:3]), usable):
+    usable = [techniques for techniques in tried(model) if not (techniques.own_attention and family in NO_CAP)]
+    for some, techniques in product((ROWS, ROWS[2:3]), usable):
         prompt, layouts = rows_of(model, path, some)
         slow = loss_and_gradient(Plain(model), prompt, [layouts])
-        check(loss_and_gradient(PATHS[path](model, means), prompt, [layouts]), slow)
-        nats = Engine(PATHS[path](model, means)).row_nats(prompt, layouts)
+        check(loss_and_gradient(PATHS[path](model, techniques), prompt, [layouts]), slow)
+        nats = Engine(PATHS[path](model, techniques)).row_nats(prompt, layouts)
         assert nats.tolist() == pytest.approx(slow.row_nats.tolist(), rel=1e-5)
         check_undone(model)
 
 
-@pytest.mark.parametrize("means", ALL_MEANS, ids=in_words)
+@pytest.mark.parametrize("techniques", ALL_MEANS, ids=in_words)
 @pytest.mark.parametrize("path", PLACES)
-def test_several_micro_batches_give_the_same(path: str, means: Means, tiny_model) -> None:
+def test_several_micro_batches_give_the_same(path: str, techniques: Techniques, tiny_model) -> None:
     model = tiny_model("llama")
     prompt, layouts = rows_of(model, path)
     slow = loss_and_gradient(Plain(model), prompt, [layouts])
     for batch_tokens in (1, 80):
-        check(Engine(PATHS[path](model, means), "", batch_tokens).loss_and_gradient(prompt, layouts), slow)
+        check(Engine(PATHS[path](model, techniques), "", batch_tokens).loss_and_gradient(prompt, layouts), slow)
 
 
 @pytest.mark.parametrize("family", tiny.SHARING)
@@ -111,16 +117,16 @@ def test_the_plain_path_with_checkpoints_gives_the_same(family: str, tiny_model)
     model = tiny_model(family)
     prompt, layouts = rows_of(model, "shared prefix")
     slow = loss_and_gradient(Plain(model), prompt, [layouts])
-    check(Engine(Plain(model, Means(checkpoints=True))).loss_and_gradient(prompt, layouts), slow)
+    check(Engine(Plain(model, Techniques(checkpoints=True))).loss_and_gradient(prompt, layouts), slow)
     check_undone(model)
 
 
-@pytest.mark.parametrize("means", ALL_MEANS, ids=in_words)
+@pytest.mark.parametrize("techniques", ALL_MEANS, ids=in_words)
 @pytest.mark.parametrize("path", PLACES)
-def test_all_is_undone_after_an_exception(path: str, means: Means, tiny_model) -> None:
+def test_all_is_undone_after_an_exception(path: str, techniques: Techniques, tiny_model) -> None:
     model = tiny_model("llama")
     prompt, layouts = rows_of(model, path)
-    engine = Engine(PATHS[path](model, means))
+    engine = Engine(PATHS[path](model, techniques))
     wanted = engine.loss_and_gradient(prompt, layouts)
 
     def breaks(*_: object) -> None:
@@ -137,9 +143,9 @@ def test_all_is_undone_after_an_exception(path: str, means: Means, tiny_model) -
     assert torch.equal(again.gradient, wanted.gradient)
 
 
-def ready(model: eg.FrozenModel, path: str, means: Means, prompt: Tensor, layouts: list[Layout]) -> Engine:
+def ready(model: eg.FrozenModel, path: str, techniques: Techniques, prompt: Tensor, layouts: list[Layout]) -> Engine:
     """An engine that has read what comes before the prompt."""
-    engine = Engine(PATHS[path](model, means, 1 << 30))
+    engine = Engine(PATHS[path](model, techniques, 1 << 30))
     engine.row_nats(prompt, layouts)
     return engine
 
@@ -154,7 +160,7 @@ def test_own_attention_is_really_used(
     """In every layer of the rows; in the prompt's all but the last, of which only keys and values are needed."""
     model = tiny_model(family)
     prompt, layouts = rows_of(model, path)
-    engine = ready(model, path, Means(own_attention, trims), prompt, layouts)
+    engine = ready(model, path, Techniques(own_attention, trims), prompt, layouts)
     queries: list[int] = []
 
     def counted(module, query: Tensor, *arguments, **options):
@@ -178,7 +184,7 @@ def test_a_trimmed_last_layer_sees_only_the_targets_places(family: str, path: st
     prompt, layouts = rows_of(model, path)
     shapes: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}
     for trims, found in shapes.items():
-        engine = ready(model, path, Means(trims=trims), prompt, layouts)
+        engine = ready(model, path, Techniques(trims=trims), prompt, layouts)
         hooks = [
             layer.mlp.register_forward_pre_hook(lambda _, given, found=found: found.append(tuple(given[0].shape)))
             for layer in decoder_layers(model.lm)
@@ -192,7 +198,7 @@ def test_a_trimmed_last_layer_sees_only_the_targets_places(family: str, path: st
     assert most < last[1] == whole[-1][1]
 
 
-def kept_bytes(model: eg.FrozenModel, path: str, means: Means) -> int:
+def kept_bytes(model: eg.FrozenModel, path: str, techniques: Techniques) -> int:
     """What autograd holds on to between forward and backward."""
     prompt, layouts = rows_of(model, path)
     sizes: dict[int, int] = {}
@@ -202,25 +208,27 @@ def kept_bytes(model: eg.FrozenModel, path: str, means: Means) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        Engine(PATHS[path](model, means)).loss_and_gradient(prompt, layouts)
+        Engine(PATHS[path](model, techniques)).loss_and_gradient(prompt, layouts)
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.lm.parameters()}
     return sum(size for place, size in sizes.items() if place not in weights)
 
 
 @pytest.mark.parametrize("path", PLACES)
-@pytest.mark.parametrize("means", [Means(), Means(True), Means(False, True), Means(True, True)], ids=in_words)
-def test_checkpoints_keep_fewer_bytes(means: Means, path: str, tiny_model) -> None:
+@pytest.mark.parametrize(
+    "techniques", [Techniques(), Techniques(True), Techniques(False, True), Techniques(True, True)], ids=in_words
+)
+def test_checkpoints_keep_fewer_bytes(techniques: Techniques, path: str, tiny_model) -> None:
     model = tiny_model("llama")
-    whole = kept_bytes(model, path, means)
-    assert kept_bytes(model, path, replace(means, checkpoints=True)) < 0.75 * whole
+    whole = kept_bytes(model, path, techniques)
+    assert kept_bytes(model, path, replace(techniques, checkpoints=True)) < 0.75 * whole
 
 
 def test_checkpoints_run_each_layer_again_in_the_backward(tiny_model) -> None:
     model = tiny_model("llama")
     prompt, layouts = rows_of(model, "cached input")
     runs: list[int] = []
-    for means in (Means(True, True, True), Means(True, True), Means(True, False, True)):
-        engine = ready(model, "cached input", means, prompt, layouts)
+    for techniques in (Techniques(True, True, True), Techniques(True, True), Techniques(True, False, True)):
+        engine = ready(model, "cached input", techniques, prompt, layouts)
         hooks = [layer.mlp.register_forward_pre_hook(lambda *_: runs.append(1)) for layer in decoder_layers(model.lm)]
         engine.loss_and_gradient(prompt, layouts)
         for hook in hooks:
@@ -232,7 +240,7 @@ def test_checkpoints_run_each_layer_again_in_the_backward(tiny_model) -> None:
 
 def test_places_are_each_rows_own() -> None:
     wanted = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], dtype=torch.bool)
-    places = Places.of(wanted)
+    places = TargetPositions.of(wanted)
     assert places.is_real.tolist() == [[True, True], [True, False], [False, False]]
     assert [places.columns[row][places.is_real[row]].tolist() for row in range(3)] == [[1, 2], [3], []]
     states = torch.arange(12).view(3, 4)
@@ -300,7 +308,7 @@ def test_a_vision_tower_as_deep_as_the_text_model(tmp_path, monkeypatch) -> None
 
     model = loaded(config, tmp_path, monkeypatch)
     prompt, layouts = prompt_of(model), [made_up(5, 4, 2, 4), made_up(8, 4, 2, 4)]
-    found = Engine(PATHS["cached input"](model, Means(trims=True))).loss_and_gradient(prompt, layouts)
+    found = Engine(PATHS["cached input"](model, Techniques(trims=True))).loss_and_gradient(prompt, layouts)
     assert found.row_nats.tolist() == pytest.approx(alone(model, prompt, layouts), rel=1e-5)
 
 

@@ -1,7 +1,8 @@
 """From hidden states to losses, without a [N, V] matrix of logits where that would be large.
 
 Chunk by chunk, each chunk's gradient is computed at once from its logits, which are then dropped: all tokens' losses
-are independent, and the backward only scales them. Equals the objective on the whole (tests/equivalence/test_head.py).
+are independent, and the backward only scales them. Equals the objective on the whole
+(tests/equivalence/test_lm_head.py).
 Source: the idea of Cut Cross-Entropy (Wijmans et al. 2024, arXiv 2411.09009), with a frozen head, in plain torch.
 """
 
@@ -17,11 +18,11 @@ from embedgrad.engine.objective import CROSS_ENTROPY, Extras, Objective
 
 LOGITS_AT_ONCE = 1 << 23  # elements; 32 MiB in float32
 
-Head = Callable[[Tensor], Tensor]  # [N, D] -> [N, V]
+LMHead = Callable[[Tensor], Tensor]  # [N, D] -> [N, V]
 
 
 def token_losses(
-    head: Head,
+    head: LMHead,
     hidden: Tensor,
     targets: Tensor,
     vocabulary: int,
@@ -38,7 +39,7 @@ def token_losses(
 class _ChunkedLosses(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, targets: Tensor, head: Head, chunk: int, objective: Objective, extras: Extras
+        ctx: Any, hidden: Tensor, targets: Tensor, head: LMHead, chunk: int, objective: Objective, extras: Extras
     ) -> Tensor:
         losses = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         wants_gradient = ctx.needs_input_grad[0]

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from embedgrad.engine.head import LOGITS_AT_ONCE
-from embedgrad.engine.last_layer import Places, last_layer_at
-from embedgrad.engine.past import KeysValues, Past
-from embedgrad.engine.rows import PaddedRows, Predicting, target_logits
+from embedgrad.engine.last_layer import TargetPositions, last_layer_at
+from embedgrad.engine.lm_head import LOGITS_AT_ONCE
+from embedgrad.engine.padded_rows import PaddedRows, Predicting, target_logits
+from embedgrad.engine.prefix_cache import KeysValues, PrefixCache
 from embedgrad.model import attention, hooks
 from embedgrad.model.anatomy import decoder_layers, last_hidden
 from embedgrad.model.frozen_model import FrozenModel
@@ -24,7 +24,7 @@ from embedgrad.model.turns import in_turn
 
 
 @dataclass(frozen=True)
-class Means:
+class Techniques:
     """How rows go through the model; every choice gives the same numbers.
 
     own_attention  model/attention.py instead of transformers' own
@@ -47,26 +47,26 @@ class Means:
         return [name for name, is_on in words.items() if is_on]
 
 
-PLAIN_MEANS = Means()
+PLAIN_TECHNIQUES = Techniques()
 
 
-def usable_means(model: FrozenModel) -> list[Means]:
+def usable_techniques(model: FrozenModel) -> list[Techniques]:
     """How the fast paths may run this model, fastest first."""
     if not hooks.takes_own_attention(model.lm):
-        return [PLAIN_MEANS]  # its layers take masks of their own kind
-    stock = [Means(trims=True), PLAIN_MEANS]
+        return [PLAIN_TECHNIQUES]  # its layers take masks of their own kind
+    stock = [Techniques(trims=True), PLAIN_TECHNIQUES]
     if model.device.type != "cpu":
         return stock  # flash attention on a GPU needs no help
-    return [Means(own_attention=True, trims=True), Means(own_attention=True), *stock]
+    return [Techniques(own_attention=True, trims=True), Techniques(own_attention=True), *stock]
 
 
 @in_turn
-def predict_behind(
+def predict_after(
     model: FrozenModel,
     past: KeysValues,
     embeds: Tensor,
     rows: PaddedRows,
-    means: Means = PLAIN_MEANS,
+    techniques: Techniques = PLAIN_TECHNIQUES,
     past_lengths: Tensor | None = None,
 ) -> Predicting:
     """What `rows` predict; differentiable in `past` and `embeds`. Many logits are left to the head.
@@ -76,24 +76,24 @@ def predict_behind(
     past_lengths  [B] how many of the past positions are real; None: all
     """
     length, (count, tokens, _) = past[0][0].shape[-2], embeds.shape
-    cache = Past(past, count, trimmed=means.trims)
+    cache = PrefixCache(past, count, trimmed=techniques.trims)
     options: dict[str, object] = {str(hooks.cache_argument(model.forward_arguments)): cache, "use_cache": True}
     padding = None if past_lengths is None else length - past_lengths
     mask = None
-    if means.own_attention or means.trims:
+    if techniques.own_attention or techniques.trims:
         mask = _sees(length, tokens, padding, embeds.device)
     if padding is not None:
-        complete = means.own_attention and not attention.takes_masks(model)
+        complete = techniques.own_attention and not attention.takes_masks(model)
         options |= _positions(model, length, tokens, padding, mask if complete else None)
     large = len(rows.targets) * model.head_rows > LOGITS_AT_ONCE
     head = model.output_head if large else None  # tried on a token the first time: before anything is changed
     with ExitStack() as stack:
-        stack.enter_context(attention.in_use(model, means.own_attention))
-        if means.checkpoints:
-            stack.enter_context(checkpointed(model, means))
-        if means.trims:
+        stack.enter_context(attention.in_use(model, techniques.own_attention))
+        if techniques.checkpoints:
+            stack.enter_context(checkpointed(model, techniques))
+        if techniques.trims:
             assert mask is not None
-            stack.enter_context(last_layer_at(model, Places.of(rows.predicts), cache, mask))
+            stack.enter_context(last_layer_at(model, TargetPositions.of(rows.predicts), cache, mask))
         if head is not None:
             hidden = last_hidden(model.lm, inputs_embeds=embeds, **options)[rows.predicts]
             return Predicting(rows, hidden, head)
@@ -120,13 +120,13 @@ def _positions(model: FrozenModel, length: int, tokens: int, padding: Tensor, ma
     return options
 
 
-def checkpointed(model: FrozenModel, means: Means) -> Change:
+def checkpointed(model: FrozenModel, techniques: Techniques) -> Change:
     """While this lasts, layers keep only their inputs, a trimmed last one excepted; no other thread has a turn. Trap:
     transformers' own gradient checkpointing works in train mode only, and empties the cache."""
-    layers = list(decoder_layers(model.lm))[: -1 if means.trims else None]
+    layers = list(decoder_layers(model.lm))[: -1 if techniques.trims else None]
 
     def again(forward: Forward, *args: Any, **kwargs: Any) -> Any:
-        with attention.in_use_again(model, means.own_attention):  # in the backward, too
+        with attention.in_use_again(model, techniques.own_attention):  # in the backward, too
             return forward(*args, **kwargs)
 
     def kept(forward: Forward) -> Forward:

@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.analysis.analysis import Section
-from embedgrad.analysis.found import Found
+from embedgrad.analysis.records import Records
 from embedgrad.drawing import with_own_ids
 from embedgrad.report import figures
 from embedgrad.report.grid import grid_finding
 from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import OTHER, confusion_finding, confusions
-from embedgrad.report.words import curve_finding
+from embedgrad.report.sentences import curve_finding
 from embedgrad.run.grid import Grid
 from embedgrad.run.record import RunRecord
 
@@ -33,7 +33,7 @@ class FigureIds:
         return Markup(with_own_ids(svg, f"f{self._count}-"))
 
 
-def quality_parts(record: RunRecord, ids: FigureIds) -> list[Section]:
+def quality_sections(record: RunRecord, ids: FigureIds) -> list[Section]:
     """Curves, and which answers are right: by label, by group."""
     parts = [
         Section(
@@ -61,7 +61,7 @@ def quality_parts(record: RunRecord, ids: FigureIds) -> list[Section]:
     return parts
 
 
-def analysis_parts(found: Found, calibration: Grid | None, ids: FigureIds) -> list[Section]:
+def analysis_sections(found: Records, calibration: Grid | None, ids: FigureIds) -> list[Section]:
     """What the analyses found, those that are there, and the calibration."""
     records = ((analysis, found.of(analysis)) for analysis in ANALYSES.values())
     sections = (analysis.section(record) for analysis, record in records if record is not None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from embedgrad.engine.head import Head
+from embedgrad.engine.lm_head import LMHead
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.template.layout import Layout
 
@@ -68,7 +68,7 @@ class Predicting:
 
     rows: PaddedRows
     states: Tensor
-    head: Head | None = None
+    head: LMHead | None = None
 
 
 def pad_rows(layouts: Sequence[Layout], offset: int, device: torch.device, most_tokens: int) -> PaddedRows:

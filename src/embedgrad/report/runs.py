@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedgrad.errors import UsageError
-from embedgrad.run.files import read_if_any
+from embedgrad.run.demo_tables import DemoTables, TrialResult
 from embedgrad.run.grid import Grid, read_grid
+from embedgrad.run.json_files import read_if_any
 from embedgrad.run.names import DEMO, RESULT, SETTINGS, SWEEP
 from embedgrad.run.record import RunRecord, read_run
-from embedgrad.run.trials import DemoTables, TrialResult
 
 _REPEAT_DEMO = "Repeat the demo."
 
@@ -25,7 +25,7 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Collected:
     """What was found under some folders, in their order; `left_out`: a sentence for each unfinished run; `trials`: the
     demo's tables by block, where a folder is a demo's."""
 
@@ -35,7 +35,7 @@ class Gathered:
     trials: dict[str, tuple[TrialResult, ...]] = field(default_factory=dict)
 
 
-def gather(folders: Sequence[Path]) -> Gathered:
+def collect(folders: Sequence[Path]) -> Collected:
     """Runs and sweeps at `folders`; a folder that is neither counts as those right inside it, in order of their names.
 
     Unfinished runs inside such a folder are left out. Raises UsageError for a folder that holds neither runs nor
@@ -59,15 +59,15 @@ def gather(folders: Sequence[Path]) -> Gathered:
             f"No run in {' or '.join(map(str, folders))} has finished. Continue them with "
             "`embedgrad tune --resume FOLDER`, or repeat them."
         )
-    return Gathered(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials)
+    return Collected(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials)
 
 
-def unsealed(gathered: Gathered) -> list[str]:
+def unsealed(collected: Collected) -> list[str]:
     """A sentence for each run whose result carries no checksum."""
     return [
         f"{run.folder.name}: its result.json has no content_sha256, as an earlier embedgrad wrote it; whether it was "
         "changed since then cannot be told."
-        for run in gathered.runs
+        for run in collected.runs
         if not run.is_sealed
     ]
 

@@ -16,7 +16,7 @@ _MOST_LINES = 12
 
 
 @dataclass(frozen=True)
-class MovedWord:
+class DriftedToken:
     """One token as it stands in the text, after some space; `strength` 0 to 4 is its class of drift, `hint` says its
     numbers."""
 
@@ -27,20 +27,20 @@ class MovedWord:
 
 
 @dataclass(frozen=True)
-class MovedPrompt:
+class DriftedPrompt:
     """Words in order, the bounds of the classes in words, and a table of the tokens that moved most."""
 
-    words: tuple[MovedWord, ...]
+    words: tuple[DriftedToken, ...]
     legend: tuple[str, ...]
     table: list[list[str]]
     left_out: int
 
 
-def moved_prompt(found: Anchoring, text: str | None) -> MovedPrompt:
+def drifted_prompt(found: Anchoring, text: str | None) -> DriftedPrompt:
     """The tokens of `found`, spaced as in the prompt's `text` where the tokens themselves have no spaces."""
     width = _round_up(max((token.drift for token in found.tokens), default=0.0) / CLASSES)
     words = tuple(
-        MovedWord(
+        DriftedToken(
             space=shown[: len(shown) - len(shown.lstrip())] if shown.strip() else "",
             text=shown.lstrip() or shown,
             strength=min(int(token.drift / width), CLASSES - 1),
@@ -50,7 +50,7 @@ def moved_prompt(found: Anchoring, text: str | None) -> MovedPrompt:
     )
     legend = tuple(f"{_short(width * step)} to {_short(width * (step + 1))}" for step in range(CLASSES))
     most = sorted(found.tokens, key=lambda token: -token.drift)[:_MOST_LINES]
-    return MovedPrompt(words, legend, _table(most), len(found.tokens) - len(most))
+    return DriftedPrompt(words, legend, _table(most), len(found.tokens) - len(most))
 
 
 def _table(tokens: Sequence[AnchoredToken]) -> list[list[str]]:

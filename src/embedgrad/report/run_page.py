@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from embedgrad.analysis.analysis import Section
 from embedgrad.analysis.anchoring import ANCHORING
-from embedgrad.analysis.found import Found
-from embedgrad.report.moved import MovedPrompt, moved_prompt
-from embedgrad.report.parts import FigureIds, analysis_parts, quality_parts
+from embedgrad.analysis.records import Records
+from embedgrad.report.drift import DriftedPrompt, drifted_prompt
+from embedgrad.report.sections import FigureIds, analysis_sections, quality_sections
+from embedgrad.report.sentences import baselines_words, outcome, verdict
 from embedgrad.report.tables import TABLE_NOTE, score_table
-from embedgrad.report.words import baselines_words, outcome, verdict
 from embedgrad.run.predictions import PredictedRow
 from embedgrad.run.record import RunRecord
 from embedgrad.run.result import Result
@@ -31,7 +31,7 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class RunView:
+class RunPage:
     """All that the page shows of one run. `quality` stands before the prompt, `analyses` after it."""
 
     result: Result
@@ -42,7 +42,7 @@ class RunView:
     table_note: str
     baselines: str
     quality: list[Section]
-    prompt: MovedPrompt | None
+    prompt: DriftedPrompt | None
     prompt_finding: str
     analyses: list[Section]
     missing: tuple[str, ...]
@@ -50,11 +50,11 @@ class RunView:
     cost: dict[str, str]
 
 
-def view(record: RunRecord, found: Found, ids: FigureIds) -> RunView:
+def view(record: RunRecord, found: Records, ids: FigureIds) -> RunPage:
     """A run and what its analyses found, drawn and put into words."""
     result = record.result
     anchoring = found.of(ANCHORING)
-    return RunView(
+    return RunPage(
         result=result,
         settings=record.settings,
         verdict=verdict(result),
@@ -62,10 +62,10 @@ def view(record: RunRecord, found: Found, ids: FigureIds) -> RunView:
         table=score_table([result.before, result.after], [result.comparison]),
         table_note=TABLE_NOTE,
         baselines=baselines_words(result),
-        quality=quality_parts(record, ids),
-        prompt=moved_prompt(anchoring, result.prompt_text) if anchoring else None,
+        quality=quality_sections(record, ids),
+        prompt=drifted_prompt(anchoring, result.prompt_text) if anchoring else None,
         prompt_finding=" ".join(ANCHORING.sentences(anchoring)) if anchoring else "",
-        analyses=analysis_parts(found, record.calibration, ids),
+        analyses=analysis_sections(found, record.calibration, ids),
         missing=found.missing,
         changed=changed_rows(record),
         cost=_cost(record),

@@ -10,14 +10,14 @@ from typing import TypeVar
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.analysis.analysis import Analysis, Record
 from embedgrad.faces import command
-from embedgrad.run.files import broken, read_if_any
+from embedgrad.run.json_files import broken, read_if_any
 from embedgrad.run.names import ANALYSIS
 
 Wanted = TypeVar("Wanted", bound=Record)
 
 
 @dataclass(frozen=True)
-class Found:
+class Records:
     """The analyses of one run, by their names."""
 
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -33,10 +33,10 @@ class Found:
         return tuple(name for name in ANALYSES if name not in self.records)
 
 
-def read_found(folder: Path) -> Found:
+def read_records(folder: Path) -> Records:
     """The analyses in `folder`. Raises EmbedgradError if one is not what embedgrad writes."""
     read = {analysis.name: _analysis(folder, analysis) for analysis in ANALYSES.values()}
-    return Found({name: record for name, record in read.items() if record is not None})
+    return Records({name: record for name, record in read.items() if record is not None})
 
 
 def _analysis(folder: Path, analysis: Analysis[Wanted]) -> Wanted | None:

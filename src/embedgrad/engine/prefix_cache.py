@@ -1,8 +1,8 @@
 """What rows attend to besides themselves: keys and values that are computed once and never grow.
 
 `prefill` computes them, and stops as soon as the last layer has its own: neither that layer's attention and MLP nor
-the head are needed for it. `Past` hands them to transformers' layers as a cache that each row extends for itself, so
-that a layer may be run twice (checkpointing, trimming) without a trace.
+the head are needed for it. `PrefixCache` hands them to transformers' layers as a cache that each row extends for
+itself, so that a layer may be run twice (checkpointing, trimming) without a trace.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def prefill(model: FrozenModel, embeds: Tensor, before: KeysValues = ()) -> Keys
     return [recorder.found[layer] for layer in range(layers)]
 
 
-class Past(Cache):  # type: ignore[misc]  # transformers has no types
+class PrefixCache(Cache):  # type: ignore[misc]  # transformers has no types
     """`keys_values` as the cache of one forward of B rows, which it never changes.
 
     With `trimmed`, the last layer's own keys and values are recorded at its first call, which ends there
@@ -74,7 +74,7 @@ class Past(Cache):  # type: ignore[misc]  # transformers has no types
 
 
 class _PastLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types
-    """One layer of a Past: `update` joins without keeping."""
+    """One layer of a PrefixCache: `update` joins without keeping."""
 
     def __init__(self, keys: Tensor, values: Tensor, rows: int) -> None:
         super().__init__()

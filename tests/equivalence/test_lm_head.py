@@ -11,8 +11,10 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import behind, head, losses
-from embedgrad.engine.head import token_losses
+from embedgrad.engine import after_prefix as behind
+from embedgrad.engine import lm_head as head
+from embedgrad.engine import losses
+from embedgrad.engine.lm_head import token_losses
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import choose
@@ -204,9 +206,9 @@ def test_many_logits_are_taken_in_chunks(family: str, place: str, tiny_model, mo
     assert rows == []  # few logits
     monkeypatch.setattr(behind, "LOGITS_AT_ONCE", 1)
     monkeypatch.setattr(head, "LOGITS_AT_ONCE", 3 * model.head_rows)
-    for means in {engine.means, behind.PLAIN_MEANS}:
+    for techniques in {engine.techniques, behind.PLAIN_TECHNIQUES}:
         rows.clear()
-        found = engine.through(type(engine.path), means).loss_and_gradient(prompt.embeddings, layouts)
+        found = engine.through(type(engine.path), techniques).loss_and_gradient(prompt.embeddings, layouts)
         assert sum(rows) == (0 if family in NO_HEAD else found.tokens)
         assert found.loss == pytest.approx(wanted.loss, rel=1e-5)
         assert off(found.gradient, wanted.gradient) <= 1e-5

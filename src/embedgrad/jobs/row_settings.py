@@ -13,7 +13,7 @@ from embedgrad.data.example import Example
 from embedgrad.data.records import LIMITS, Limits
 from embedgrad.data.sources import load_examples
 from embedgrad.events import Say
-from embedgrad.jobs.model import TemplateSettings
+from embedgrad.jobs.model_settings import TemplateSettings
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, names_a_path
 from embedgrad.run.names import PROMPT

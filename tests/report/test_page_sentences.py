@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from embedgrad.report.sentences import outcome, verdict
 from embedgrad.report.tables import score_table
-from embedgrad.report.words import outcome, verdict
 from embedgrad.run.result import Result
 from embedgrad.run.score import Comparison, Score
 from made_up_run import result, score

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from embedgrad.json_shape import Shape
-from embedgrad.run.files import Stored
+from embedgrad.run.json_files import Stored
 from embedgrad.run.score import Comparison, Score
 
 
