@@ -7,8 +7,7 @@ import torch
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import plan, shared_prefix
-from embedgrad.engine import prefix_cache as past
+from embedgrad.engine import plan, prefix_cache, shared_prefix
 from embedgrad.engine.forecast import step_flops
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
@@ -152,13 +151,13 @@ def test_out_of_memory_is_told(tiny_model, monkeypatch) -> None:
 
 
 def test_layers_that_keep_different_shapes_take_the_plain_path(tiny_model, monkeypatch) -> None:
-    right = past.prefill
+    right = prefix_cache.prefill
 
     def uneven(*arguments: object) -> list:
         first, *others = right(*arguments)
         return [(first[0], first[1][..., :4]), *others]
 
-    monkeypatch.setattr(past, "prefill", uneven)
+    monkeypatch.setattr(prefix_cache, "prefill", uneven)
     engine, prompt, layouts, said = chosen(tiny_model("llama"), "{input}\n\n{prompt}")
     assert engine.reason == "plain path: its layers keep keys and values of different shapes"
     assert said == []
@@ -189,5 +188,5 @@ def test_a_path_that_is_listed_is_chosen_named_and_asked_what_it_costs(tiny_mode
 def test_a_layer_that_shows_no_keys_cannot_share(tiny_model, monkeypatch) -> None:
     model = tiny_model("llama")
     monkeypatch.setattr(model.lm, "forward", lambda **options: None)
-    with pytest.raises(past.CannotShare, match=r"^a layer keeps no keys and values of its own$"):
-        past.prefill(model, torch.zeros(1, 3, model.width))
+    with pytest.raises(prefix_cache.CannotShare, match=r"^a layer keeps no keys and values of its own$"):
+        prefix_cache.prefill(model, torch.zeros(1, 3, model.width))

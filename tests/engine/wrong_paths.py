@@ -12,8 +12,7 @@ import pytest
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from embedgrad.engine import after_prefix as behind
-from embedgrad.engine import last_layer, shared_prefix
+from embedgrad.engine import after_prefix, last_layer, shared_prefix
 from embedgrad.engine.last_layer import TargetPositions
 from embedgrad.engine.plan import Engine
 from embedgrad.engine.prefix_cache import PrefixCache
@@ -66,7 +65,7 @@ def _past(change: Callable[[list], list]) -> Install:
     """Keys and values that rows attend to, of either path, changed."""
 
     def install(patch: pytest.MonkeyPatch) -> None:
-        right = behind.predict_after
+        right = after_prefix.predict_after
 
         def wrong(model, past, *given):
             return right(model, change(list(past)), *given)
@@ -144,14 +143,14 @@ def _first_target_only(patch: pytest.MonkeyPatch) -> None:
 def _last_layer_sees_all(patch: pytest.MonkeyPatch) -> None:
     right = last_layer.last_layer_at
     patch.setattr(
-        behind,
+        after_prefix,
         "last_layer_at",
         lambda model, places, past, mask: right(model, places, past, torch.ones_like(mask)),
     )
 
 
 def _padding_is_seen(patch: pytest.MonkeyPatch) -> None:
-    right = behind.predict_after
+    right = after_prefix.predict_after
     patch.setattr(
         "embedgrad.engine.cached_input.predict_after",
         lambda model, past, embeds, rows, techniques, lengths: right(model, past, embeds, rows, techniques),

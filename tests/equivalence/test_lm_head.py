@@ -11,9 +11,7 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import after_prefix as behind
-from embedgrad.engine import lm_head as head
-from embedgrad.engine import losses
+from embedgrad.engine import after_prefix, lm_head, losses
 from embedgrad.engine.lm_head import token_losses
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
@@ -54,7 +52,7 @@ HEADS = {
 @pytest.mark.parametrize("chunk", [0, 1, 3, 7, 8, 99])  # 0: not even one row's logits are allowed
 @pytest.mark.parametrize("rows", [1, 7, 8])
 def test_chunks_equal_the_whole(rows: int, chunk: int, kind: str, monkeypatch) -> None:
-    monkeypatch.setattr(head, "LOGITS_AT_ONCE", max(1, chunk * V))
+    monkeypatch.setattr(lm_head, "LOGITS_AT_ONCE", max(1, chunk * V))
     hidden, weight, targets, upstream = given(rows)
     seen: list[int] = []
 
@@ -74,7 +72,7 @@ def test_chunks_equal_the_whole(rows: int, chunk: int, kind: str, monkeypatch) -
 
 @pytest.mark.parametrize("chunk", [2, 99])
 def test_without_gradient_it_is_the_same(chunk: int, monkeypatch) -> None:
-    monkeypatch.setattr(head, "LOGITS_AT_ONCE", chunk * V)
+    monkeypatch.setattr(lm_head, "LOGITS_AT_ONCE", chunk * V)
     hidden, weight, targets, _ = given(7)
 
     def whole_head(states: Tensor) -> Tensor:
@@ -95,7 +93,7 @@ def test_a_head_with_a_trainable_weight_stays_frozen() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 3, 99])
 def test_bfloat16_is_no_worse_than_the_whole(chunk: int, monkeypatch) -> None:
-    monkeypatch.setattr(head, "LOGITS_AT_ONCE", chunk * V)
+    monkeypatch.setattr(lm_head, "LOGITS_AT_ONCE", chunk * V)
     hidden, weight, targets, upstream = given(64, torch.bfloat16)
 
     def nats(states: Tensor, table: Tensor) -> Tensor:
@@ -204,9 +202,9 @@ def test_many_logits_are_taken_in_chunks(family: str, place: str, tiny_model, mo
     monkeypatch.setattr(losses, "token_losses", counted)
     wanted = engine.loss_and_gradient(prompt.embeddings, layouts)
     assert rows == []  # few logits
-    monkeypatch.setattr(behind, "LOGITS_AT_ONCE", 1)
-    monkeypatch.setattr(head, "LOGITS_AT_ONCE", 3 * model.head_rows)
-    for techniques in {engine.techniques, behind.PLAIN_TECHNIQUES}:
+    monkeypatch.setattr(after_prefix, "LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr(lm_head, "LOGITS_AT_ONCE", 3 * model.head_rows)
+    for techniques in {engine.techniques, after_prefix.PLAIN_TECHNIQUES}:
         rows.clear()
         found = engine.through(type(engine.path), techniques).loss_and_gradient(prompt.embeddings, layouts)
         assert sum(rows) == (0 if family in NO_HEAD else found.tokens)

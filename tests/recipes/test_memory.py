@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from embedgrad.data.example import Example
-from embedgrad.engine import lm_head as head
+from embedgrad.engine import lm_head
 from embedgrad.engine.forecast import kept_bytes
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
@@ -83,7 +83,7 @@ def test_a_plain_pass_keeps_what_the_formula_says(family: str, tiny_model) -> No
 
 
 def test_a_chunk_of_logits_is_the_engines() -> None:
-    assert memory._LOGITS_AT_ONCE == head.LOGITS_AT_ONCE
+    assert memory._LOGITS_AT_ONCE == lm_head.LOGITS_AT_ONCE
 
 
 def test_peak_is_weights_layers_and_logits() -> None:

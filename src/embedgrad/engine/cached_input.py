@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from embedgrad.data.batches import micro_batches
-from embedgrad.engine import prefix_cache as past
+from embedgrad.engine import prefix_cache
 from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques, predict_after
 from embedgrad.engine.padded_rows import Predicting, pad_ids, pad_rows
 from embedgrad.engine.prefix_cache import CannotShare, KeysValues
@@ -119,7 +119,7 @@ class CachedInput:
 def bytes_per_token(model: FrozenModel, prompt: Tensor) -> int:
     """What one input token's keys and values take."""
     with torch.no_grad():
-        read = past.prefill(model, prompt[:1].to(model.dtype)[None])
+        read = prefix_cache.prefill(model, prompt[:1].to(model.dtype)[None])
     return sum(keys.nbytes + values.nbytes for keys, values in read)
 
 
@@ -128,7 +128,7 @@ def _read(model: FrozenModel, headers: Sequence[Header], techniques: Techniques)
     """[L, 2, G, n, E] for each header. Padded on the right without a mask, which causal order makes exact."""
     ids = pad_ids(headers, model.padded_tokens).to(model.device)
     with torch.no_grad(), attention.in_use(model, techniques.own_attention):
-        read = past.prefill(model, model.embed(ids))
+        read = prefix_cache.prefill(model, model.embed(ids))
     if len({keys.shape for pair in read for keys in pair}) > 1:
         raise CannotShare("its layers keep keys and values of different shapes")
     stacked = torch.stack([torch.stack(pair) for pair in read])  # [L, 2, B, G, T, E]

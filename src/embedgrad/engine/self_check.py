@@ -4,8 +4,8 @@ In half precision two orders of the same sums differ: by 0.05 to 0.2 of the grad
 float32 they differ by 1e-5 (docs/performance.md). A tolerance for the one lets a wrong path through, one for the other
 refuses a right one. So path and techniques are compared in float32, whatever the model's dtype, where the same sums
 agree and a wrong path does not; and in the model's own dtype no more is asked than that they differ by what rounding
-does: how far the plain path itself is from float32. Only where float32 does not fit or fails, that is told from how far the
-plain path moves when the prompt does by its last bit.
+does: how far the plain path itself is from float32. Only where float32 does not fit or fails, that is told from how far
+the plain path moves when the prompt does by its last bit.
 """
 
 from __future__ import annotations

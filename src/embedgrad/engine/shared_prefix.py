@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from embedgrad.engine import prefix_cache as past
+from embedgrad.engine import prefix_cache
 from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques, predict_after
 from embedgrad.engine.padded_rows import Predicting, pad_rows
 from embedgrad.engine.prefix_cache import KeysValues
@@ -33,13 +33,13 @@ def prefill(
     Those of `header_ids` never change: `header` is what `header_keys_values` gave."""
     if header is None:
         header = header_keys_values(model, header_ids)
-    return past.prefill(model, prompt.to(model.dtype)[None], header)
+    return prefix_cache.prefill(model, prompt.to(model.dtype)[None], header)
 
 
 def header_keys_values(model: FrozenModel, header_ids: Sequence[int]) -> KeysValues:
     """Keys and values of the constant text before the prompt; none where nothing stands there."""
     with torch.no_grad():
-        return past.prefill(model, model.embed(header_ids)[None]) if header_ids else []
+        return prefix_cache.prefill(model, model.embed(header_ids)[None]) if header_ids else []
 
 
 @dataclass(eq=False)
