@@ -41,7 +41,7 @@ BATCH, MOST_WORDS = 16, 180
 COLUMNS = {
     "rows of": lambda row: row["data"],
     "tokens a row": lambda row: f"{row['mean_tokens']:.0f}",
-    "path": lambda row: "; ".join([row["path"], *row["means"]]),
+    "path": lambda row: "; ".join([row["path"], *row["techniques"]]),
     "rounding": lambda row: f"{row['rounding']:.2g}",
     "differs": lambda row: f"{row['differs']:.2g}",
     "in float32": lambda row: f"{row['differs_in_float32']:.1g}",

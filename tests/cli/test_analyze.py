@@ -191,7 +191,8 @@ def test_an_unfinished_run(capsys, run):
     (run / "result.json").unlink()
     message = failure(capsys, str(run), code=1)
     assert message == (
-        f"The run folder {run} has no result.json: the run has not finished. Continue it with --resume first."
+        f"The run folder {run} has no result.json: the run has not finished. First continue it: "
+        f"`embedgrad tune --resume {run}`"
     )
 
 

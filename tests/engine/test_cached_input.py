@@ -294,7 +294,7 @@ def test_constant_text_before_the_prompt_goes_through_the_model_once(techniques:
     assert seen == [(1, 7), *a_step, *a_step, *a_step, *a_step]
     slow = loss_and_gradient(Plain(model), prompt_of(model, 2), [layouts])
     assert (found.gradient - slow.gradient).norm() <= 1e-5 * slow.gradient.norm()
-    assert list(engine.path.heads) == [head]
+    assert list(engine.path.headers) == [head]
 
 
 def test_another_constant_text_is_read_anew(tiny_model) -> None:
@@ -305,5 +305,5 @@ def test_another_constant_text_is_read_anew(tiny_model) -> None:
         slow = loss_and_gradient(Plain(model), prompt_of(model), [[layout]])
         for _ in range(2):
             assert engine.loss_and_gradient(prompt_of(model), [layout]).loss == pytest.approx(slow.loss, rel=1e-5)
-    assert len(engine.path.heads) == 2
-    assert not any(states.requires_grad for read in engine.path.heads.values() for pair in read for states in pair)
+    assert len(engine.path.headers) == 2
+    assert not any(states.requires_grad for read in engine.path.headers.values() for pair in read for states in pair)

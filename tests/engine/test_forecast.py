@@ -147,7 +147,7 @@ def test_a_run_says_its_path_and_cost(tiny_model) -> None:
     )  # fmt: skip
     path = next(line for line in said if line.startswith("shared prefix: "))
     assert path.startswith("shared prefix: the prompt goes through the model once a step; ")
-    assert " times less arithmetic than with prompt and head for every row (" in path
+    assert " times less arithmetic than with prompt and header for every row (" in path
     assert path.endswith(" a step); with own attention and the last layer only at targets")
     assert not any(line.startswith("Warning: ") for line in said)
     assert any(line.startswith("memory: ") and "predicted at most" in line for line in said)

@@ -118,7 +118,7 @@ def _earlier_positions(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_head(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(SharedPrefix, "_head", lambda self, header_ids: [])
+    patch.setattr(SharedPrefix, "_header", lambda self, header_ids: [])
 
 
 def _column_before(patch: pytest.MonkeyPatch) -> None:

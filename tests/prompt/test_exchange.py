@@ -172,7 +172,7 @@ def test_what_peft_cannot_express_is_refused(content, tmp_path):
 
 @pytest.mark.parametrize("shape", [(1, WIDTH), (2, WIDTH + 1), (2 * WIDTH,)])
 def test_head_rows_must_fit(shape, content, tmp_path):
-    with pytest.raises(PromptError, match="head_rows has the shape"):
+    with pytest.raises(PromptError, match="header_rows has the shape"):
         write_peft(tmp_path / "peft", content, np.ones(shape, np.float32), LAYERS, HEADS)
     with pytest.raises(PromptError, match="NaN"):
         write_peft(tmp_path / "peft", content, np.full((2, WIDTH), np.nan, np.float32), LAYERS, HEADS)

@@ -135,7 +135,7 @@ def test_an_unfinished_run_that_is_named_is_an_error(demo: Path) -> None:
         collect([demo / "claims"])
     assert str(caught.value) == (
         f"The run folder {demo / 'claims'} has no result.json: the run has not finished. "
-        "Continue it with --resume first."
+        f"First continue it: `embedgrad tune --resume {demo / 'claims'}`"
     )
 
 

@@ -368,7 +368,10 @@ def test_no_such_folder(run_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("result.json", "has no result.json: the run has not finished. Continue it with --resume first."),
+        (
+            "result.json",
+            "has no result.json: the run has not finished. First continue it: `embedgrad tune --resume {0}`",
+        ),
         ("metrics.jsonl", "has no metrics.jsonl. Put it back if it was moved, else repeat the run."),
         ("predictions.jsonl", "has no predictions.jsonl. Put it back if it was moved, else repeat the run."),
         ("settings.toml", "has no settings.toml. Put it back if it was moved, else repeat the run."),
@@ -378,7 +381,7 @@ def test_missing_files(run_folder: Path, name: str, problem: str) -> None:
     (run_folder / name).unlink()
     with pytest.raises(EmbedgradError) as caught:
         write_report(run_folder)
-    assert str(caught.value) == f"The run folder {run_folder} {problem}"
+    assert str(caught.value) == f"The run folder {run_folder} {problem.format(run_folder)}"
 
 
 def test_a_file_that_cannot_be_read(run_folder: Path) -> None:

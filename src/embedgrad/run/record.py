@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from embedgrad.errors import EmbedgradError, FileMissing, did_you_mean
-from embedgrad.faces import setting
+from embedgrad.faces import command
 from embedgrad.named_file import read_named
 from embedgrad.run.grid import Grid, read_grid
 from embedgrad.run.json_files import (
@@ -138,7 +138,8 @@ def _read(folder: Path, name: str) -> bytes:
         return read_named(folder / name)
     except FileNotFoundError as error:
         if name == RESULT:
-            problem = f"has no result.json: the run has not finished. Continue it with {setting('resume')} first."
+            resume = command("tune", resume=str(folder))
+            problem = f"has no {RESULT}: the run has not finished. First continue it: {resume}"
         else:
             problem = f"has no {name}. Put it back if it was moved, else repeat the run."
         raise EmbedgradError(f"The run folder {folder} {problem}") from error
