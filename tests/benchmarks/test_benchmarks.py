@@ -133,7 +133,10 @@ def test_real_rows(run: Run, tmp_path: Path) -> None:
     rows = run("real_rows", "--model", "pocket", "--dtype", "bfloat16", "--shared", str(tmp_path), "--steps", "1")
     assert [row["data"] for row in rows] == ["sst2", "trec"]
     for row in rows:
-        assert (row["path"], row["techniques"]) == ("shared prefix", ["own attention", "the last layer only at targets"])
+        assert (row["path"], row["techniques"]) == (
+            "shared prefix",
+            ["own attention", "the last layer only at targets"],
+        )
         assert row["differs_in_float32"] < 1e-4 < row["rounding"]
         assert row["ratio"] == pytest.approx(row["plain_seconds"] / row["seconds"])
 

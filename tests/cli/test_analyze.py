@@ -17,7 +17,7 @@ import rows
 import tiny
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.cli.main import main
-from embedgrad.jobs.diagnose import DiagnoseSettings
+from embedgrad.jobs.diagnose import DiagnosisRows
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_everything_of_a_run(capsys, run, work):
     for name, analysis in ANALYSES.items():
         written = rows.said(run / "analysis" / f"{name}.json")
         assert json.loads(written) == found["analyses"][name]
-        assert analysis.record.model_validate_json(written).version == 1
+        assert analysis.record.model_validate_json(written).format_version == 1
     assert found["analyses"]["blend"]["rows"] == found["analyses"]["entropy"]["rows"] == 20
     steps = [at["step"] for at in found["analyses"]["anchoring"]["along"]]
     kept = sorted(int(path.stem.removeprefix("step-")) for path in (run / "trajectory").glob("*.safetensors"))
@@ -241,7 +241,7 @@ def test_diagnosis_reads_parquet_as_it_says(capsys, work, model, tmp_path):
     arguments = ("--diagnose", "--model", model, "--prompt", "Is it good?", "--data", str(tmp_path / "rows.parquet"))
     found = analyzed(capsys, *arguments, "--rows", "60", "--max-new-tokens", "4")
     assert found["analyses"]["diagnosis"]["rows"] == 60
-    assert "Parquet" in (DiagnoseSettings.model_fields["data"].description or "")
+    assert "Parquet" in (DiagnosisRows.model_fields["data"].description or "")
 
 
 def test_wrong_flags_do_not_load_torch(tmp_path):

@@ -20,6 +20,7 @@ from embedgrad.datasets.catalog import DATA_SETS, data_set
 from embedgrad.datasets.data_set import digest
 from embedgrad.datasets.medd import MEANING
 from embedgrad.errors import BadRows, CannotResume, DataError, FileMissing, SettingsError
+from embedgrad.faces import on_command_line
 from embedgrad.folding import folded
 from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.run.split import SplitRecord, keep_split, split_record
@@ -362,22 +363,27 @@ def test_flags_go_on_top():
     assert resolved(dataset="medd", labels=("sad", "happy"), max_new_tokens=9).judging.labels == ("sad", "happy")
 
 
+def by_flags(**given):
+    with on_command_line():
+        return resolved(**given)
+
+
 def test_messages_of_the_settings(message):
-    assert message(SettingsError, resolved, dataset="imdb", train="rows.jsonl") == (
+    assert message(SettingsError, by_flags, dataset="imdb", train="rows.jsonl") == (
         "--train and --dataset exclude each other: the rows are your own or those of IMDB. Give one of the two."
     )
-    assert message(SettingsError, resolved, dataset="imdb", input_field="text") == (
+    assert message(SettingsError, by_flags, dataset="imdb", input_field="text") == (
         "--input-field and --dataset exclude each other: the rows are your own or those of IMDB. Give one of the two."
     )
     for name in ("data", "split", "target"):
         value = "large" if name == "split" else "x"
-        assert message(SettingsError, resolved, prompt="p", train="t", **{name: value}) == (
+        assert message(SettingsError, by_flags, prompt="p", train="t", **{name: value}) == (
             "--split large belongs to --dataset, which is not given; rows of your own take shares like "
             "--split 70/15/15."
             if name == "split"
             else f"--{name} belongs to --dataset, which is not given."
         )
-    assert message(SettingsError, resolved, dataset="gsm8k", split="paper") == (
+    assert message(SettingsError, by_flags, dataset="gsm8k", split="paper") == (
         "GSM8K has no split 'paper': it has large."
     )
 
@@ -390,7 +396,7 @@ def test_groups_of_ones_own_rows(tmp_path, message):
     for name in ("tags", "output"):
         other = job.changed(group_by=name)
         assert message(DataError, other.read_parts) == (
-            f"--group-by {name}: 10 of 10 test rows have no such column with a text or number beside input and "
+            f'group_by="{name}": 10 of 10 test rows have no such column with a text or number beside input and '
             "target. Columns found: kind."
         )
 

@@ -105,6 +105,9 @@ def test_a_pipe_beside_a_run_is_not_waited_for(name: str, advice: str, run: Path
 )
 def test_a_pipe_is_not_waited_for_on_resuming(name: str, says: str, run: Path, tmp_path, capsys) -> None:
     unfinished(run)
+    if name == "train.jsonl":  # as of a run whose rows came through stdin
+        settings = run / "settings.toml"
+        settings.write_text(settings.read_text().replace("a.jsonl", "train.jsonl"))
     pipe(run / name)
     assert told(capsys, "tune", "--resume", run) == f"embedgrad: {says.format(tmp_path)}\n"
 

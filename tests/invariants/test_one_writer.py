@@ -18,6 +18,7 @@ from embedgrad.cli.main import main
 from embedgrad.errors import FolderExists, FolderInUse, OutputError
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.held import LOCK, Held, check_not_held
+from embedgrad.run.json_files import Stored
 from embedgrad.run.names import SETTINGS
 
 WAIT = 60.0  # seconds until a process that does nothing counts as stuck
@@ -142,7 +143,7 @@ def test_of_eight_that_make_a_folder_at_once_one_has_it(tmp_path: Path) -> None:
 class TestDiscard:
     def test_nothing_is_left_of_what_was_made(self, tmp_path: Path) -> None:
         folder = RunFolder.create(tmp_path / "a" / "b" / "run")
-        folder.write_json("result.json", {})
+        folder.write_json("result.json", Stored())
         folder.file("checkpoint").mkdir()
         folder.file("checkpoint/state.safetensors").write_bytes(b"x")
         folder.discard()
@@ -150,7 +151,7 @@ class TestDiscard:
 
     def test_what_others_put_there_stays(self, tmp_path: Path) -> None:
         folder = RunFolder.create(tmp_path / "runs" / "run")
-        folder.write_json("result.json", {})
+        folder.write_json("result.json", Stored())
         (folder.path / "notes.txt").write_text("mine")
         folder.discard()
         assert [path.name for path in (tmp_path / "runs" / "run").iterdir()] == ["notes.txt"]

@@ -55,7 +55,7 @@ def test_json_has_both_blocks_in_the_promised_shape(demo):
         assert result.after.by_meaning is not None
         assert result.after.by_likelihood is not None
         assert result.after.by_likelihood.total == 400
-    assert json.loads(said(folder / "demo.json")) == found
+    assert json.loads(said(folder / "demo.json")) == {"format_version": 1, **found}
 
 
 def test_the_best_written_prompt_is_chosen_on_validation_rows_and_its_score_is_its_own(demo):
@@ -157,12 +157,12 @@ def test_a_demo_that_is_stopped_keeps_the_tasks_that_are_done(monkeypatch, tmp_p
 
 def test_the_full_demo_puts_everything_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from embedgrad.analysis.analyses import ANALYSES
-    from embedgrad.cli import demo_study
+    from embedgrad.jobs import demo as job
 
     monkeypatch.setattr(trials, "settings_of", few_steps)
-    monkeypatch.setattr(demo_study, "ROWS_LOOKED_AT", 32)
-    monkeypatch.setattr(demo_study, "RATES", "0.5rms")
-    monkeypatch.setattr(demo_study, "EPOCHS", "0.1")
+    monkeypatch.setattr(job, "ROWS_LOOKED_AT", 32)
+    monkeypatch.setattr(job, "RATES", "0.5rms")
+    monkeypatch.setattr(job, "EPOCHS", "0.1")
     folder = tmp_path / "out"
     assert main(["demo", "--tasks", "sentiment", "--full", "--output", str(folder), "--quiet"]) == 0
     assert {path.stem for path in (folder / "sentiment" / "analysis").iterdir()} == {*ANALYSES}

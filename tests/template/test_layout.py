@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import example as also
 from hypothesis import strategies as st
 
 import embedgrad as eg
@@ -22,6 +23,7 @@ SAFE = WORDS.map(lambda text: text.encode("utf-8", "ignore").decode())
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@also(before="e", prompt="", after="m")  # one token, "em"
 @given(before=SAFE, prompt=SAFE, after=SAFE)
 def test_a_constant_run_is_one_string(before: str, prompt: str, after: str) -> None:
     tokenizer = tiny.make_tokenizer(bos=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedgrad.analysis.analyses import ANALYSES
 from embedgrad.events import Calibrating, Event, StepDone, Validating
-from embedgrad.jobs.analyze import AnalyzeJob
+from embedgrad.jobs.analyze import ROWS_LOOKED_AT, AnalyzeJob
 from embedgrad.jobs.missing import missing
 from embedgrad.jobs.resuming import discarding
 from embedgrad.jobs.sweep import SweepJob
@@ -116,7 +116,7 @@ class DemoJob:
             for number, name in enumerate(names):
                 update(number, name)
                 with RunFolder.open(self.folder.file(name)) as folder:
-                    AnalyzeJob(folder, tuple(ANALYSES)).run()
+                    AnalyzeJob(folder, tuple(ANALYSES), ROWS_LOOKED_AT).run()
             update(len(names), "done")
         swept = SWEPT if SWEPT in names else names[0]
         watch.note(f"a sweep of {swept}: learning rates {RATES}, epochs {EPOCHS}")

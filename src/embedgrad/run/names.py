@@ -1,7 +1,9 @@
 """The files of a run folder.
 
 settings.toml         resolved; alone re-runs the run
-train.jsonl           rows that came through stdin or from Python; validation.jsonl and test.jsonl likewise
+train.jsonl           rows that came through stdin or from Python
+validation.jsonl      likewise
+test.jsonl            likewise
 start.safetensors     a start that came from Python
 metrics.jsonl         a line per step and per validation
 checkpoint/           all that resumes

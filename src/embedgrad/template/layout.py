@@ -108,6 +108,8 @@ def fit(
     rendering: Rendering, prompt_text: str | None, tokenizer: Tokenizer
 ) -> tuple[tuple[int, ...], tuple[Segment, ...]]:
     """The prompt's ids (none without a text) and the segments with their ids. Raises TemplateError."""
+    if prompt_text is not None and not token_ids(prompt_text, tokenizer):  # trap: its neighbors may merge around it
+        raise TemplateError(f"The prompt {prompt_text!r} has no tokens: write at least one word.")
     prompt_ids: tuple[int, ...] = ()
     segments: list[Segment] = []
     for run in _constant_runs(rendering.segments):
@@ -117,8 +119,6 @@ def fit(
         found, pieces = _fit_run(run, prompt_text, tokenizer)
         prompt_ids = found or prompt_ids
         segments.extend(pieces)
-    if prompt_text is not None and not prompt_ids:
-        raise TemplateError(f"The prompt {prompt_text!r} has no tokens: write at least one word.")
     bos = () if rendering.has_bos else bos_ids(tokenizer)
     if bos and _first_ids(segments, prompt_ids)[: len(bos)] != bos:  # a template may write it itself
         segments.insert(0, FixedText(text="", ids=bos))
