@@ -10,8 +10,8 @@ export PYTHON
 unexport PYTHONPATH PYTHONHOME
 RUN_TESTS := -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 # What rests most on other people's releases: the model and its paths, answers, prompt files, templates.
-ENDS := tests/equivalence tests/engine tests/model tests/evaluation tests/prompt tests/template tests/data tests/errors \
-        tests/cli/test_recipes.py tests/cli/test_terminal.py
+ENDS := tests/equivalence tests/engine tests/model tests/methods tests/artifacts tests/evaluation tests/prompt tests/template \
+        tests/data tests/errors tests/cli/test_recipes.py tests/cli/test_terminal.py
 # What needs neither a model nor torch, whose import is an error in these: tests/set_up/test_fast.py looks, too.
 FAST := tests/data tests/data_sets/test_a_new_one.py tests/docs/test_site.py tests/errors/test_data_messages.py \
         tests/errors/test_prompt_file_messages.py tests/evaluation/test_loops.py tests/prompt/test_file.py \

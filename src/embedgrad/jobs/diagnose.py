@@ -62,17 +62,9 @@ class DiagnoseJob:
 
         from embedgrad.analysis.diagnosis.measure import diagnosis
         from embedgrad.analysis.study import spread
-        from embedgrad.prompt.place import start
 
         model = settings.model.loaded(watch)
-        placed = start(
-            model,
-            prompt,
-            where.named_template(model.has_chat_template),
-            special_tokens_in_rows=where.special_tokens_in_rows,
-            allow_mismatch=where.allow_mismatch,
-            say=watch.note,
-        )
+        placed = where.place(model, prompt, watch.note)
         with watch.stage("diagnosis", 100) as update:
             told = replace(watch, progress=lambda done, total: update(100 * done // max(total, 1)))
             asked = judging.judging(task, judging.batch_tokens)

@@ -34,7 +34,6 @@ from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.evaluation.result import Evaluation, Prediction
-    from embedgrad.model.frozen_model import FrozenModel
     from embedgrad.prompt.soft_prompt import SoftPrompt
 
 Source = Literal["settings", "prompt", "targets"]
@@ -108,7 +107,7 @@ class EvaluateJob:
         from embedgrad.prompt.rows import special_tokens_report
 
         model = settings.model.loaded(watch)
-        prompts = _placed(settings, model, watch.note)
+        prompts = [settings.template.place(model, prompt, watch.note) for prompt in settings.prompt]
         for sentence in dict.fromkeys(special_tokens_report(model, prompt, rows) for prompt in prompts):
             if sentence:
                 watch.note(sentence)
@@ -175,24 +174,6 @@ def _rows(settings: EvaluateSettings, say: Say) -> list[Example]:
         )
     check_groups(rows, group_by)
     return rows
-
-
-def _placed(settings: EvaluateSettings, model: FrozenModel, say: Say) -> list[SoftPrompt]:
-    from embedgrad.prompt.place import start
-
-    where = settings.template
-    template = where.named_template(model.has_chat_template)
-    return [
-        start(
-            model,
-            prompt,
-            template,
-            special_tokens_in_rows=where.special_tokens_in_rows,
-            allow_mismatch=where.allow_mismatch,
-            say=say,
-        )
-        for prompt in settings.prompt
-    ]
 
 
 def _write_predictions(

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from embedgrad.composed import Composed
 from embedgrad.errors import SettingsError
+from embedgrad.events import Say
 from embedgrad.faces import by_face, setting
 from embedgrad.settings import Settings
 from embedgrad.template.template import Message, Template
@@ -17,6 +18,7 @@ from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
     from embedgrad.model.frozen_model import FrozenModel
+    from embedgrad.prompt.soft_prompt import SoftPrompt
 
 
 def _named_once(given: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -119,6 +121,19 @@ class TemplateSettings(Settings):
         if self.system is None:
             return Template.chat(content)
         return Template.messages([{"role": "system", "content": self.system}, {"role": "user", "content": content}])
+
+    def place(self, model: FrozenModel, prompt: str, say: Say) -> SoftPrompt:
+        """A text or a prompt file on `model`, as it starts. Raises what `eg.start` raises."""
+        from embedgrad.prompt.place import start
+
+        return start(
+            model,
+            prompt,
+            self.named_template(model.has_chat_template),
+            special_tokens_in_rows=self.special_tokens_in_rows,
+            allow_mismatch=self.allow_mismatch,
+            say=say,
+        )
 
     def _default_content(self, is_chat: bool) -> str:
         if self.system is not None and "{prompt}" in self.system:
