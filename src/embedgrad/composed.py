@@ -96,14 +96,22 @@ def in_tables(kind: type[Composed], values: Mapping[str, Any]) -> dict[str, Any]
     for name, value in values.items():
         table = fields(kind)[name][0] if name in fields(kind) else None
         if isinstance(value, Settings) and name in tables(kind):
-            inner.setdefault(name, {}).update({key: getattr(value, key) for key in value.model_fields_set})
+            _put(inner, name, {key: getattr(value, key) for key in value.model_fields_set})
         elif (of_table := _as_table(kind, name, value)) is not None:
-            inner.setdefault(name, {}).update(of_table)
+            _put(inner, name, of_table)
         elif table is not None:
-            inner.setdefault(table, {})[name] = value
+            _put(inner, table, {name: value})
         else:
             found[name] = value
-    return found | inner
+    return inner | found  # what is no table where one is expected is refused when it is checked
+
+
+def _put(inner: dict[str, dict[str, Any]], table: str, values: Mapping[str, Any]) -> None:
+    """Raises ValueError for a setting that is there already."""
+    there = inner.setdefault(table, {})
+    if twice := sorted(there.keys() & values.keys()):
+        raise ValueError(f"{twice[0]} stands twice, above the tables and in [{table}]")
+    there.update(values)
 
 
 def _as_table(kind: type[Composed], name: str, value: Any) -> Mapping[str, Any] | None:

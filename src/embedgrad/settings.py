@@ -60,23 +60,33 @@ def checked(kind: type[S], values: Mapping[str, Any], where: str, name: Callable
         raise SettingsError(f"{where}: " + describe(error, kind.places(), name)) from error
 
 
+_EXPECTED = {"model_type": "Expected a table", "tuple_type": "Expected a list"}  # in a file's words
+
+
 def describe(error: ValidationError, places: Mapping[str, str | None], name: Callable[[str], str] = str) -> str:
     """Each problem of a failed validation as one sentence, with keys as `name` writes them. `places`: the settings that
     there are, and the table of each."""
     sentences = []
     for problem in error.errors():
         path = [str(part) for part in problem["loc"]]
+        detail = problem["msg"].removeprefix("Value error, ")
+        if not path:  # of all settings together
+            sentences.append(f"{detail}.")
+            continue
         table = path.pop(0) if len(path) > 1 and path[0] in places.values() else None
         key, *inside = path or [""]
         if problem["type"] == "extra_forbidden":
             unknown = ".".join(path)
-            if table is not None and key in places:
+            if table is None and isinstance(problem["input"], dict):
+                known = ", ".join(f"[{name}]" for name in dict.fromkeys(places.values()) if name)
+                sentences.append(f"there is no table [{key}]; the tables are {known}.")
+            elif table is not None and key in places and not inside:
                 wanted = f"in [{places[key]}]" if places[key] else "above all tables"
                 sentences.append(f"{key} stands {wanted}, not in [{table}].")
             else:
                 sentences.append(f"there is no setting {unknown!r}.{did_you_mean(unknown, list(places))}")
         else:
-            detail = problem["msg"].removeprefix("Value error, ")
+            detail = _EXPECTED.get(problem["type"], detail)
             what = detail[0].lower() + detail[1:]
             where = ".".join([name(key), *inside]) if key else "settings"
             sentences.append(f"{where} is {_shown(problem['input'])}: {what}.")

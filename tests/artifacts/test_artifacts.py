@@ -56,6 +56,15 @@ def test_a_text_that_says_no_place_stands_where_texts_do(tiny_model) -> None:
     assert Text("so long " * 20).name == "so long so long so long so long so long so long so long s..."
 
 
+@pytest.mark.parametrize("words", ["run", "yes/no", "prompt.txt"])
+def test_its_words_are_never_a_path(words: str, tiny_model, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = tiny_model("qwen2")
+    (tmp_path / "run").mkdir()
+    eg.start(model, PROMPT).save(tmp_path / "run" / "prompt.safetensors")
+    assert Text(words).bind(model).prompt.text == words
+
+
 def test_a_prompt_without_a_text_is_none(placed: eg.SoftPrompt) -> None:
     with pytest.raises(ValueError, match="this prompt started from no text"):
         Text.of(eg.SoftPrompt(placed.embeddings))

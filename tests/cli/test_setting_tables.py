@@ -73,6 +73,18 @@ def test_a_setting_by_its_name():
         ("epoch = 8", "there is no setting 'epoch'. Did you mean \"epochs\"?"),
         ("[tuning]\nepoch = 8", "there is no setting 'epoch'. Did you mean \"epochs\"?"),
         ("[rows]\nepochs = 8", "epochs stands in [tuning], not in [rows]."),
+        ("epochs = 3\n[tuning]\nepochs = 2", "epochs stands twice, above the tables and in [tuning]."),
+        (
+            "[rating]\nx = 1",
+            "there is no table [rating]; the tables are [model], [rows], [template], [judging], [method], [tuning].",
+        ),
+        ("tuning = 3", "tuning is 3: expected a table."),
+        ("tuning = 3\nepochs = 2", "tuning is 3: expected a table."),
+        (
+            "[[messages]]\nrole = 'user'\ncontent = '{prompt}{input}'\nname = 'x'",
+            "there is no setting 'messages.0.name'. Did you mean \"messages\"?",
+        ),
+        ("labels = 'a,b'", "labels is 'a,b': expected a list."),
         ("[rows]\nprompt = 'p'", "prompt stands above all tables, not in [rows]."),
     ],
 )

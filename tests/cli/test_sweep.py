@@ -197,6 +197,9 @@ def test_bad_usage(capsys, arguments, code, message):
 
 def test_an_existing_folder_is_refused(capsys, job, tmp_path):
     assert main(["sweep", *job, "--output", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"embedgrad: The folder {tmp_path} exists already. Choose another --output.\n"
+    (tmp_path / "settings.toml").touch()
+    assert main(["sweep", *job, "--output", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"embedgrad: The folder {tmp_path} exists already. Choose another --output, or continue that sweep with "
         f"`embedgrad sweep --resume {tmp_path}`.\n"

@@ -181,7 +181,7 @@ def test_a_cache_that_cannot_be_made(family: str, tiny_model, monkeypatch) -> No
     def unknown(config):
         raise KeyError("paged_attention")
 
-    for place in ("model.hooks", "engine.past", "engine.read_inputs"):
+    for place in ("model.hooks", "engine.prefix_cache", "engine.read_inputs"):
         monkeypatch.setattr(f"embedgrad.{place}.DynamicCache", unknown)
     other = eg.FrozenModel(model.lm, model.tokenizer, model.identity, model.context_tokens)
     said: list[str] = []

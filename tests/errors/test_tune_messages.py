@@ -132,11 +132,15 @@ def test_read_only_output_folder(capsys, models, here, monkeypatch, code):
 def test_existing_run_folder(capsys, models, here):
     (here / "run").mkdir()
     message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=2)
+    assert message == "The folder run exists already. Choose another --output."
+    assert left(here / "run") == []
+    (here / "run" / "settings.toml").touch()
+    message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=2)
     assert message == (
         "The run folder run exists already. Choose another --output, or continue that run with "
         "`embedgrad tune --resume run`."
     )
-    assert left(here / "run") == []
+    assert left(here / "run") == ["settings.toml"]
 
 
 def test_model_folder_without_weights(capsys, models, here):

@@ -23,7 +23,7 @@ from embedgrad.artifacts.text import Text
 from embedgrad.engine.padded_rows import target_tokens
 from embedgrad.engine.plain import Plain
 from embedgrad.engine.plan import Engine
-from embedgrad.errors import CannotResume, Interrupted, UsageError, WrongBase
+from embedgrad.errors import CannotResume, Interrupted, NonFiniteLoss, UsageError, WrongBase
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.side_by_side import judges_side_by_side
@@ -34,6 +34,7 @@ from embedgrad.model.surgery.cuts import Forward, Wrapped
 from embedgrad.prompt.bound import Bound
 from embedgrad.tuning.prepare import Setup, tuning_parts
 from embedgrad.tuning.settings import TuningSettings
+from embedgrad.tuning.state import saved_record
 from embedgrad.tuning.tune import Run, run_tuning
 from embedgrad.watch import Watch
 
@@ -176,6 +177,29 @@ def test_stopped_and_resumed_it_is_as_never_stopped(model, tmp_path: Path):
     assert resumed.best_step == whole.best_step
 
 
+@pytest.mark.parametrize(
+    ("vector", "error", "message"),
+    [
+        (lambda now: now * torch.nan, NonFiniteLoss, "vector became NaN or infinite at step 1. Nothing of that step "),
+        (lambda now: now[:3], UsageError, "At step 1 the method gave tensors of other names, "),
+        (
+            lambda now: now.double(),
+            UsageError,
+            "At step 1 the method gave tensors of other names, ",
+        ),
+    ],
+)
+def test_what_no_checkpoint_may_hold_ends_the_tuning(vector, error, message: str, model, tmp_path: Path):
+    class Breaks(Search):
+        def propose(self, at: Point, batch: Batch) -> Proposal:
+            found = super().propose(at, batch)
+            return replace(found, point=Point(1, {"vector": vector(at.tensors["vector"])}, {}))
+
+    with pytest.raises(error, match=message):
+        tuned(model, method=Breaks, checkpoint=tmp_path / "state")
+    assert saved_record(tmp_path / "state").step == 0, "the checkpoint before that step is there"
+
+
 def test_another_methods_checkpoint_is_refused(model, tmp_path: Path):
     tuned(model, method=None, checkpoint=tmp_path / "ours")
     with pytest.raises(CannotResume, match="belongs to other rows, another model or other settings than are here now"):
@@ -184,7 +208,7 @@ def test_another_methods_checkpoint_is_refused(model, tmp_path: Path):
     with pytest.raises(CannotResume) as error:
         tuned(model, method=lambda model, start: Search(model, start, width=7), checkpoint=tmp_path / "search")
     assert str(error.value) == (
-        f"The checkpoint {tmp_path / 'search'} holds a prompt of another shape. Start the run anew."
+        f"The checkpoint {tmp_path / 'search'} holds tensors of another shape or kind. Start the run anew."
     )
 
 

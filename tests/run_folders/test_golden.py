@@ -14,6 +14,7 @@ import pytest
 
 import embedgrad as eg
 from embedgrad.cli.main import main
+from embedgrad.strict_json import sealed_json
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -29,6 +30,7 @@ def golden(tmp_path: Path) -> Path:
 def test_a_finished_run_is_read_and_reported(golden: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stored = json.loads((golden / "finished" / "result.json").read_text("utf-8"))
     of_the_file = ("files", "content_sha256")
+    stored["engine"]["techniques"] = stored["engine"].pop("means")  # as they are called now
     assert main(["tune", "--resume", str(golden / "finished"), "--json", "--quiet"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert {key: shown[key] for key in stored if key not in of_the_file} == {
@@ -36,6 +38,19 @@ def test_a_finished_run_is_read_and_reported(golden: Path, capsys: pytest.Captur
     }
     assert main(["report", str(golden / "finished"), "--quiet"]) == 0
     assert "Is it good?" in (golden / "finished" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["result.json", "split.json"])
+def test_a_format_of_tomorrow_is_refused_by_its_number(
+    name: str, golden: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = golden / "finished" / name
+    value = json.loads(path.read_text("utf-8"))
+    value.pop("content_sha256", None)
+    path.write_bytes(sealed_json(value | {"format_version": 2, "new": 1}))
+    assert main(["analyze", str(golden / "finished"), "--only", "anchoring", "--quiet"]) == 1
+    says = f"{path} has the format version 2; this embedgrad reads version 1. Use the embedgrad that wrote it."
+    assert says in capsys.readouterr().err
 
 
 def test_its_prompt_is_used(golden: Path) -> None:

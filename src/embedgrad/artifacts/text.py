@@ -12,6 +12,7 @@ from embedgrad.artifacts.file import ArtifactRecord
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.identity import BaseIdentity
 from embedgrad.prompt.bound import Bound
+from embedgrad.prompt.naming import marked_as_text
 from embedgrad.prompt.place import start
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.template.layout import RenderedTemplate
@@ -62,4 +63,6 @@ class Text:
         """The text's own rows in the text's place. Raises what `start` raises."""
         placed = self.template
         special = placed.special_tokens_in_rows if placed else None
-        return start(model, self.text, placed.source if placed else None, special_tokens_in_rows=special).bind(model)
+        return start(
+            model, marked_as_text(self.text), placed.source if placed else None, special_tokens_in_rows=special
+        ).bind(model)

@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.flags import flags_of, merged
 from embedgrad.cli.grid_table import failures, grid_table
-from embedgrad.cli.how_to_resume import told_how_to_resume
 from embedgrad.errors import SettingsError
 from embedgrad.jobs.sweep import SweepJob
 from embedgrad.jobs.sweep_settings import SweepSettings
@@ -60,9 +59,7 @@ def _asked(flags: SweepFlags | None, settings: Path | None) -> SweepSettings:
 
 
 def _run(job: SweepJob, terminal: Terminal) -> None:
-    with told_how_to_resume(job.folder, "sweep", "sweep"):
-        grid = job.run(terminal.watch)
-    _show(grid, job.folder, terminal)
+    _show(job.run(terminal.watch), job.folder, terminal)
 
 
 def _show(grid: Grid, folder: RunFolder, terminal: Terminal) -> None:

@@ -9,7 +9,6 @@ from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.flags import flags_of, merged
-from embedgrad.cli.how_to_resume import told_how_to_resume
 from embedgrad.data.example import Example
 from embedgrad.errors import SettingsError
 from embedgrad.jobs.tune import TuneJob
@@ -46,8 +45,7 @@ def tune(
 
 
 def _run(job: TuneJob, terminal: Terminal) -> None:
-    with told_how_to_resume(job.folder, "tune", "tuning"):
-        outcome = job.run(terminal.watch)
+    outcome = job.run(terminal.watch)
     from embedgrad.cli.run_result import show
 
     show(outcome.result, job.folder, job.settings.model.model or "", outcome.example, terminal)

@@ -55,7 +55,7 @@ def finish(
         versions=versions(),
         rows=RowCounts(
             train=len(parts.train) - run.skipped,
-            validation=len(parts.validation),
+            validation=run.validation_rows,
             test=after.score.total,
             removed_duplicates=parts.removed_train + parts.removed_validation,
         ),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from embedgrad.arguments import absolute
+from embedgrad.arguments import absolute, home_path
 from embedgrad.data.example import Example
 from embedgrad.data.records import written
 from embedgrad.data.sources import load_examples, nobody
 from embedgrad.durable import write_file
-from embedgrad.errors import UsageError
+from embedgrad.errors import DataError, UsageError
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.settings import ScoreBy
 from embedgrad.evaluation.task_record import task_record
@@ -83,7 +83,8 @@ def tune(
     task         what a right answer is; default inferred from the targets
     checkpoint   file to save to and, where it exists, to resume from; a calibration's are beside it
     learning_rate ... checkpoint_seconds   as TuningSettings says; learning_rate "auto" is chosen by `calibrate`
-    listen       told of every step and validation; `say` of what is worth knowing, in sentences
+    listen       told of every step (StepDone) and validation (Validated), and on the way of how far a validation or a
+                 calibration is, in events of other classes; `say` of what is worth knowing, in sentences
     snapshot     given the step and the prompt [P, D] at every validation, the start included
 
     Raises SettingsError, DataError, OverlongRows, CannotResume, FolderExists, FolderInUse, OutputError,
@@ -99,7 +100,7 @@ def tune(
             raise UsageError("output and checkpoint exclude each other: a run folder has a checkpoint of its own.")
         rows = {"train": examples, "validation": validation, "test": test}
         asked = _Asked(model, prompt, rows, template, special_tokens_in_rows, judging, options)
-        return _in_a_folder(asked, Path(output), watch)
+        return _in_a_folder(asked, home_path(output), watch)
     if test is not None:
         raise UsageError("test rows are for a run folder: give output, too, or judge both prompts with eg.evaluate.")
     placed = start(model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say)
@@ -123,35 +124,61 @@ class _Asked:
 
 def _in_a_folder(asked: _Asked, path: Path, watch: Watch) -> Run:
     """The command's job, with settings that alone repeat it: what is here in memory only is written beside them."""
+    spoken = _speaking(asked.model, asked.template)
+    start(  # what is wrong with the prompt is said before a folder is made, and as it is without one
+        spoken,
+        asked.prompt,
+        asked.template,
+        seed=asked.options.seed,
+        special_tokens_in_rows=asked.special_tokens_in_rows,
+    )
     with RunFolder.create(path) as folder, discarding(folder):
-        settings = _settings(asked, folder).resolved()
+        settings = _settings(asked, spoken, folder).resolved()
         parts = settings.read_parts(watch.note)
         write_toml(folder.file(SETTINGS), settings)
-        outcome = TuneJob(settings, folder, parts, asked.model).run(watch)
+        outcome = TuneJob(settings, folder, parts, spoken).run(watch)
     return replace(outcome.run, folder=outcome.folder, result=outcome.result)
 
 
-def _settings(asked: _Asked, folder: RunFolder) -> TuneSettings:
-    model, judging = asked.model, asked.judging
+def _speaking(model: FrozenModel, template: Template | None) -> FrozenModel:
+    """`model` as if it had been loaded with the chat template and the arguments that `template` chooses."""
+    if template is None:
+        return model
+    name, arguments = template.chat_template, template.template_arguments
+    return replace(
+        model,
+        chat_template=name or model.chat_template,
+        template_arguments=arguments or model.template_arguments,
+    )
+
+
+def _settings(asked: _Asked, spoken: FrozenModel, folder: RunFolder) -> TuneSettings:
+    judging, arguments = asked.judging, spoken.template_arguments
     values: dict[str, Any] = {
-        "model": model.source or model.identity.name,
-        "dtype": model.dtype_name,
-        "device": str(model.device),
-        "revision": model.identity.revision,
+        "model": spoken.source or spoken.identity.name,
+        "dtype": spoken.dtype_name,
+        "device": str(spoken.device),
+        "revision": spoken.identity.revision,
+        "chat_template": spoken.chat_template,
+        "template_argument": tuple(f"{name}={json.dumps(value)}" for name, value in arguments.items()) or None,
         "prompt": _kept_prompt(asked.prompt, folder),
         "special_tokens_in_rows": asked.special_tokens_in_rows,
         "score_by": judging.score_by,
         "max_new_tokens": judging.max_new_tokens,
         "overlong": judging.overlong,
-        **_named_template(model, asked.template),
+        **_named_template(asked.template),
         **(task_record(judging.task) if judging.task else {}),
         **asked.options.model_dump(),
     }
+    in_memory = [rows for rows in asked.rows.values() if rows is not None and not isinstance(rows, str | Path)]
+    fields = _fields([row for rows in in_memory for row in rows])
     for (name, rows), file in zip(asked.rows.items(), (ROWS, VALIDATION_ROWS, TEST_ROWS), strict=True):
         if isinstance(rows, str | Path):
             values[name] = absolute(str(rows))
         elif rows is not None:
-            values[name] = absolute(str(kept_rows(rows, folder.file(file))))
+            values[name] = absolute(str(kept_rows(rows, folder.file(file), fields, name)))
+    if len(in_memory) == sum(rows is not None for rows in asked.rows.values()):
+        values |= fields
     return checked(TuneSettings, {name: value for name, value in values.items() if value is not None}, "tune")
 
 
@@ -164,37 +191,54 @@ def _kept_prompt(prompt: PromptLike, folder: RunFolder) -> str:
     return marked_as_text(prompt)
 
 
-def _named_template(model: FrozenModel, template: Template | None) -> dict[str, Any]:
-    """The settings that name this template, spoken as it says, else as the model does."""
-    source = template or Template(chat_template=None)
-    arguments = source.template_arguments or model.template_arguments
-    found: dict[str, Any] = {
-        "chat_template": source.chat_template or model.chat_template,
-        "template_argument": tuple(f"{name}={json.dumps(value)}" for name, value in arguments.items()) or None,
-    }
+def _named_template(template: Template | None) -> dict[str, Any]:
+    """The settings that name this template."""
     if template is None:
-        return found
+        return {}
     if template.plain is not None:
-        return found | {"template": template.plain, "layout": "text"}
-    return found | {"messages": [turn.model_dump() for turn in template.turns]}
+        return {"template": template.plain, "layout": "text"}
+    return {"messages": [turn.model_dump() for turn in template.turns]}
 
 
-def kept_rows(rows: Sequence[Example], path: Path) -> Path:
-    """`rows` as JSONL at `path`. Raises UsageError where they would not be the same rows when read again."""
-    as_turns = any(row.history for row in rows)
-    write_file(path, "".join(written(_as_row(row, as_turns)) + "\n" for row in rows).encode())
-    again = load_examples(path)
+def _fields(rows: Sequence[Example]) -> dict[str, str]:
+    """Names for the columns of input and target that no column of `rows` has. Rows with earlier turns are written as
+    messages and need none."""
+    if any(row.history for row in rows):
+        return {}
+    taken = {name for row in rows for name in row.columns}
+    return {setting: _free(name, taken) for setting, name in (("input_field", "input"), ("target_field", "output"))}
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name = f"_{name}"
+    return name
+
+
+def kept_rows(rows: Sequence[Example], path: Path, fields: Mapping[str, str], argument: str) -> Path:
+    """`rows` as JSONL at `path`, input and target in the columns that `fields` names. Raises DataError and its kin for
+    what is wrong with them, and UsageError where they would not be the same rows when read again; both name the
+    `argument` and the row."""
+    write_file(path, "".join(written(_as_row(row, fields)) + "\n" for row in rows).encode())
+    try:
+        again = load_examples(path, input_field=fields.get("input_field"), target_field=fields.get("target_field"))
+    except DataError as error:
+        raise DataError(str(error).replace(str(path), argument)) from error
     for number, (row, kept) in enumerate(zip(rows, again, strict=True), start=1):
-        if replace(row, line=0) != replace(kept, line=0):
+        if _said(row) != _said(kept):
             raise UsageError(
-                f"Row {number} of {len(rows)} would not be the same when the run folder is read again. Write the rows "
-                "to a file as your tools write them, and give its path."
+                f"Row {number} of {len(rows)} in {argument} would not be the same when the run folder is read again. "
+                "Write the rows to a file as your tools write them, and give its path."
             )
     return path
 
 
-def _as_row(row: Example, as_turns: bool) -> dict[str, object]:
-    if not as_turns:
-        return {"input": row.input, "output": row.target, **row.columns}
+def _said(row: Example) -> tuple[object, ...]:
+    return row.input, row.target, dict(row.columns), [tuple(turn) for turn in row.history]
+
+
+def _as_row(row: Example, fields: Mapping[str, str]) -> dict[str, object]:
+    if fields:
+        return {fields["input_field"]: row.input, fields["target_field"]: row.target, **row.columns}
     turns = [*row.history, ("user", row.input), ("assistant", row.target)]
     return {"messages": [{"role": role, "content": text} for role, text in turns], **row.columns}

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
 from embedgrad.events import Calibrating, Event, StepDone, Validating
-from embedgrad.jobs.resuming import discarding
+from embedgrad.jobs.resuming import discarding, told_how_to_resume
 from embedgrad.jobs.sweep_settings import SweepSettings
 from embedgrad.jobs.tune_settings import keep_stdin, run_settings
 from embedgrad.run.folder import RunFolder
@@ -42,7 +43,7 @@ class SweepJob:
         Raises what `TuneJob.create` raises."""
         settings = settings.resolved()
         parts = None if settings.rows.train == "-" else settings.read_parts(watch.note)
-        path = Path(settings.output) if settings.output else settings.default_folder("-sweep")
+        path = home_path(settings.output) if settings.output else settings.default_folder("-sweep")
         with RunFolder.create(path, "sweep") as folder, discarding(folder):
             settings = keep_stdin(settings, folder).changed(output=None)
             write_toml(folder.file(SETTINGS), settings)
@@ -65,6 +66,10 @@ class SweepJob:
     def run(self, watch: Watch = Watch()) -> Grid:
         """A tuning per rate, then the picture and the grid, whose presence means finished. Raises what `eg.tune`
         raises."""
+        with told_how_to_resume(self.folder, "sweep", "sweep"):
+            return self._run(watch)
+
+    def _run(self, watch: Watch) -> Grid:
         from embedgrad.jobs.prepared import opening, prepare
         from embedgrad.report.figures import heat_map
         from embedgrad.tuning.grid import as_grid

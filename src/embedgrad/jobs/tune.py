@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import NonFiniteLoss
 from embedgrad.events import Calibrating, Event, Listener, Validated, Validating
 from embedgrad.jobs.missing import missing
-from embedgrad.jobs.resuming import discarding
+from embedgrad.jobs.resuming import discarding, told_how_to_resume
 from embedgrad.jobs.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.metrics import MetricsFile
@@ -54,7 +55,7 @@ class TuneJob:
         FolderExists, FolderInUse, OutputError."""
         settings = settings.resolved()
         parts = None if settings.rows.train == "-" else settings.read_parts(watch.note)
-        path = Path(settings.output) if settings.output else settings.default_folder()
+        path = home_path(settings.output) if settings.output else settings.default_folder()
         with RunFolder.create(path) as folder, discarding(folder):
             settings = keep_stdin(settings, folder)
             parts = parts or settings.read_parts(watch.note)
@@ -77,6 +78,10 @@ class TuneJob:
         """Tune on the tuning and validation rows, then compare on the test rows, which the model sees only then, and
         write everything down. (Before, they were looked at for what is wrong with them: bad rows, duplicates, lengths,
         unknown labels.) Raises what `eg.tune` raises."""
+        with told_how_to_resume(self.folder, "tune", "tuning"):
+            return self._run(watch)
+
+    def _run(self, watch: Watch) -> Outcome:
         from embedgrad.jobs.judged import judged_side_by_side
         from embedgrad.jobs.outcome import finish
         from embedgrad.jobs.prepared import opening, prepare

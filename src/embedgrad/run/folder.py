@@ -80,7 +80,8 @@ class RunFolder:
         made = _made(path)
         if path not in made:
             check_not_held(path)
-            raise FolderExists(_EXISTS[verb].format(path, setting("output"), command(verb, resume=str(path))))
+            kind = verb if (path / SETTINGS).exists() else "demo"
+            raise FolderExists(_EXISTS[kind].format(path, setting("output"), command(verb, resume=str(path))))
         try:
             return cls(path, made, _held_by_its_maker(path))
         except OutputError:

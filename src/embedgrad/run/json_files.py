@@ -47,12 +47,8 @@ def parsed(
         return kind.validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        check_version(path, error)
         key = ".".join(str(part) for part in first["loc"])
-        if key == "format_version":
-            raise EmbedgradError(
-                f"{path} has the format version {shown(first['input'])}; this embedgrad reads version 1. "
-                "Use the embedgrad that wrote it."
-            ) from error
         where = f"{path}, line {line}" if line else str(path)
         raise broken(where, f"{key}: {first['msg']}" if key else first["msg"], advice) from error
 
@@ -61,6 +57,16 @@ def read_if_any(path: Path, kind: type[Kind], advice: str = REPEAT_RUN) -> Kind 
     """A whole JSON file of `kind`, None where there is no such file. Raises EmbedgradError."""
     content = content_if_any(path, advice)
     return None if content is None else parsed_file(path, content, TypeAdapter(kind), advice)[0]
+
+
+def check_version(path: Path, error: ValidationError) -> None:
+    """Raises EmbedgradError where the file's format version is all that is wrong, or among it."""
+    for problem in error.errors(include_url=False):
+        if problem["loc"] == ("format_version",):
+            raise EmbedgradError(
+                f"{path} has the format version {shown(problem['input'])}; this embedgrad reads version 1. "
+                "Use the embedgrad that wrote it."
+            ) from error
 
 
 def broken(where: str, problem: str, advice: str = REPEAT_RUN) -> EmbedgradError:

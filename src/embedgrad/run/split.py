@@ -13,7 +13,7 @@ from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
 from embedgrad.json_shape import Sha256, Shape
 from embedgrad.named_file import read_named
-from embedgrad.run.json_files import Stored
+from embedgrad.run.json_files import Stored, check_version
 from embedgrad.strict_json import MalformedError, sealed_json, unsealed_json
 from embedgrad.units import counted
 
@@ -66,7 +66,10 @@ def check_split(path: Path, now: SplitRecord) -> None:
         return
     try:
         then = SplitRecord.model_validate_json(unsealed_json(read_named(path))[0])
-    except (OSError, ValidationError, MalformedError) as error:
+    except ValidationError as error:
+        check_version(path, error)
+        raise CannotResume(f"{path} cannot be read: it was damaged or changed. Start the run anew.") from error
+    except (OSError, MalformedError) as error:
         raise CannotResume(f"{path} cannot be read: it was damaged or changed. Start the run anew.") from error
     for name, was, is_now in (
         ("tuning", then.train, now.train),

@@ -14,7 +14,7 @@ from embedgrad.events import StepDone, Validated
 from embedgrad.methods.method import Method, Tensors
 from embedgrad.tuning.batches import Batches
 from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.state import State, Validation
+from embedgrad.tuning.state import State, Validation, check_point
 from embedgrad.watch import Watch
 
 Validate = Callable[[Tensors, int], Validation]
@@ -74,6 +74,7 @@ def _stepped(method: Method, batches: Batches, state: State, total: int, watch: 
     started = time.monotonic()
     batch = batches.at(state.step)
     done = method.propose(state, batch)
+    check_point(done.point, state)
     moved = state.moved(done.point)
     seconds = time.monotonic() - started
     watch.event(

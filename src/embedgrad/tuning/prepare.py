@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from embedgrad.data.example import Example
@@ -39,7 +38,7 @@ from embedgrad.template.layout import Layout
 from embedgrad.tuning.batches import Batches
 from embedgrad.tuning.loop import tune_prompt
 from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.state import State, Validation, load_state, save_state
+from embedgrad.tuning.state import State, Validation, kinds, load_state, save_state
 from embedgrad.units import counted
 from embedgrad.watch import Watch
 
@@ -171,12 +170,8 @@ def _embeddings(options: TuningSettings) -> Prepare:
 
 def _check_fit(state: State, first: Point, checkpoint: Path) -> None:
     """Raises CannotResume where a checkpoint's tensors are not those of the method at this start."""
-
-    def shapes(point: Point) -> list[dict[str, torch.Size]]:
-        return [{name: at.shape for name, at in tensors.items()} for tensors in (point.tensors, point.moments)]
-
-    if shapes(state) != shapes(first):
-        raise CannotResume(f"The checkpoint {checkpoint} holds a prompt of another shape. Start the run anew.")
+    if kinds(state) != kinds(first):
+        raise CannotResume(f"The checkpoint {checkpoint} holds tensors of another shape or kind. Start the run anew.")
 
 
 def _engine(

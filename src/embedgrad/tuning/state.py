@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 
 from embedgrad.durable import make_folder, write_file
-from embedgrad.errors import CannotResume
+from embedgrad.errors import CannotResume, NonFiniteLoss, UsageError
 from embedgrad.json_shape import FirstError, Sha256, Shape
 from embedgrad.methods.method import Point, Tensors
 from embedgrad.named_file import read_named
@@ -127,6 +127,24 @@ _VERSION_1 = {
 """What its tensors were called when there was one method, all of one shape."""
 _MOST_DIMENSIONS = 8
 _LIMITS = Limits(file_bytes=300_000_000, header_bytes=100_000_000, json=MostOf(values=10_000_000, keys=100))
+
+
+def kinds(point: Point) -> list[dict[str, tuple[torch.Size, torch.dtype]]]:
+    """Names, shapes and dtypes of what a point holds."""
+    return [{name: (at.shape, at.dtype) for name, at in tensors.items()} for tensors in (point.tensors, point.moments)]
+
+
+def check_point(now: Point, before: Point) -> None:
+    """Raises NonFiniteLoss where a step made something NaN or infinite, which no checkpoint may hold, and UsageError
+    where a method gave tensors of other names, shapes or dtypes than it began with."""
+    if kinds(now) != kinds(before):
+        raise UsageError(
+            f"At step {now.step} the method gave tensors of other names, shapes or dtypes than before. A method keeps "
+            "those that it began with."
+        )
+    for name, tensor in (*now.tensors.items(), *now.moments.items()):
+        if not bool(tensor.isfinite().all()):
+            raise NonFiniteLoss(f"{name} became NaN or infinite at step {now.step}. Nothing of that step was kept.")
 
 
 def save_state(path: Path, state: State, inputs_sha256: str) -> None:

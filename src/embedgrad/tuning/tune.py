@@ -38,6 +38,7 @@ class Run:
     start      the prompt it started from
     events     what happened in this session, in order
     seconds    of tuning and validation, over all sessions
+    skipped    tuning rows that did not fit the model's context; `validation_rows` are those that did
     calibration   how `learning_rate="auto"` chose; its seconds are not in `seconds`
     engine     how rows went through the model, and why
     folder     of the run, with `result` as its `result.json` says it: what was gained on the test rows
@@ -51,6 +52,7 @@ class Run:
     stopped: str
     seconds: float
     skipped: int
+    validation_rows: int
     calibration: Calibration | None = None
     engine: EngineUsed | None = None
     folder: Path | None = None
@@ -117,6 +119,7 @@ def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = 
         stopped=end.finished,
         seconds=end.seconds,
         skipped=setup.skipped,
+        validation_rows=len(setup.judge.rows),
         calibration=calibration,
         engine=setup.engine.used,
     )
