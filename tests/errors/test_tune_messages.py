@@ -129,6 +129,25 @@ def test_read_only_output_folder(capsys, models, here, monkeypatch, code):
     assert left(here) == ["train.jsonl"]
 
 
+def test_a_prompt_longer_than_the_context(capsys, models, here):
+    words = "word " * 400
+    for verb in ("tune", "sweep"):
+        arguments = (verb, "--model", str(models / "tiny"), "--prompt", words, "--train", "train.jsonl", "--quiet")
+        assert main([*arguments, "--output", "run"]) == 1
+        message = capsys.readouterr().err
+        assert message.startswith("embedgrad: The prompt alone has "), message
+        assert message.endswith(" tokens for prompt, input and answer together. Shorten the prompt.\n")
+    assert left(here) == ["train.jsonl"]
+
+
+def test_test_rows_that_are_the_tuning_rows(capsys, models, here):
+    message = failure(capsys, models, "--train", "train.jsonl", "--test", "train.jsonl", code=1)
+    assert message == (
+        "All 50 validation rows have inputs that are in the test rows too. They were drawn from the rest: give test "
+        "others, or take the repeated inputs out."
+    )
+
+
 def test_existing_run_folder(capsys, models, here):
     (here / "run").mkdir()
     message = failure(capsys, models, "--train", "train.jsonl", "--output", "run", code=2)

@@ -11,7 +11,7 @@ from embedgrad.jobs.prompt_files import stored_record
 from embedgrad.report.sentences import baselines_words, no_gain_words, verdict
 from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.run.folder import RunFolder
-from embedgrad.run.names import PROMPT, REPORT
+from embedgrad.run.names import PROMPT_FILE, REPORT
 from embedgrad.run.record import read_run
 from embedgrad.run.result import Result
 from embedgrad.units import bytes_words, counted
@@ -35,7 +35,7 @@ def show(result: Result, folder: RunFolder, model: str, example: Example, termin
     )
     if result.drift is not None:
         terminal.say(f"the prompt's vectors moved by {result.drift:.1f} times their own length (median)")
-    terminal.say(f"prompt  {folder.file(PROMPT)}\nreport  {folder.file(REPORT)}\n")
+    terminal.say(f"prompt  {folder.file(PROMPT_FILE)}\nreport  {folder.file(REPORT)}\n")
     if result.best_step == 0:
         for sentence in no_gain_words(read_run(folder.path).validations, result.baselines):
             terminal.say(sentence)
@@ -45,7 +45,7 @@ def show(result: Result, folder: RunFolder, model: str, example: Example, termin
 
 def _use(folder: RunFolder, model: str, example: Example) -> str:
     """The command that answers `example`: its input as an argument, or the whole row where the template shows more."""
-    prompt = folder.file(PROMPT)
+    prompt = folder.file(PROMPT_FILE)
     command = ["embedgrad", "generate", "--model", shown_path(model), "--prompt", str(prompt)]
     record = stored_record(str(prompt))
     columns = record.template.source.columns[1:] if record is not None and record.template is not None else ()

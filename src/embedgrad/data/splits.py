@@ -86,6 +86,9 @@ def split(
     drawn_test, drawn_validation = _drawn(groups, test_size), _drawn(groups, validation_size)
     drawn_train = itertools.chain(*groups)
     test = _picked(rows, drawn_test) if test is None else tuple(test)
+    advice = (
+        "Give validation other rows" if validation is not None else "They were drawn from the rest: give test others"
+    )
     validation = _picked(rows, drawn_validation) if validation is None else tuple(validation)
     train = _picked(rows, drawn_train)
 
@@ -94,7 +97,7 @@ def split(
     if not kept_validation:
         raise DataError(
             f"All {counted(len(validation), 'validation row')} have inputs that are in the test rows too. "
-            "Give validation other rows, or take the repeated inputs out."
+            f"{advice}, or take the repeated inputs out."
         )
     held_out = test_keys | {_key(row, columns) for row in validation}
     kept_train = tuple(row for row in train if _key(row, columns) not in held_out)

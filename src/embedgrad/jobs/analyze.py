@@ -18,7 +18,7 @@ from embedgrad.jobs.missing import missing
 from embedgrad.jobs.tune_settings import TuneSettings, run_settings
 from embedgrad.report.page import write_report
 from embedgrad.run.folder import RunFolder
-from embedgrad.run.names import ANALYSIS, PROMPT, SPLIT, TRAJECTORY
+from embedgrad.run.names import ANALYSIS, PROMPT_FILE, SPLIT, TRAJECTORY
 from embedgrad.run.record import read_run
 from embedgrad.run.split import check_split
 from embedgrad.watch import Watch
@@ -111,7 +111,7 @@ class AnalyzeJob:
 
         prepared = prepare(settings, parts, watch)
         model, allow = prepared.model, settings.template.allow_mismatch
-        tuned = start(model, folder.file(PROMPT), allow_mismatch=allow, say=watch.note)
+        tuned = start(model, folder.file(PROMPT_FILE), allow_mismatch=allow, say=watch.note)
         blended = None
         if self.other is not None:
             path = Path(self.other)

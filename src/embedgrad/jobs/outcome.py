@@ -15,7 +15,7 @@ from embedgrad.jobs.prepared import Prepared
 from embedgrad.model.memory import peak_bytes
 from embedgrad.report.page import write_report
 from embedgrad.run.folder import RunFolder
-from embedgrad.run.names import METRICS, PREDICTIONS, PROMPT, RESULT
+from embedgrad.run.names import METRICS, PREDICTIONS, PROMPT_FILE, RESULT
 from embedgrad.run.result import Result, RowCounts
 from embedgrad.tuning.tune import Run
 
@@ -39,7 +39,7 @@ def finish(
     `judged` is the text prompt and the tuned one on the test rows."""
     before, after = judged
     metrics = {**run.prompt.metrics, "test": after.score.model_dump(mode="json")}
-    run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT))
+    run.prompt.moved(run.prompt.embeddings, metrics, run.prompt.settings).save(folder.file(PROMPT_FILE))
     groups = group_names(parts.test, prepared.settings.judging.group_by)
     folder.write_lines(PREDICTIONS, predictions_side_by_side(before, after, groups))
     result = Result(
@@ -47,7 +47,7 @@ def finish(
         after=after.score,
         comparison=compare_accuracy(before, after),
         loss_comparison=compare_loss(before, after),
-        prompt_file=PROMPT,
+        prompt_file=PROMPT_FILE,
         steps=run.steps,
         seconds=run.seconds,
         peak_bytes=peak_bytes(prepared.model.device),
@@ -65,7 +65,7 @@ def finish(
         best_step=run.best_step,
         stopped=run.stopped,
         drift=run.drift,
-        files={name: folder.sha256(name) for name in (PREDICTIONS, METRICS, PROMPT)},
+        files={name: folder.sha256(name) for name in (PREDICTIONS, METRICS, PROMPT_FILE)},
         baselines=baselines(prepared.task, parts.train, [(p.input, p.target) for p in after.predictions]),
     )
     folder.write_json(RESULT, result)

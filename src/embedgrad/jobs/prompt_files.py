@@ -8,13 +8,13 @@ from pathlib import Path
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.file import PromptRecord
 from embedgrad.prompt.naming import ENDING, names_a_path
-from embedgrad.run.names import PROMPT
+from embedgrad.run.names import PROMPT_FILE
 
 
 def prompt_path(path: Path) -> Path:
     """The prompt file that `path` names: itself, or the one in a run folder."""
-    is_run = os.path.exists(path / PROMPT)  # noqa: PTH110 (exists raises for a name that is too long)
-    return path / PROMPT if is_run else path
+    is_run = os.path.exists(path / PROMPT_FILE)  # noqa: PTH110 (exists raises for a name that is too long)
+    return path / PROMPT_FILE if is_run else path
 
 
 def stored_record(prompt: str) -> PromptRecord | None:

@@ -16,7 +16,7 @@ from embedgrad.events import Say
 from embedgrad.jobs.model_settings import TemplateSettings
 from embedgrad.prompt import file as prompt_file
 from embedgrad.prompt.naming import ENDING, names_a_path
-from embedgrad.run.names import PROMPT
+from embedgrad.run.names import PROMPT_FILE
 from embedgrad.settings import Settings
 from embedgrad.tasks.kinds import has_json_targets
 
@@ -92,6 +92,6 @@ def _slots(prompt: str) -> tuple[str, ...]:
     if not names_a_path(prompt):
         return ()
     path = Path(prompt)
-    file = path / PROMPT if path.is_dir() else path
+    file = path / PROMPT_FILE if path.is_dir() else path
     template = prompt_file.read(file).record.template if file.suffix == ENDING and file.exists() else None
     return template.source.columns[1:] if template else ()

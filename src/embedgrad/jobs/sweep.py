@@ -21,6 +21,7 @@ from embedgrad.run.grid import Grid, read_grid
 from embedgrad.run.names import CHECKPOINT, PICTURE, SETTINGS, SPLIT, SWEEP
 from embedgrad.run.split import keep_split
 from embedgrad.settings import read_toml, write_toml
+from embedgrad.units import counted
 from embedgrad.watch import Watch
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class SweepJob:
             watch.note(sentence)
         rates, counts = self.settings.rate_texts, self.settings.epoch_counts
         watch.note(
-            f"{len(rates)} tunings of up to {prepared.steps} steps, each seen after {len(counts)} numbers of epochs"
+            f"{counted(len(rates), 'tuning')} of up to {counted(prepared.steps, 'step')}, each seen after "
+            f"{counted(len(counts), 'number')} of epochs"
         )
         grid = as_grid(self._tried(prepared, parts, watch))
         write_file(folder.file(PICTURE), heat_map(grid).encode())

@@ -20,7 +20,7 @@ from embedgrad.jobs.resuming import discarding, told_how_to_resume
 from embedgrad.jobs.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.metrics import MetricsFile
-from embedgrad.run.names import CALIBRATION, CHECKPOINT, METRICS, PROMPT, RESULT, SETTINGS, SPLIT, TRAJECTORY
+from embedgrad.run.names import CALIBRATION, CHECKPOINT, METRICS, PROMPT_FILE, RESULT, SETTINGS, SPLIT, TRAJECTORY
 from embedgrad.run.split import keep_split
 from embedgrad.settings import write_toml
 from embedgrad.tuning.learning_rate import AUTO
@@ -136,8 +136,8 @@ def _tuned(prepared: Prepared, parts: Parts, folder: RunFolder, watch: Watch) ->
         except NonFiniteLoss as error:
             if not isinstance(error.prompt, SoftPrompt):
                 raise
-            error.prompt.save(folder.file(PROMPT))
-            raise NonFiniteLoss(f"{error} The best prompt so far is in {folder.file(PROMPT)}.") from error
+            error.prompt.save(folder.file(PROMPT_FILE))
+            raise NonFiniteLoss(f"{error} The best prompt so far is in {folder.file(PROMPT_FILE)}.") from error
 
 
 def _listener(metrics: MetricsFile, update: Update, watch: Watch) -> Listener:

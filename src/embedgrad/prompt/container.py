@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from embedgrad.strict_json import MalformedError, MostOf, shown, strict_json
 
-PROMPT, METADATA = "prompt_embeddings", "__metadata__"
+PROMPT_TENSOR, METADATA = "prompt_embeddings", "__metadata__"
 MAX_ROWS = 20_000
 
 
@@ -81,7 +81,7 @@ def find_tensors(
     start: int,
     size: int,
     dtypes: Mapping[str, tuple[str, ...]],
-    needed: Sequence[str] = (PROMPT,),
+    needed: Sequence[str] = (PROMPT_TENSOR,),
     most_dimensions: int = 2,
 ) -> dict[str, Tensor]:
     """The tensors in a file of `size` bytes: only names in `dtypes`, those `needed`, each [P, D], among them; no other
@@ -108,7 +108,7 @@ def find_tensors(
     return tensors
 
 
-def float_rows(data: bytes, tensor: Tensor, name: str = PROMPT) -> npt.NDArray[np.float32]:
+def float_rows(data: bytes, tensor: Tensor, name: str = PROMPT_TENSOR) -> npt.NDArray[np.float32]:
     """The tensor's rows as float32, a copy. Raises MalformedError unless all values are finite."""
     rows = tensor.array(data)
     if tensor.dtype == "BF16":

@@ -18,7 +18,15 @@ import numpy.typing as npt
 
 from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import BadPromptFile, FileMissing, FolderExists, PromptError
-from embedgrad.prompt.container import LIMITS, MAX_HEADER_BYTES, PROMPT, find_tensors, float_rows, pack, parse_header
+from embedgrad.prompt.container import (
+    LIMITS,
+    MAX_HEADER_BYTES,
+    PROMPT_TENSOR,
+    find_tensors,
+    float_rows,
+    pack,
+    parse_header,
+)
 from embedgrad.prompt.file import PromptFile, PromptRecord, read_bytes
 from embedgrad.strict_json import MalformedError, shown, strict_json
 from embedgrad.template import template as slots
@@ -27,7 +35,7 @@ from embedgrad.template.template import FixedText, Segment, Slot
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 _READABLE = ("PROMPT_TUNING", "P_TUNING", "CPT")
-_DTYPES = {PROMPT: ("F32", "F16", "BF16")}
+_DTYPES = {PROMPT_TENSOR: ("F32", "F16", "BF16")}
 _ADVICE = "Save it again with PEFT's save_pretrained."
 
 
@@ -67,7 +75,7 @@ def write_peft(
     rows = np.concatenate([header_rows.astype(np.float32), content.embeddings])
     make_folder(folder)
     write_file(folder / "README.md", _readme(content, header, tail, template).encode())
-    write_file(folder / WEIGHTS, bytes(pack({"format": "pt"}, {PROMPT: rows})))
+    write_file(folder / WEIGHTS, bytes(pack({"format": "pt"}, {PROMPT_TENSOR: rows})))
     config = json.dumps(_config(content, rows.shape, layers, heads), indent=2) + "\n"
     write_file(folder / CONFIG, config.encode())
 
@@ -78,7 +86,7 @@ def _read(text: bytes, data: bytes) -> PromptFile:
         found = shown(config.get("peft_type") if isinstance(config, dict) else config)
         raise MalformedError(f"{CONFIG} has the peft_type {found}; expected {', '.join(_READABLE)}")
     header, start = parse_header(data)
-    tensor = find_tensors(header, start, len(data), _DTYPES)[PROMPT]
+    tensor = find_tensors(header, start, len(data), _DTYPES)[PROMPT_TENSOR]
     for key, size in zip(("num_virtual_tokens", "token_dim"), tensor.shape, strict=True):
         if type(config.get(key)) is not int or config[key] != size:
             raise MalformedError(f"{CONFIG} has {key} {shown(config.get(key))}, but {WEIGHTS} holds {size}")
@@ -99,7 +107,7 @@ def _read(text: bytes, data: bytes) -> PromptFile:
 
 def _around_prompt(template: RenderedTemplate) -> tuple[list[FixedText], list[Segment]]:
     """The fixed texts before the prompt slot, and all that stands after it."""
-    place = template.segments.index(Slot(name=slots.PROMPT))
+    place = template.segments.index(Slot(name=slots.PROMPT_SLOT))
     header: list[FixedText] = []
     for segment in template.segments[:place]:
         if isinstance(segment, Slot):

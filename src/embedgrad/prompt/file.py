@@ -25,7 +25,7 @@ from embedgrad.errors import BadPromptFile, FileMissing, PromptError, TemplateEr
 from embedgrad.json_shape import FirstError, Shape
 from embedgrad.model.identity import BaseIdentity
 from embedgrad.named_file import read_named
-from embedgrad.prompt.container import MAX_FILE_BYTES, PROMPT, Tensor, find_tensors, float_rows, parse_header
+from embedgrad.prompt.container import MAX_FILE_BYTES, PROMPT_TENSOR, Tensor, find_tensors, float_rows, parse_header
 from embedgrad.prompt.sealed import DIGEST, record_of, record_text, sealed, without_digest
 from embedgrad.strict_json import MalformedError, legible, shown
 from embedgrad.template import template as slots
@@ -33,7 +33,7 @@ from embedgrad.template.layout import RenderedTemplate
 from embedgrad.template.template import FixedText, Slot, Template
 
 IDS = "initial_ids"
-_DTYPES = {PROMPT: ("F32",), IDS: ("I64",)}
+_DTYPES = {PROMPT_TENSOR: ("F32",), IDS: ("I64",)}
 _WHERE = {
     errno.EISDIR: "Name the file itself.",
     errno.EINVAL: "Name the file itself.",
@@ -100,7 +100,7 @@ def encode(content: PromptFile) -> bytes:
     try:
         if content.initial_ids is not None:  # in front, where they are aligned
             tensors[IDS] = np.array(content.initial_ids, dtype=np.int64)
-        tensors[PROMPT] = content.embeddings
+        tensors[PROMPT_TENSOR] = content.embeddings
         fields = content.record.model_dump(mode="json")
         whole = sealed(fields, tensors)
         _decoded(whole)
@@ -141,7 +141,7 @@ def _decoded(data: bytes) -> PromptFile:
         )
     tensors = find_tensors(header, start, len(data), _DTYPES)
     record = record_of(PromptRecord, without_digest(data, header, text))
-    embeddings = float_rows(data, tensors[PROMPT])
+    embeddings = float_rows(data, tensors[PROMPT_TENSOR])
     ids = _initial_ids(data, tensors[IDS], len(embeddings)) if IDS in tensors else None
     if record.trainable is not None and len(record.trainable) != len(embeddings):
         raise MalformedError(
@@ -177,10 +177,10 @@ def check_template(template: RenderedTemplate) -> None:
     if source.plain is not None and (source.chat_template or source.template_arguments):
         raise MalformedError("template.source is plain text and names a chat template; expected none")
     names = [segment.name for segment in template.segments if isinstance(segment, Slot)]
-    for name in (slots.PROMPT, slots.INPUT):
+    for name in (slots.PROMPT_SLOT, slots.INPUT_SLOT):
         if names.count(name) != 1:
             raise MalformedError(f"template.segments has {names.count(name)} slots {name!r}; expected one")
-    if strange := set(names) - {slots.PROMPT, *source.columns}:
+    if strange := set(names) - {slots.PROMPT_SLOT, *source.columns}:
         raise MalformedError(f"template.segments has the slots {shown(sorted(strange))}, unknown to its source")
     fixed = [segment.ids for segment in template.segments if isinstance(segment, FixedText)]
     if any(token < 0 for ids in (*fixed, template.target_end_ids) for token in ids):

@@ -22,7 +22,7 @@ from embedgrad.prompt.public import public, soft_prompt
 from embedgrad.prompt.rows import template_of
 from embedgrad.prompt.soft_prompt import SoftPrompt, check_base
 from embedgrad.prompt.start import random_rows, vocabulary_ids
-from embedgrad.run.names import PROMPT
+from embedgrad.run.names import PROMPT_FILE
 from embedgrad.template.chat import as_rendered, render
 from embedgrad.template.chat_templates import DEFAULT, default_of_several
 from embedgrad.template.layout import RenderedTemplate, fit
@@ -121,12 +121,12 @@ def _read(prompt: PromptLike) -> str | SoftPrompt:
         return prompt_text(prompt)
     path = home_path(prompt)
     if os.path.isdir(path):  # noqa: PTH112 (is_dir raises where a folder above cannot be searched)
-        if (path / PROMPT).exists():
-            return SoftPrompt.load(path / PROMPT)
+        if (path / PROMPT_FILE).exists():
+            return SoftPrompt.load(path / PROMPT_FILE)
         if (path / "adapter_config.json").exists():
             return SoftPrompt.from_content(read_peft(path))
         raise UsageError(
-            f"The prompt {str(prompt)!r} names a folder, which holds neither {PROMPT} (a run) nor "
+            f"The prompt {str(prompt)!r} names a folder, which holds neither {PROMPT_FILE} (a run) nor "
             "adapter_config.json (PEFT). Give the prompt file, or a text of more than one word."
         )
     try:

@@ -88,6 +88,8 @@ def check_lengths(
         try:
             lay_out_rows(model, prompt, examples, with_target=not answer_tokens, answer_tokens=answer_tokens)
         except OverlongRows as error:
+            if len(prompt) >= model.context_tokens:
+                raise  # whatever the rows
             raise OverlongRows(f"Among the {name} rows, {error}") from error
 
 
@@ -223,6 +225,11 @@ def _overlong(
     lines: Sequence[int],
     behind: str,
 ) -> OverlongRows:
+    if len(prompt) >= model.context_tokens:
+        return OverlongRows(
+            f"The prompt alone has {counted(len(prompt), 'token')}, and {model.identity.name} takes "
+            f"{counted(model.context_tokens, 'token')} for prompt, input and answer together. Shorten the prompt."
+        )
     return OverlongRows(
         f"{len(lines)} of {counted(len(examples), 'row')} {'does' if len(lines) == 1 else 'do'} not fit the "
         f"{counted(model.context_tokens, 'token')} that {model.identity.name} takes, with the "

@@ -26,7 +26,7 @@ from embedgrad.run.names import (
     METRICS,
     PICTURE,
     PREDICTIONS,
-    PROMPT,
+    PROMPT_FILE,
     REPORT,
     RESULT,
     ROWS,
@@ -48,7 +48,7 @@ _EXISTS = {
 _FILES = (
     SETTINGS,
     METRICS,
-    PROMPT,
+    PROMPT_FILE,
     ROWS,
     START,
     TEST_ROWS,

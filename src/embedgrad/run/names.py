@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SETTINGS, METRICS, PROMPT = "settings.toml", "metrics.jsonl", "prompt.safetensors"
+SETTINGS, METRICS, PROMPT_FILE = "settings.toml", "metrics.jsonl", "prompt.safetensors"
 ROWS, VALIDATION_ROWS, TEST_ROWS = "train.jsonl", "validation.jsonl", "test.jsonl"
 START = "start.safetensors"
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"

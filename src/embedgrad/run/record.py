@@ -26,7 +26,7 @@ from embedgrad.run.json_files import (
     unreadable,
 )
 from embedgrad.run.metrics import StepMetrics, ValidationMetrics
-from embedgrad.run.names import CALIBRATION, METRICS, PREDICTIONS, PROMPT, RESULT, SETTINGS
+from embedgrad.run.names import CALIBRATION, METRICS, PREDICTIONS, PROMPT_FILE, RESULT, SETTINGS
 from embedgrad.run.predictions import PredictedRow
 from embedgrad.run.result import Result
 from embedgrad.strict_json import shown
@@ -95,9 +95,9 @@ def read_run(folder: Path) -> RunRecord:
 def _check_files(folder: Path, result: Result) -> None:
     """Raises EmbedgradError where a file is not the one that the result was made from. The prompt file may be gone."""
     for name, wanted in (result.files or {}).items():
-        if name not in (PREDICTIONS, METRICS, PROMPT):
+        if name not in (PREDICTIONS, METRICS, PROMPT_FILE):
             raise broken(str(folder / RESULT), f"files: there is no file {shown(name)}")
-        if name == PROMPT and not (folder / name).exists():
+        if name == PROMPT_FILE and not (folder / name).exists():
             continue
         found = hashlib.sha256(_read(folder, name)).hexdigest()
         if found != wanted:

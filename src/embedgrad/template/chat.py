@@ -15,7 +15,7 @@ from embedgrad.errors import TemplateError
 from embedgrad.faces import by_face, setting
 from embedgrad.template.chat_templates import chat_template_text, check_arguments
 from embedgrad.template.layout import Rendering, turn_slot
-from embedgrad.template.template import PROMPT, FixedText, Segment, Slot, Template, parse_slots
+from embedgrad.template.template import PROMPT_SLOT, FixedText, Segment, Slot, Template, parse_slots
 from embedgrad.template.tokens import Tokenizer, token_ids
 
 _ANSWER = "answer"
@@ -87,8 +87,8 @@ def as_rendered(template: Template, tokenizer: Tokenizer, prompt_text: str) -> s
     """`prompt_text` as the chat template writes it: many trim each message. Raises TemplateError."""
     if not template.is_chat:
         return prompt_text
-    around = around_slot(template, tokenizer, (), PROMPT)
-    kept = text_kept(template, tokenizer, (), PROMPT, prompt_text, around)
+    around = around_slot(template, tokenizer, (), PROMPT_SLOT)
+    kept = text_kept(template, tokenizer, (), PROMPT_SLOT, prompt_text, around)
     if not kept:
         raise TemplateError(
             f"The chat template of {tokenizer.name_or_path} does not keep this prompt's text as it is: "

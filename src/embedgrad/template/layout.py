@@ -21,7 +21,7 @@ from embedgrad.data.example import Example
 from embedgrad.errors import TemplateError
 from embedgrad.json_shape import FirstError, Shape
 from embedgrad.template.control import row_ids
-from embedgrad.template.template import INPUT, PROMPT, FixedText, Segment, Slot, Template
+from embedgrad.template.template import INPUT_SLOT, PROMPT_SLOT, FixedText, Segment, Slot, Template
 from embedgrad.template.tokens import Tokenizer, bos_ids, token_ids
 
 Overlong = Literal["error", "skip", "truncate-input"]  # what to do with a row longer than the model's context
@@ -141,19 +141,19 @@ def lay_out(
         start = len(ids)
         if isinstance(segment, FixedText):
             ids.extend(segment.ids)
-        elif segment.name == PROMPT:
+        elif segment.name == PROMPT_SLOT:
             ids.extend([0] * prompt_tokens)
         else:
             ids.extend(row_ids(value_of(example, segment.name), tokenizer, special_tokens))
         if isinstance(segment, Slot):
             spans[segment.name] = Span(start, len(ids))
     target = Span(len(ids), len(ids) + len(target_ids))
-    return Layout((*ids, *target_ids), spans[PROMPT], spans[INPUT], target, example.line)
+    return Layout((*ids, *target_ids), spans[PROMPT_SLOT], spans[INPUT_SLOT], target, example.line)
 
 
 def written_out(segments: Sequence[Segment], prompt_text: str, example: Example) -> str:
     """The row as one string: unfitted `segments` (of a Rendering), every slot filled, the target at the end."""
-    values = {PROMPT: prompt_text}
+    values = {PROMPT_SLOT: prompt_text}
     pieces = [
         segment.text if isinstance(segment, FixedText) else values.get(segment.name) or value_of(example, segment.name)
         for segment in segments
@@ -175,7 +175,7 @@ def seam_difference(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> str 
 
 def value_of(example: Example, name: str) -> str:
     """What the row has for a slot. Raises TemplateError where it has no such column."""
-    if name == INPUT:
+    if name == INPUT_SLOT:
         return example.input
     if name.startswith(_TURN):
         return example.history[int(name.removeprefix(_TURN))][1]
@@ -200,7 +200,7 @@ def _first_ids(segments: Sequence[Segment], prompt_ids: tuple[int, ...]) -> tupl
     for segment in segments:
         if isinstance(segment, FixedText):
             found.extend(segment.ids)
-        elif segment.name == PROMPT and prompt_ids:
+        elif segment.name == PROMPT_SLOT and prompt_ids:
             found.extend(prompt_ids)
         else:
             break
@@ -211,7 +211,7 @@ def _constant_runs(segments: Sequence[Segment]) -> Iterator[Slot | list[Segment]
     """Varying slots one by one; everything between them (fixed text and the prompt) together."""
     run: list[Segment] = []
     for segment in segments:
-        if isinstance(segment, Slot) and segment.name != PROMPT:
+        if isinstance(segment, Slot) and segment.name != PROMPT_SLOT:
             if run:
                 yield run
             run = []
@@ -247,7 +247,7 @@ def _fit_run(
     low, high = min(edge[0], offsets[first][0]), max(edge[1], offsets[last][1])
     pieces: list[Segment] = [
         FixedText(text=text[:low], ids=tuple(ids[:first])),
-        Slot(name=PROMPT),
+        Slot(name=PROMPT_SLOT),
         FixedText(text=text[high:], ids=tuple(ids[last + 1 :])),
     ]
     kept = [piece for piece in pieces if isinstance(piece, Slot) or piece.ids or piece.text]

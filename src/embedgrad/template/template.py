@@ -18,7 +18,7 @@ from embedgrad.arguments import text as is_text
 from embedgrad.errors import TemplateError
 from embedgrad.json_shape import FirstError, Shape
 
-PROMPT, INPUT = "prompt", "input"
+PROMPT_SLOT, INPUT_SLOT = "prompt", "input"
 _CHOICES = ("chat_template", "template_arguments")
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -130,13 +130,13 @@ class Template(Shape):
     def columns(self) -> tuple[str, ...]:
         """Names of the slots that every row must fill, `input` first."""
         names = [segment.name for segment in self._segments() if isinstance(segment, Slot)]
-        return (INPUT, *(name for name in dict.fromkeys(names) if name not in (PROMPT, INPUT)))
+        return (INPUT_SLOT, *(name for name in dict.fromkeys(names) if name not in (PROMPT_SLOT, INPUT_SLOT)))
 
     @property
     def prompt_role(self) -> str | None:
         """Role of the message that holds the prompt; None in plain text."""
         for turn in self.turns:
-            if Slot(name=PROMPT) in parse_slots(turn.content):
+            if Slot(name=PROMPT_SLOT) in parse_slots(turn.content):
                 return turn.role
         return None
 
@@ -152,7 +152,7 @@ class Template(Shape):
 
     def _checked(self) -> Template:
         names = [segment.name for segment in self._segments() if isinstance(segment, Slot)]
-        for name in (PROMPT, INPUT):
+        for name in (PROMPT_SLOT, INPUT_SLOT):
             if names.count(name) != 1:
                 raise TemplateError(
                     f"A template needs exactly one {{{name}}}; this one has {names.count(name)}: "

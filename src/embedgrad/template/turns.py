@@ -9,7 +9,7 @@ from embedgrad.data.example import Example
 from embedgrad.errors import TemplateError
 from embedgrad.template.chat import around_slot, filled_messages, render, rendered, text_kept
 from embedgrad.template.layout import Rendering, turn_slot, value_of
-from embedgrad.template.template import INPUT, PROMPT, FixedText, Template
+from embedgrad.template.template import INPUT_SLOT, PROMPT_SLOT, FixedText, Template
 from embedgrad.template.tokens import Tokenizer
 
 
@@ -54,7 +54,7 @@ class RowTexts:
             kept[name] = found
         history = [(role, kept.get(turn_slot(n), text)) for n, (role, text) in enumerate(example.history)]
         columns = {name: kept.get(name, text) for name, text in example.columns.items()}
-        written = replace(example, input=kept.get(INPUT, example.input), columns=columns, history=tuple(history))
+        written = replace(example, input=kept.get(INPUT_SLOT, example.input), columns=columns, history=tuple(history))
         if example.history and not self._writes(example, written):
             raise self._refused("writes the row's earlier turns otherwise together than one by one")
         return written
@@ -77,9 +77,9 @@ class RowTexts:
 
 def _text(example: Example, name: str) -> str:
     """What stands in a slot; of a column that the row has not, nothing: laying it out says so."""
-    if name == PROMPT:
+    if name == PROMPT_SLOT:
         return "{prompt}"
-    is_there = name == INPUT or name in example.columns or not name.isidentifier()
+    is_there = name == INPUT_SLOT or name in example.columns or not name.isidentifier()
     return value_of(example, name) if is_there else ""
 
 

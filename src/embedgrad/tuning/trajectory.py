@@ -17,7 +17,7 @@ from embedgrad.durable import make_folder, write_file
 from embedgrad.errors import EmbedgradError
 from embedgrad.json_shape import Shape
 from embedgrad.named_file import read_named
-from embedgrad.prompt.container import MAX_FILE_BYTES, METADATA, PROMPT, find_tensors, float_rows, parse_header
+from embedgrad.prompt.container import MAX_FILE_BYTES, METADATA, PROMPT_TENSOR, find_tensors, float_rows, parse_header
 from embedgrad.prompt.sealed import record_of, record_text, sealed, without_digest
 from embedgrad.strict_json import MalformedError, shown
 
@@ -34,7 +34,7 @@ def write_snapshot(folder: Path, step: int, embeddings: Tensor) -> None:
     make_folder(folder)
     rows = embeddings.detach().float().cpu().numpy()
     record = SnapshotRecord(step=step).model_dump(mode="json")
-    write_file(folder / f"step-{step:06d}.safetensors", sealed(record, {PROMPT: rows}))
+    write_file(folder / f"step-{step:06d}.safetensors", sealed(record, {PROMPT_TENSOR: rows}))
 
 
 def read_trajectory(folder: Path) -> list[tuple[int, Tensor]]:
@@ -57,7 +57,7 @@ def read_trajectory(folder: Path) -> list[tuple[int, Tensor]]:
 
 def _decoded(data: bytes, named: str) -> tuple[int, Tensor]:
     header, start = parse_header(data)
-    tensors = find_tensors(header, start, len(data), {PROMPT: ("F32",)})
+    tensors = find_tensors(header, start, len(data), {PROMPT_TENSOR: ("F32",)})
     if not (named.isascii() and named.isdecimal()):
         raise MalformedError(f"its name has no number of a step, but {shown(named)}")
     step = int(named)
@@ -66,4 +66,4 @@ def _decoded(data: bytes, named: str) -> tuple[int, Tensor]:
         record = record_of(SnapshotRecord, without_digest(data, header, text))
         if record.step != step:
             raise MalformedError(f"it is the prompt after step {record.step}")
-    return step, torch.from_numpy(float_rows(data, tensors[PROMPT]))
+    return step, torch.from_numpy(float_rows(data, tensors[PROMPT_TENSOR]))
