@@ -51,7 +51,6 @@ def test_links(source: str, written: str, on_the_site: str) -> None:
 
 
 def test_docstrings_become_markdown() -> None:
-    pytest.importorskip("griffe")
     from tools.docstrings import as_markdown
 
     docstring = """What you get.
@@ -75,7 +74,6 @@ def test_docstrings_become_markdown() -> None:
 
 
 def test_what_looks_like_columns_but_is_not_stays() -> None:
-    pytest.importorskip("griffe")
     from tools.docstrings import as_markdown
 
     assert as_markdown("Prose  with gaps\nand no columns.") == "Prose  with gaps\nand no columns."

@@ -111,6 +111,17 @@ def test_what_is_wrong_with_rows_names_the_argument(model, tmp_path):
         kept_rows(odd, tmp_path / "odd.jsonl", _fields(odd), "train")
 
 
+def test_rows_that_would_be_read_as_others_are_refused(tmp_path, monkeypatch):
+    examples = [eg.Example("a", "good"), eg.Example("b", "bad")]
+    monkeypatch.setattr("embedgrad.jobs.python.load_examples", lambda *_, **__: [examples[0], examples[0]])
+    with pytest.raises(UsageError) as error:
+        kept_rows(examples, tmp_path / "train.jsonl", _fields(examples), "train")
+    assert str(error.value) == (
+        "Row 2 of 2 in train would not be the same when the run folder is read again. Write the rows to a file as your "
+        "tools write them, and give its path."
+    )
+
+
 def test_the_prompt_is_checked_as_without_a_folder(model, files, tmp_path):
     for prompt in ("runs/reviws", "~/prompts/good.txt", ""):
         messages = []
