@@ -111,14 +111,16 @@ def test_what_is_wrong_with_rows_names_the_argument(model, tmp_path):
         kept_rows(odd, tmp_path / "odd.jsonl", _fields(odd), "train")
 
 
-def test_rows_that_would_be_read_as_others_are_refused(tmp_path, monkeypatch):
-    examples = [eg.Example("a", "good"), eg.Example("b", "bad")]
-    monkeypatch.setattr("embedgrad.jobs.python.load_examples", lambda *_, **__: [examples[0], examples[0]])
+@pytest.mark.parametrize("columns", [{"output": "y"}, {"instruction": "y"}])
+def test_rows_that_would_be_read_as_others_are_refused(columns, model, files, tmp_path):
+    """Beside a file, whose columns are its own, rows from Python cannot have columns under other names."""
+    examples = [eg.Example(f"row {n}", "good", columns=columns) for n in range(60)]
     with pytest.raises(UsageError) as error:
-        kept_rows(examples, tmp_path / "train.jsonl", _fields(examples), "train")
+        eg.tune(model, PROMPT, examples, test=files["test"], output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     assert str(error.value) == (
-        "Row 2 of 2 in train would not be the same when the run folder is read again. Write the rows to a file as your "
-        "tools write them, and give its path."
+        "Row 1 of 60 in train would not be the same when the run folder is read again. Write the rows to a file as "
+        "your tools write them, and give its path."
     )
 
 

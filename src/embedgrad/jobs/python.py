@@ -171,15 +171,16 @@ def _settings(asked: _Asked, spoken: FrozenModel, folder: RunFolder) -> TuneSett
         **asked.options.model_dump(),
     }
     in_memory = [rows for rows in asked.rows.values() if rows is not None and not isinstance(rows, str | Path)]
-    fields = _fields([row for rows in in_memory for row in rows])
+    are_all = len(in_memory) == sum(rows is not None for rows in asked.rows.values())
+    fields = _fields([row for rows in in_memory for row in rows]) if are_all else {}  # a file has columns of its own
     for (name, rows), file in zip(asked.rows.items(), (ROWS, VALIDATION_ROWS, TEST_ROWS), strict=True):
         if isinstance(rows, str | Path):
             values[name] = absolute(str(rows))
         elif rows is not None:
             values[name] = absolute(str(kept_rows(rows, folder.file(file), fields, name)))
-    if len(in_memory) == sum(rows is not None for rows in asked.rows.values()):
-        values |= fields
-    return checked(TuneSettings, {name: value for name, value in values.items() if value is not None}, "tune")
+    return checked(
+        TuneSettings, {name: value for name, value in (values | fields).items() if value is not None}, "tune"
+    )
 
 
 def _kept_prompt(prompt: PromptLike, folder: RunFolder) -> str:
@@ -219,7 +220,8 @@ def kept_rows(rows: Sequence[Example], path: Path, fields: Mapping[str, str], ar
     """`rows` as JSONL at `path`, input and target in the columns that `fields` names. Raises DataError and its kin for
     what is wrong with them, and UsageError where they would not be the same rows when read again; both name the
     `argument` and the row."""
-    write_file(path, "".join(written(_as_row(row, fields)) + "\n" for row in rows).encode())
+    as_turns = any(row.history for row in rows)
+    write_file(path, "".join(written(_as_row(row, fields, as_turns)) + "\n" for row in rows).encode())
     try:
         again = load_examples(path, input_field=fields.get("input_field"), target_field=fields.get("target_field"))
     except DataError as error:
@@ -237,8 +239,9 @@ def _said(row: Example) -> tuple[object, ...]:
     return row.input, row.target, dict(row.columns), [tuple(turn) for turn in row.history]
 
 
-def _as_row(row: Example, fields: Mapping[str, str]) -> dict[str, object]:
-    if fields:
-        return {fields["input_field"]: row.input, fields["target_field"]: row.target, **row.columns}
+def _as_row(row: Example, fields: Mapping[str, str], as_turns: bool) -> dict[str, object]:
+    if not as_turns:
+        names = fields.get("input_field", "input"), fields.get("target_field", "output")
+        return {**dict(zip(names, (row.input, row.target), strict=True)), **row.columns}
     turns = [*row.history, ("user", row.input), ("assistant", row.target)]
     return {"messages": [{"role": role, "content": text} for role, text in turns], **row.columns}
