@@ -19,7 +19,8 @@ import torch
 from embedgrad.errors import CannotResume, EmbedgradError
 from embedgrad.prompt.sealed import sealed
 from embedgrad.strict_json import MalformedError
-from embedgrad.tuning.state import Best, State, Validation, decode_state, load_state, save_state, saved_step
+from embedgrad.tuning.choice import Validation
+from embedgrad.tuning.state import Candidate, State, decode_state, load_state, save_state, saved_step
 from embedgrad.tuning.trajectory import read_trajectory, write_snapshot
 from prompt.mutants import random_mutants, sealed_mutants, take_apart
 
@@ -30,14 +31,18 @@ INPUTS = "a" * 64
 def state() -> State:
     """With tensors of all kinds that a method may have."""
     rows = torch.arange(P * D, dtype=torch.float32).reshape(P, D) / 8 - 0.5
-    found = Validation(0.5, 0.75)
+    found = Validation(0.5, 0.75, 40)
     return State(
         step=12,
         tensors={"embeddings": rows, "ids": torch.arange(P)},
         moments={"embeddings.mean": rows / 2, "embeddings.mean_square": rows.square(), "deep": torch.ones(1, 2, 1, 3)},
-        best=Best({"embeddings": rows + 1, "ids": torch.arange(P) + 1}, 8, found),
+        candidates=(
+            Candidate({"embeddings": rows + 1, "ids": torch.arange(P) + 1}, 8, found),
+            Candidate({"embeddings": rows + 2, "ids": torch.arange(P) + 2}, 12, Validation(0.375, 0.7, 40)),
+        ),
         stale=1,
-        validations=((0, Validation(2.0, None)), (8, found), (12, Validation(0.625, 0.5))),
+        validations=((0, Validation(2.0, None, 40)), (8, found), (12, Validation(0.375, 0.7, 40))),
+        decay_from=10,
         seconds=1.25,
     )
 
@@ -55,23 +60,40 @@ def record_in(good: bytes, changes: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in own.items() if value is not ... and key != "content_sha256"}
 
 
+FIRST, SECOND = state().candidates
 VERSION_1 = {
     "embeddings": state().tensors["embeddings"].numpy(),
     "mean": state().moments["embeddings.mean"].numpy(),
     "mean_square": state().moments["embeddings.mean_square"].numpy(),
-    "best_embeddings": state().best.tensors["embeddings"].numpy(),
+    "best_embeddings": FIRST.tensors["embeddings"].numpy(),
 }
-VERSION_2 = {
-    f"{part}/{name}": tensor.numpy()
-    for part, named in {"tensors": state().tensors, "moments": state().moments, "best": state().best.tensors}.items()
-    for name, tensor in named.items()
+
+
+def named(parts: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str, Any]:
+    return {f"{part}/{name}": tensor.numpy() for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+
+THE_POINT = {"tensors": state().tensors, "moments": state().moments}
+VERSION_2 = named(THE_POINT | {"best": FIRST.tensors})
+VERSION_3 = named(THE_POINT | {"candidates/0": FIRST.tensors, "candidates/1": SECOND.tensors})
+EARLIER = {
+    "best": {"step": 8, "loss": 0.5, "accuracy": 0.75},
+    "candidates": ...,
+    "decay_from": ...,
+    "validation_rows": ...,
 }
+"""What a record had when one prompt was kept, and what it had not."""
 
 
 @pytest.fixture(scope="module")
 def of_version_1(good: bytes) -> bytes:
     """The same as an embedgrad of before wrote it, with the tensors that there were."""
-    return sealed(record_in(good, {"format_version": 1}), VERSION_1)
+    return sealed(record_in(good, {"format_version": 1} | EARLIER), VERSION_1)
+
+
+@pytest.fixture(scope="module")
+def of_version_2(good: bytes) -> bytes:
+    return sealed(record_in(good, {"format_version": 2} | EARLIER), VERSION_2)
 
 
 def assert_all_refused(good: bytes, count: int, seed: int) -> None:
@@ -95,7 +117,7 @@ def assert_read_or_refused(good: bytes, count: int, seed: int) -> int:
     return read
 
 
-@pytest.mark.parametrize("version", ["good", "of_version_1"])
+@pytest.mark.parametrize("version", ["good", "of_version_1", "of_version_2"])
 def test_altered_checkpoints_are_refused(version: str, request: pytest.FixtureRequest) -> None:
     good = request.getfixturevalue(version)
     assert_all_refused(good, 3_000, seed=1)
@@ -120,7 +142,7 @@ def test_a_flipped_sign_is_noticed(tmp_path: Path, good: bytes) -> None:
     """What turned 16 right of 16 into none, with exit code 0."""
     path = tmp_path / "state.safetensors"
     body = bytearray(good)
-    for place in range(len(good) - 8 * P - 4 * P * D, len(good) - 8 * P, 4):  # the last but one: best/embeddings
+    for place in range(len(good) - 8 * P - 4 * P * D, len(good) - 8 * P, 4):  # candidates/1/embeddings
         body[place + 3] ^= 0x80
     path.write_bytes(bytes(body))
     with pytest.raises(CannotResume) as error:
@@ -152,18 +174,22 @@ EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"validations": [[0]]}, {}, "validations.0.1 is missing from its record"),
     ({"validations": [[0, "x", None]]}, {}, "validations.0.1 is 'x': Input should be a valid number"),
     ({"validations": [[8, 1.0, None], [0, 1.0, None]]}, {}, "its validations are not in order, or later than its step"),
-    ({"best": 5}, {}, "best is 5: Input should be an object"),
-    ({"best": {"step": 8}}, {}, "best.loss is missing from its record"),
-    ({"best": {"step": 99, "loss": 0.5, "accuracy": None}}, {}, "its validations are not in order, or later than its"),
-    ({"best": None}, {}, "its record and its tensors do not agree on whether there is a best prompt"),
     ({"more": 1}, {}, "more is 1: Extra inputs are not permitted"),
-    ({"format_version": 3}, {}, "it has the format version 3; this embedgrad reads versions 1 and 2"),
+    ({"format_version": 4}, {}, "it has the format version 4; this embedgrad reads versions 1, 2 and 3"),
     ({"format_version": "1"}, {}, "its embedgrad record has the format_version '1'; expected 1"),
     ({}, {"prompt_embeddings": NAN}, "it holds the tensors ["),
 ]
-OF_VERSION_1: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+DISAGREE = "its record and its tensors do not agree on which prompts may be kept"
+OF_ONE: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     *EDITS,
-    ({}, {"best_embeddings": None}, "its record and its tensors do not agree on whether there is a best prompt"),
+    ({"best": 5}, {}, "best is 5: Input should be an object"),
+    ({"best": {"step": 8}}, {}, "best.loss is missing from its record"),
+    ({"best": {"step": 99, "loss": 0.5, "accuracy": None}}, {}, "its validations are not in order, or later than its"),
+    ({"best": None}, {}, DISAGREE),
+]
+OF_VERSION_1: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    *OF_ONE,
+    ({}, {"best_embeddings": None}, DISAGREE),
     ({}, {"embeddings": None}, "it holds the tensors ["),
     ({}, {"mean": NAN}, "row 0 of mean holds NaN or infinity; expected finite numbers"),
     ({}, {"best_embeddings": NAN}, "row 0 of best_embeddings holds NaN or infinity; expected finite numbers"),
@@ -171,11 +197,11 @@ OF_VERSION_1: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"mean": np.zeros(P * D, np.float32)}, "mean has the shape (12,); expected [P, D]"),
     ({}, {"mean": np.zeros((P, D), np.int64)}, "mean has the dtype 'I64'; expected F32"),
 ]
-NAMES = "expected tensors/NAME and perhaps moments/NAME and best/NAME"
+NAMES = "expected tensors/NAME and perhaps moments/NAME and "
 ONES = [1] * 9
 OF_VERSION_2: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    *EDITS,
-    ({}, dict.fromkeys(("best/ids", "best/embeddings")), "its record and its tensors do not agree on whether there is"),
+    *OF_ONE,
+    ({}, dict.fromkeys(("best/ids", "best/embeddings")), DISAGREE),
     ({}, {"best/ids": None}, "its tensors have different shapes"),
     ({}, {"best/more": np.zeros((P, D), np.float32)}, "its tensors have different shapes"),
     ({}, {"best/embeddings": np.zeros((P, D + 1), np.float32)}, "its tensors have different shapes"),
@@ -186,6 +212,26 @@ OF_VERSION_2: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         {"moments/deep": np.zeros(ONES, np.float32)},
         "moments/deep has the shape [1, 1, 1, 1, 1, 1, ...]; expected 1 to",
     ),
+]
+ONE = {"step": 8, "loss": 0.5, "accuracy": 0.75}
+OF_VERSION_3: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    *EDITS,
+    ({"candidates": 5}, {}, "candidates is 5: Input should be a valid array"),
+    ({"candidates": [ONE, {"step": 8}]}, {}, "candidates.1.loss is missing from its record"),
+    ({"candidates": [ONE, ONE | {"step": 99}]}, {}, "its validations are not in order, or later than its step"),
+    ({"candidates": [ONE | {"step": 9}, ONE]}, {}, "its validations are not in order, or later than its step"),
+    ({"candidates": [ONE]}, {}, DISAGREE),
+    ({"candidates": []}, {}, DISAGREE),
+    ({"best": ONE}, {}, DISAGREE),
+    ({"decay_from": 13}, {}, "its learning rate falls from step 13, later than its step"),
+    ({"decay_from": "x"}, {}, "decay_from is 'x': Input should be a valid integer"),
+    ({"validation_rows": -1}, {}, "validation_rows is -1: Input should be greater than or equal to 0"),
+    ({}, dict.fromkeys(("candidates/0/ids", "candidates/0/embeddings")), DISAGREE),
+    ({}, {"candidates/1/ids": None}, "its tensors have different shapes"),
+    ({}, {"candidates/2/ids": np.zeros(P, np.int64)}, DISAGREE),
+    ({}, {"candidates/0/embeddings": np.zeros((P, D + 1), np.float32)}, "its tensors have different shapes"),
+    ({}, {"best/embeddings": VERSION_1["embeddings"]}, "it holds the tensors ["),
+    ({}, {"candidates/1/embeddings": NAN}, "row 0 of candidates/1/embeddings holds NaN or infinity; expected finite"),
 ]
 
 
@@ -201,22 +247,36 @@ def edited(stored: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**stored, **changes}.items() if value is not None}
 
 
-@pytest.mark.parametrize(("record", "tensors", "says"), OF_VERSION_2, ids=[says[:40] for _, _, says in OF_VERSION_2])
+@pytest.mark.parametrize(("record", "tensors", "says"), OF_VERSION_3, ids=[says[:40] for _, _, says in OF_VERSION_3])
 def test_hand_made_edits_are_told(
     record: dict[str, Any], tensors: dict[str, Any], says: str, good: bytes, tmp_path: Path
 ) -> None:
     """Also where the checksum was made to fit."""
     path = tmp_path / "state.safetensors"
-    path.write_bytes(sealed(record_in(good, record), edited(VERSION_2, tensors)))
+    path.write_bytes(sealed(record_in(good, record), edited(VERSION_3, tensors)))
     assert_told(path, says)
 
 
-@pytest.mark.parametrize(("record", "tensors", "says"), OF_VERSION_1, ids=[says[:40] for _, _, says in OF_VERSION_1])
+OF_EARLIER = [(1, VERSION_1, *edit) for edit in OF_VERSION_1] + [(2, VERSION_2, *edit) for edit in OF_VERSION_2]
+
+
+@pytest.mark.parametrize(
+    ("version", "stored", "record", "tensors", "says"),
+    OF_EARLIER,
+    ids=[f"{version} {says[:40]}" for version, *_, says in OF_EARLIER],
+)
 def test_hand_made_edits_of_an_earlier_checkpoint_are_told(
-    record: dict[str, Any], tensors: dict[str, Any], says: str, good: bytes, tmp_path: Path
+    version: int,
+    stored: dict[str, Any],
+    record: dict[str, Any],
+    tensors: dict[str, Any],
+    says: str,
+    good: bytes,
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "state.safetensors"
-    path.write_bytes(sealed(record_in(good, {"format_version": 1} | record), edited(VERSION_1, tensors)))
+    changes = {"format_version": version} | EARLIER | record
+    path.write_bytes(sealed(record_in(good, changes), edited(stored, tensors)))
     assert_told(path, says)
 
 
@@ -230,7 +290,9 @@ def test_tensors_of_all_kinds_are_kept(good: bytes, tmp_path: Path) -> None:
     found, now = load_state(path, INPUTS, torch.device("cpu")), state()
     assert numbers(found.tensors) == numbers(now.tensors)
     assert numbers(found.moments) == numbers(now.moments)
-    assert numbers(found.best.tensors) == numbers(now.best.tensors)
+    assert [numbers(one.tensors) for one in found.candidates] == [numbers(one.tensors) for one in now.candidates]
+    assert [(one.step, one.found) for one in found.candidates] == [(one.step, one.found) for one in now.candidates]
+    assert (found.validations, found.decay_from) == (now.validations, 10)
 
 
 @pytest.mark.parametrize(
@@ -252,16 +314,31 @@ def test_what_would_not_come_back_as_it_is_is_not_saved(tensor: torch.Tensor, wo
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_checkpoint_of_an_earlier_embedgrad_is_read(of_version_1: bytes, tmp_path: Path) -> None:
+def test_a_checkpoint_of_the_first_embedgrad_is_read(of_version_1: bytes, tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
     path.write_bytes(of_version_1)
     found, now = load_state(path, INPUTS, torch.device("cpu")), state()
     assert numbers(found.tensors) == {"embeddings": numbers(now.tensors)["embeddings"]}
     moments = numbers(now.moments)
     assert numbers(found.moments) == {name: moments[name] for name in ("embeddings.mean", "embeddings.mean_square")}
-    assert numbers(found.best.tensors) == {"embeddings": numbers(now.best.tensors)["embeddings"]}
-    assert (found.best.step, found.best.found, found.validations) == (8, now.best.found, now.validations)
-    assert (found.step, found.stale, found.seconds, found.finished) == (12, 1, 1.25, None)
+    assert numbers(found.best.tensors) == {"embeddings": numbers(FIRST.tensors)["embeddings"]}
+    assert_as_before(found)
+
+
+def test_a_checkpoint_of_an_earlier_embedgrad_is_read(of_version_2: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(of_version_2)
+    found, now = load_state(path, INPUTS, torch.device("cpu")), state()
+    assert (numbers(found.tensors), numbers(found.moments)) == (numbers(now.tensors), numbers(now.moments))
+    assert numbers(found.best.tensors) == numbers(FIRST.tensors)
+    assert_as_before(found)
+
+
+def assert_as_before(found: State) -> None:
+    """Of a record that did not say how many validation rows there are."""
+    assert (found.best.step, found.best.found) == (8, replace(FIRST.found, rows=0))
+    assert found.validations == tuple((step, replace(one, rows=0)) for step, one in state().validations)
+    assert (found.step, found.stale, found.decay_from, found.seconds, found.finished) == (12, 1, None, 1.25, None)
 
 
 def no_file(path: Path) -> None:
@@ -290,7 +367,7 @@ OTHERS: list[tuple[Callable[[Path], None], str]] = [
     (no_file, "it is a folder, not a file"),
     (too_old, "an earlier embedgrad wrote it, without a checksum, so that no damage would be noticed"),
     (a_prompt, "it holds the tensors ['prompt_embeddings']; expected embeddings and perhaps mean and perhaps"),
-    (a_later_prompt, f"it holds the tensors ['prompt_embeddings']; {NAMES}"),
+    (a_later_prompt, f"it holds the tensors ['prompt_embeddings']; {NAMES}best/NAME"),
     (deep, "its header is nested too deep"),
 ]
 
@@ -306,7 +383,7 @@ def test_other_files_are_told(make: Callable[[Path], None], says: str, tmp_path:
 
 def test_a_long_run_is_kept_whole(tmp_path: Path) -> None:
     """As many validations as a run may have: more than a prompt file's record may hold."""
-    many = tuple((step, Validation(1.0, 0.5)) for step in range(20_000))
+    many = tuple((step, Validation(1.0, 0.5, 40)) for step in range(20_000))
     path = tmp_path / "state.safetensors"
     save_state(path, replace(state(), step=20_000, validations=many), INPUTS)
     assert load_state(path, INPUTS, torch.device("cpu")).validations == many

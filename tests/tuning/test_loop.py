@@ -19,7 +19,8 @@ from embedgrad.methods.method import Tensors
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.template.layout import Layout, Span
 from embedgrad.tuning.batches import Batches
-from embedgrad.tuning.loop import Validation, tune_prompt
+from embedgrad.tuning.choice import Validation
+from embedgrad.tuning.loop import tune_prompt
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import State, load_state, save_state
 from embedgrad.watch import Watch
@@ -65,8 +66,14 @@ def first() -> State:
     return State.start(method().begin())
 
 
+def few(**options) -> TuningSettings:
+    """40 steps of 6 rows, at a constant rate unless told."""
+    constant = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0}
+    return TuningSettings(**constant | {"epochs": 1, "min_steps": 40, "batch_size": 6, "evaluate_every": 10} | options)
+
+
 def tuned(engine=None, validate=distance, state=None, listen=lambda event: None, **options):
-    settings = TuningSettings(**{"epochs": 1, "min_steps": 40, "batch_size": 6, "evaluate_every": 10} | options)
+    settings = few(**options)
     ours, rows = method(clip_norm=settings.clip_norm), batches(engine, settings)
     return tune_prompt(ours, rows, validate, state or first(), settings, watch=Watch(event=listen))
 
@@ -82,6 +89,7 @@ def test_events_tell_every_step_and_validation():
     tuned(listen=events.append)
     assert [e.step for e in events if isinstance(e, StepDone)] == list(range(1, 41))
     assert [e.step for e in events if isinstance(e, Validated)] == [0, 10, 20, 30, 40]
+    assert {e.learning_rate for e in events if isinstance(e, StepDone)} == {0.05}
 
 
 def test_batches_are_a_function_of_seed_and_step():
@@ -92,15 +100,16 @@ def test_batches_are_a_function_of_seed_and_step():
 
 def test_step_zero_is_a_candidate():
     scores = iter([0.9, 0.5, 0.6, 0.5, 0.4])
-    end = tuned(validate=lambda prompt, step: Validation(1.0, next(scores)))
+    end = tuned(validate=lambda prompt, step: Validation(1.0, next(scores), 100))
     assert end.best.step == 0
     assert torch.equal(end.best.tensors["embeddings"], torch.zeros(P, D))
 
 
-def test_the_metric_chooses_and_the_loss_breaks_ties():
-    found = iter([(0.5, 1.0), (0.6, 3.0), (0.6, 2.0), (0.6, 2.5), (0.4, 0.1)])
-    end = tuned(validate=lambda prompt, step: Validation(*reversed(next(found))))
-    assert (end.best.step, end.best.accuracy, end.best.loss) == (20, 0.6, 2.0)
+def test_the_lowest_loss_of_the_best_by_the_metric_is_kept():
+    found = iter([(0.5, 1.0), (0.6, 3.0), (0.56, 2.0), (0.56, 2.5), (0.4, 0.1)])  # standard error at 0.6: 0.049
+    end = tuned(validate=lambda prompt, step: Validation(*reversed(next(found)), 100))
+    assert (end.best.step, end.best.accuracy, end.best.loss) == (20, 0.56, 2.0)
+    assert [one.step for one in end.candidates] == [10, 20]
 
 
 def test_without_a_metric_the_loss_chooses():
@@ -112,6 +121,61 @@ def test_patience_stops_early():
     end = tuned(validate=lambda prompt, step: Validation(float(step), None), patience=2)
     assert (end.step, end.best.step) == (20, 0)
     assert end.finished == "no better prompt in 2 validations"
+
+
+@pytest.mark.parametrize("better", ["loss", "accuracy"])
+def test_patience_holds_while_either_gets_better(better):
+    """A run whose loss fell from 13 to 3.4 was stopped, since its accuracy had not moved yet."""
+
+    def validate(tensors: Tensors, step: int) -> Validation:
+        falling, rising = 10.0 - step / 10, step / 100
+        return Validation(falling, 0.2, 100) if better == "loss" else Validation(1.0, rising, 100)
+
+    end = tuned(validate=validate, patience=1)
+    assert (end.step, end.best.step, end.finished) == (40, 40, "all steps done")
+
+
+def rates(events) -> list[float]:
+    return [e.learning_rate for e in events if isinstance(e, StepDone)]
+
+
+def test_the_rate_rises_stays_and_falls():
+    events = []
+    end = tuned(listen=events.append, warmup_steps=4, decay=0.25)
+    found = rates(events)
+    assert found[:5] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05])
+    assert found[4:30] == pytest.approx([0.05] * 26)
+    assert found[30:] == pytest.approx([0.05 * (10 - step) / 10 for step in range(10)])
+    assert (end.step, end.decay_from, end.finished) == (40, 30, "all steps done")
+    assert {e.total_steps for e in events if isinstance(e, StepDone)} == {40}
+
+
+def test_the_rate_falls_early_where_nothing_gets_better():
+    """In the same proportion: 20 steps up, 10 down; the best of them is kept, whichever that is."""
+    events = []
+    found = {0: 9.0, 10: 10.0, 20: 10.0, 30: 1.0}
+    end = tuned(listen=events.append, validate=lambda _, step: Validation(found[step], None), patience=2, decay=1 / 3)
+    assert rates(events)[19:] == pytest.approx([0.05, *(0.05 * (10 - step) / 10 for step in range(10))])
+    assert (end.step, end.decay_from, end.best.step) == (30, 20, 30)
+    assert end.finished == "no better prompt in 2 validations"
+    assert [e.total_steps for e in events if isinstance(e, StepDone)] == [40] * 20 + [30] * 10
+
+
+@pytest.mark.parametrize("stopped_at", [3, 25, 33])
+def test_a_falling_rate_is_resumed(stopped_at):
+    options = {"warmup_steps": 4, "decay": 0.25, "seed": 3}
+    whole, saved = tuned(**options), []
+    settings = few(**options)
+    with pytest.raises(Interrupted, match=rf"^Stopped after step {stopped_at - 1} of 40\.$"):
+        tune_prompt(
+            method(),
+            batches(Quadratic(stopped_at=stopped_at), settings),
+            distance,
+            first(),
+            settings,
+            save=saved.append,
+        )
+    assert_equal(tuned(state=saved[-1], **options), whole)
 
 
 def test_the_gradient_is_clipped_by_its_norm():
@@ -151,7 +215,7 @@ def test_a_non_finite_loss_stops_with_step_and_rows():
 def test_interrupted_and_resumed_is_uninterrupted():
     whole = tuned(seed=3)
     saved = []
-    settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10, seed=3)
+    settings = few(seed=3)
     stopped = batches(Quadratic(stopped_at=17), settings)
     with pytest.raises(Interrupted, match=r"^Stopped after step 16 of 40\.$"):
         tune_prompt(method(), stopped, distance, first(), settings, save=saved.append)
@@ -171,7 +235,7 @@ def test_interrupted_in_a_validation_and_resumed_is_uninterrupted(stopped_in):
             raise KeyboardInterrupt
         return distance(tensors, step)
 
-    settings = TuningSettings(epochs=1, min_steps=40, batch_size=6, evaluate_every=10)
+    settings = few()
     watch, rows = Watch(event=events.append), batches(settings=settings)
     with pytest.raises(Interrupted):
         tune_prompt(method(), rows, interrupted, first(), settings, watch=watch, save=saved.append)
@@ -202,7 +266,7 @@ def test_a_state_is_never_changed_in_place():
 
 def test_frozen_rows_do_not_move():
     ours = method(torch.ones(P, D), trainable=(False, True, False))
-    end = tune_prompt(ours, batches(), distance, State.start(ours.begin()), TuningSettings(min_steps=30))
+    end = tune_prompt(ours, batches(), distance, State.start(ours.begin()), few(min_steps=30))
     assert torch.equal(end.tensors["embeddings"][[0, 2]], torch.ones(2, D))
     assert not torch.equal(end.tensors["embeddings"][1], torch.ones(D))
 
@@ -225,7 +289,7 @@ class TestState:
         save_state(tmp_path / "c" / "s.safetensors", state, "a" * 64)
         found = load_state(tmp_path / "c" / "s.safetensors", "a" * 64, torch.device("cpu"))
         assert_equal(found, state)
-        for name in ("step", "stale", "seconds", "finished"):
+        for name in ("step", "stale", "seconds", "finished", "decay_from", "validations"):
             assert getattr(found, name) == getattr(state, name)
         assert (found.best.step, found.best.loss, found.best.accuracy) == (
             state.best.step,

@@ -28,12 +28,15 @@ def _words(cell: GridCell) -> str:
     if cell.failed or cell.loss is None:
         return "failed"
     if cell.accuracy is None or cell.interval is None:
-        return f"loss {cell.loss:.3f}"
+        return f"loss {cell.loss:.3f}{', the start' if cell.kept_start else ''}"
     low, high = cell.interval
-    return f"{per_cent(cell.accuracy)} ({points(low)} to {points(high)}), loss {cell.loss:.3f}"
+    kept = ", the start" if cell.kept_start else ""
+    return f"{per_cent(cell.accuracy)} ({points(low)} to {points(high)}), loss {cell.loss:.3f}{kept}"
 
 
-def failures(grid: Grid) -> Sequence[str]:
-    """Why rates failed, a sentence each."""
+def remarks(grid: Grid) -> Sequence[str]:
+    """Why rates failed, a sentence each, and how many tunings found nothing better than the start."""
     found = {cell.relative_rate: cell.failed for cell in grid.cells if cell.failed}
-    return [f"{rate:.3g}rms failed: {reason}" for rate, reason in found.items()]
+    still = sum(cell.kept_start for cell in grid.cells)
+    unmoved = f"{still} of {len(grid.cells)} tunings kept the start: they found nothing better on the validation rows."
+    return [*(f"{rate:.3g}rms failed: {reason}" for rate, reason in found.items()), *([unmoved] if still else [])]

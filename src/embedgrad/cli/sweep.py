@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from embedgrad.cli.console import Terminal
 from embedgrad.cli.flags import flags_of, merged
-from embedgrad.cli.grid_table import failures, grid_table
+from embedgrad.cli.grid_table import grid_table, remarks
 from embedgrad.errors import SettingsError
 from embedgrad.jobs.sweep import SweepJob
 from embedgrad.jobs.sweep_settings import SweepSettings
@@ -70,7 +70,7 @@ def _show(grid: Grid, folder: RunFolder, terminal: Terminal) -> None:
     what = "Accuracy with its 95 % interval and loss" if has_metric else "Loss"
     terminal.say(f"{what} on {counted(grid.validation_rows, 'validation row')}")
     terminal.table(grid_table(grid))
-    for sentence in failures(grid):
+    for sentence in remarks(grid):
         terminal.say(sentence)
     among = "of the cells within one standard error of the highest accuracy " if has_metric else ""
     terminal.say(f"* chosen: {cell.relative_rate:.3g}rms, {cell.epochs:.3g} epochs: {among}the lowest loss")

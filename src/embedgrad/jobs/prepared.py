@@ -93,12 +93,15 @@ def _placed(settings: TuneSettings, model: FrozenModel, watch: Watch) -> tuple[S
 def _rate(settings: TuneSettings, model: FrozenModel) -> dict[str, str | None]:
     """The learning rate as a number, unless short runs will choose it, and how it was asked for."""
     given, asked = settings.tuning.learning_rate, settings.learning_rate_asked
-    rate = AUTO
-    if given != AUTO:
-        rate = repr(resolve_learning_rate(given, model.parameters, model.table_rms))
+
+    def resolved(text: str | None) -> str:
+        optimizer = settings.tuning.optimizer
+        return repr(resolve_learning_rate(text, model.parameters, model.table_rms, optimizer))
+
+    rate = AUTO if given == AUTO else resolved(given)
     if given and given.endswith("rms"):
         asked = given
-    if asked and rate != repr(resolve_learning_rate(asked, model.parameters, model.table_rms)):
+    if asked and rate != resolved(asked):
         asked = None  # of settings whose rate another has replaced since
     return {"learning_rate": rate, "learning_rate_asked": asked}
 

@@ -33,6 +33,7 @@ from embedgrad.settings import BATCH_TOKENS, checked, write_toml
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
+from embedgrad.tuning.learning_rate import OptimizerName
 from embedgrad.tuning.prepare import Rows, Setup, tuning_parts
 from embedgrad.tuning.settings import Compile, TuningSettings
 from embedgrad.tuning.tune import Run, run_tuning
@@ -56,6 +57,9 @@ def tune(
     special_tokens_in_rows: bool | None = None,
     checkpoint: str | Path | None = None,
     learning_rate: float | str | None = None,
+    optimizer: OptimizerName = "muon",
+    warmup_steps: int = 10,
+    decay: float = 0.5,
     epochs: float = 10.0,
     min_steps: int = 200,
     batch_size: int = 16,

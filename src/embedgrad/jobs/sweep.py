@@ -65,8 +65,8 @@ class SweepJob:
         return read_grid(self.folder.file(SWEEP))
 
     def run(self, watch: Watch = Watch()) -> Grid:
-        """A tuning per rate, then the picture and the grid, whose presence means finished. Raises what `eg.tune`
-        raises."""
+        """A tuning per rate and number of epochs, then the picture and the grid, whose presence means finished. Raises
+        what `eg.tune` raises."""
         with told_how_to_resume(self.folder, "sweep", "sweep"):
             return self._run(watch)
 
@@ -82,10 +82,7 @@ class SweepJob:
         for sentence in opening(prepared, parts):
             watch.note(sentence)
         rates, counts = self.settings.rate_texts, self.settings.epoch_counts
-        watch.note(
-            f"{counted(len(rates), 'tuning')} of up to {counted(prepared.steps, 'step')}, each seen after "
-            f"{counted(len(counts), 'number')} of epochs"
-        )
+        watch.note(f"{counted(len(rates) * len(counts), 'tuning')} of up to {counted(prepared.steps, 'step')} each")
         grid = as_grid(self._tried(prepared, parts, watch))
         write_file(folder.file(PICTURE), heat_map(grid).encode())
         folder.write_json(SWEEP, grid)
@@ -95,13 +92,14 @@ class SweepJob:
         from embedgrad.tuning.prepare import Setup
         from embedgrad.tuning.sweep import sweep
 
-        rates, counts, steps = self.settings.rate_texts, self.settings.epoch_counts, prepared.steps
-        done, words = 0, ""
-        with watch.stage("sweep", steps * len(rates)) as update:
+        rates, counts = self.settings.rate_texts, self.settings.epoch_counts
+        done, coming, words = 0, 0, ""
+        lengths = [prepared.settings.changed(epochs=count).tuning.total_steps(prepared.tuned_rows) for count in counts]
+        with watch.stage("sweep", sum(lengths) * len(rates)) as update:
 
-            def begin(number: int, rate: str) -> None:
-                nonlocal done, words
-                done, words = number * steps, rate
+            def begin(cell: str, steps: int) -> None:
+                nonlocal done, coming, words
+                done, coming, words = done + coming, steps, cell
                 update(done, words)
 
             def listen(event: Event | Validating | Calibrating) -> None:

@@ -36,10 +36,10 @@ class SweepSettings(TuneSettings):
     """A tuning's settings, with several rates and numbers of epochs."""
 
     rates: Annotated[str, AfterValidator(_checked_rates)] = Field(
-        "0.05rms,0.1rms,0.25rms,0.5rms,1rms", description="Learning rates to try, comma-separated; one tuning each."
+        "0.04rms,0.08rms,0.15rms,0.3rms", description="Learning rates to try, comma-separated."
     )
     epochs_grid: Annotated[str, AfterValidator(_checked_epochs)] = Field(
-        "2,5,10", description="Numbers of epochs to compare, comma-separated; one tuning covers all of them."
+        "2,5,10", description="Numbers of epochs to try, comma-separated; a tuning for each, at each rate."
     )
 
     @property

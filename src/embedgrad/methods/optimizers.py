@@ -46,4 +46,41 @@ class AdamW:
         return Point(at.step + 1, tensors, moments)
 
 
+@dataclass(frozen=True)
+class Muon:
+    """Momentum, orthogonalised: every direction in which the tokens move together gets the same length, so that a few
+    strong ones do not drown the rest. A step moves each token by about sqrt(D) times the learning rate.
+
+    Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers" (with Nesterov's momentum, and its five
+    Newton-Schulz iterations). There a matrix of weights; here the [P, D] embeddings.
+    """
+
+    momentum: float = 0.9
+
+    def begin(self, tensors: Tensors) -> Tensors:
+        return {f"{name}.momentum": torch.zeros_like(tensor) for name, tensor in tensors.items()}
+
+    def step(self, at: Point, gradients: Tensors, learning_rate: float) -> Point:
+        tensors, moments = dict[str, Tensor](), dict[str, Tensor]()
+        for name, tensor in at.tensors.items():
+            momentum = self.momentum * at.moments[f"{name}.momentum"] + gradients[name]
+            direction = orthogonalised(gradients[name] + self.momentum * momentum)
+            tensors[name] = tensor - learning_rate * max(tensor.shape) ** 0.5 * direction  # rows of length sqrt(D)
+            moments[f"{name}.momentum"] = momentum
+        return Point(at.step + 1, tensors, moments)
+
+
+def orthogonalised(matrix: Tensor) -> Tensor:
+    """U V^T of the [P, D] matrix U S V^T, roughly: singular values between about 0.7 and 1.2, where they were not
+    nearly zero; rows of zeros stay so. Source: Jordan et al. 2024, with their coefficients."""
+    found: Tensor = matrix / matrix.norm().clamp_min(1e-12)
+    is_tall = found.shape[0] > found.shape[1]
+    found = found.mT if is_tall else found
+    for _ in range(5):
+        square = found @ found.mT
+        found = 3.4445 * found + (-4.7750 * square + 2.0315 * square @ square) @ found
+    return found.mT if is_tall else found
+
+
 ADAM_W = AdamW()
+OPTIMIZERS: dict[str, Optimizer] = {"muon": Muon(), "adamw": ADAM_W}

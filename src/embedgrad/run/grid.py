@@ -19,6 +19,12 @@ class GridCell(Shape):
     interval: Interval | None
     loss: float | None
     failed: str | None = None  # why there is no figure (the loss became NaN): accuracy and loss None
+    kept_step: int | None = None  # after which step that prompt is, 0: the start; older grids do not say
+
+    @property
+    def kept_start(self) -> bool:
+        """Whether nothing better than the start was found."""
+        return self.kept_step == 0 and self.failed is None
 
 
 class Grid(Stored):

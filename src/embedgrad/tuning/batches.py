@@ -16,7 +16,7 @@ class Batches:
     """Of one run; which rows a batch has is a function of seed and step.
 
     layouts        the tuning rows, each with a target
-    learning_rate  absolute, the same for every step
+    learning_rate  absolute, at its full height
     size           rows of a batch
     """
 
@@ -31,7 +31,7 @@ class Batches:
         """How many tuning rows there are."""
         return len(self.layouts)
 
-    def at(self, step: int) -> Batch:
-        """The batch of step `step`, from 0."""
+    def at(self, step: int, factor: float = 1.0) -> Batch:
+        """The batch of step `step`, from 0, at `factor` times the learning rate."""
         numbers = batch_rows(self.rows, self.size, self.seed, step)
-        return Batch([self.layouts[number] for number in numbers], self.engine, self.learning_rate)
+        return Batch([self.layouts[number] for number in numbers], self.engine, factor * self.learning_rate)

@@ -29,4 +29,5 @@ def _cell(cell: Cell, trials: Trials) -> GridCell:
         interval=None if accuracy is None else wilson(round(accuracy * rows), rows),
         loss=None if cell.kept is None else cell.kept.loss,
         failed=cell.failed,
+        kept_step=None if cell.kept is None else cell.kept_step,
     )

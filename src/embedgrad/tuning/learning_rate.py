@@ -1,16 +1,22 @@
 """Learning rates relative to the embedding table, which transfer between models; absolute ones do not.
 
-Adam moves each coordinate by about the learning rate per step, and embedding rows differ in scale by 10x between
-models. Source: the paper's 0.01 (about 1.5B parameters) and 0.001 (from 7B), section 4.1, on tables whose RMS is
-about 0.02, are 0.5 and 0.05 of the RMS.
+A rate of 0.15rms moves a token by about 0.15 times a usual token's length a step, with either optimizer: AdamW moves
+each of its D coordinates by about the rate, Muon the token by sqrt(D) times the rate; and a usual token is sqrt(D)
+times the table's RMS long. Embedding rows differ in scale by 10x between models.
+Source of AdamW's defaults: the paper's 0.01 (about 1.5B parameters) and 0.001 (from 7B), section 4.1, on tables whose
+RMS is about 0.02, are 0.5 and 0.05 of the RMS. Of Muon's: experiments (docs/learning.md).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
+
+OptimizerName = Literal["muon", "adamw"]
 
 AUTO = "auto"  # chosen in short runs: `calibrate`
 MOST = 1e30  # what a float32 holds, and a step by it
+_MUON = 0.15
 _SMALL, _LARGE = 3e9, 7e9
 _SMALL_RATE, _LARGE_RATE = 0.5, 0.05
 
@@ -29,9 +35,11 @@ def parse_learning_rate(text: str) -> tuple[float, bool]:
     return rate, relative
 
 
-def relative_rate(parameters: int) -> float:
-    """Learning rate in units of the table's RMS: 0.5 below 3B parameters, 0.05 from 7B, in between interpolated
-    in the logarithm of both."""
+def default_rate(parameters: int, optimizer: OptimizerName) -> float:
+    """Learning rate in units of the table's RMS. Muon: the same for all sizes. AdamW: 0.5 below 3B parameters, 0.05
+    from 7B, in between interpolated in the logarithm of both."""
+    if optimizer == "muon":
+        return _MUON
     if parameters <= _SMALL:
         return _SMALL_RATE
     if parameters >= _LARGE:
@@ -40,9 +48,9 @@ def relative_rate(parameters: int) -> float:
     return _SMALL_RATE * math.pow(_LARGE_RATE / _SMALL_RATE, share)
 
 
-def resolve_learning_rate(text: str | None, parameters: int, table_rms: float) -> float:
+def resolve_learning_rate(text: str | None, parameters: int, table_rms: float, optimizer: OptimizerName) -> float:
     """The absolute learning rate for a model with `parameters` weights and a table of RMS `table_rms`."""
     if text is None:
-        return relative_rate(parameters) * table_rms
+        return default_rate(parameters, optimizer) * table_rms
     rate, relative = parse_learning_rate(text)
     return rate * table_rms if relative else rate

@@ -6,15 +6,17 @@ It knows a method by its protocol and rows as layouts; what is tuned, how, texts
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 from embedgrad.errors import Interrupted, NonFiniteLoss
 from embedgrad.events import StepDone, Validated
 from embedgrad.methods.method import Method, Tensors
 from embedgrad.tuning.batches import Batches
+from embedgrad.tuning.choice import Validation
+from embedgrad.tuning.schedule import Schedule
 from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.state import State, Validation, check_point
+from embedgrad.tuning.state import State, check_point
 from embedgrad.watch import Watch
 
 Validate = Callable[[Tensors, int], Validation]
@@ -28,21 +30,19 @@ def tune_prompt(
     state: State,
     settings: TuningSettings,
     *,
-    also_at: Collection[int] = (),
     watch: Watch = Watch(),
     save: Save = lambda state: None,
 ) -> State:
     """Tune from `state` to the end; returns the last State, whose `best` is what to keep.
 
     validate   (a point's tensors, step) -> Validation; also asked about the start, which is a candidate like any other
-    also_at    further steps to validate after; these validations neither choose the best nor wear patience
     watch      told of every step and validation
     save       called with every State worth resuming from, and always with the last one
 
     Batch order is a function of seed and step, and a State is never changed in place: a resumed run continues bit
     for bit on a CPU. Raises NonFiniteLoss, and Interrupted after Ctrl-C, when the State at hand is saved.
     """
-    total, every = settings.total_steps(batches.rows), settings.steps_between_validations(batches.rows)
+    schedule, every = settings.schedule(batches.rows), settings.steps_between_validations(batches.rows)
     saved_at = time.monotonic()
     try:
         if state.best is None:
@@ -50,11 +50,10 @@ def tune_prompt(
             save(state)
         while state.finished is None:
             # Trap: a State whose due validation was interrupted must never be the one that is saved.
-            moved = _stepped(method, batches, state, total, watch)
-            is_due = moved.step % every == 0 or moved.step >= total
-            if is_due or moved.step in also_at:
-                moved = _validated(moved, validate, watch, chooses=is_due)
-            state = _ended(moved, settings, total)
+            moved = _stepped(method, batches, state, schedule, watch)
+            if moved.step % every == 0 or moved.step >= schedule.end(moved.decay_from):
+                moved = _validated(moved, validate, watch)
+            state = _turned(moved, settings, schedule)
             if state.finished or time.monotonic() - saved_at >= settings.checkpoint_seconds:
                 save(state)
                 saved_at = time.monotonic()
@@ -62,7 +61,7 @@ def tune_prompt(
         error.state = state
         raise
     except KeyboardInterrupt:
-        stopped = Interrupted(f"Stopped after step {state.step} of {total}.")
+        stopped = Interrupted(f"Stopped after step {state.step} of {schedule.end(state.decay_from)}.")
         if state.best is not None:
             save(state)
             stopped.state = state
@@ -70,9 +69,9 @@ def tune_prompt(
     return state
 
 
-def _stepped(method: Method, batches: Batches, state: State, total: int, watch: Watch) -> State:
+def _stepped(method: Method, batches: Batches, state: State, schedule: Schedule, watch: Watch) -> State:
     started = time.monotonic()
-    batch = batches.at(state.step)
+    batch = batches.at(state.step, schedule.factor(state.step, state.decay_from))
     done = method.propose(state, batch)
     check_point(done.point, state)
     moved = state.moved(done.point)
@@ -80,7 +79,7 @@ def _stepped(method: Method, batches: Batches, state: State, total: int, watch: 
     watch.event(
         StepDone(
             step=moved.step,
-            total_steps=total,
+            total_steps=schedule.end(state.decay_from),
             loss=done.loss,
             learning_rate=batch.learning_rate,
             gradient_norm=done.gradient_norm,
@@ -92,20 +91,26 @@ def _stepped(method: Method, batches: Batches, state: State, total: int, watch: 
     return replace(moved, seconds=state.seconds + seconds)
 
 
-def _validated(state: State, validate: Validate, watch: Watch, chooses: bool = True) -> State:
+def _validated(state: State, validate: Validate, watch: Watch) -> State:
     started = time.monotonic()
     try:
         found = validate(state.tensors, state.step)
     except NonFiniteLoss as error:
         raise NonFiniteLoss(f"At the validation after step {state.step}: {error}") from error
-    judged = state.judged(found) if chooses else state.noted(found)
-    watch.event(Validated(state.step, found.loss, found.accuracy, chooses and judged.stale == 0))
+    judged = state.judged(found)
+    is_best = judged.best is not None and judged.best.step == judged.step
+    watch.event(Validated(state.step, found.loss, found.accuracy, is_best))
     return replace(judged, seconds=judged.seconds + time.monotonic() - started)
 
 
-def _ended(state: State, settings: TuningSettings, total: int) -> State:
-    if state.stale >= settings.patience:
-        return replace(state, finished=f"no better prompt in {state.stale} validations")
-    if state.step >= total:
+def _turned(state: State, settings: TuningSettings, schedule: Schedule) -> State:
+    """Where patience has worn out, or the last steps have come, the learning rate begins to fall; at the end of that,
+    or at once where it never falls, the run ends."""
+    is_worn = state.stale >= settings.patience
+    if state.decay_from is None and schedule.decay and (is_worn or schedule.is_decay_due(state.step)):
+        state = replace(state, decay_from=state.step)
+    if state.step < schedule.end(state.decay_from) and not (is_worn and not schedule.decay):
+        return state
+    if state.step >= schedule.total:
         return replace(state, finished="all steps done")
-    return state
+    return replace(state, finished=f"no better prompt in {settings.patience} validations")

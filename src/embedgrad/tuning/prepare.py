@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.events import Say, Validating
 from embedgrad.methods.embeddings import Embeddings
 from embedgrad.methods.method import Method, Point, Prepare, Tensors
+from embedgrad.methods.optimizers import OPTIMIZERS
 from embedgrad.model.compiled import is_worth_it
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import special_tokens_of
@@ -36,9 +37,10 @@ from embedgrad.tasks.targets import check_special_tokens, settled
 from embedgrad.tasks.task import Task
 from embedgrad.template.layout import Layout
 from embedgrad.tuning.batches import Batches
+from embedgrad.tuning.choice import Validation
 from embedgrad.tuning.loop import tune_prompt
-from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.state import State, Validation, kinds, load_state, save_state
+from embedgrad.tuning.settings import BEFORE, TuningSettings
+from embedgrad.tuning.state import State, kinds, load_state, save_state
 from embedgrad.units import counted
 from embedgrad.watch import Watch
 
@@ -105,12 +107,11 @@ class Setup:
         learning_rate: float,
         *,
         checkpoint: Path | None = None,
-        also_at: Collection[int] = (),
         watch: Watch = Watch(),
     ) -> State:
         """Tune from the checkpoint where there is one, else from the start, to the end. `options` differ from those of
         `prepare` in rate and length only. Raises what `tune_prompt` and `load_state` raise."""
-        identity = self._inputs_sha256(options, learning_rate, also_at)
+        identity = self._inputs_sha256(options, learning_rate)
         first = self.method.begin()
         state = State.start(first)
         if checkpoint is not None and checkpoint.exists():
@@ -129,13 +130,13 @@ class Setup:
             bound = self.method.artifact(tensors).bind(self.model)
             score = self.judge.judge(bound, self.start.name, count).score
             watch.snapshot(step, bound.embeddings)
-            return Validation(score.loss, score.accuracy)
+            return Validation(score.loss, score.accuracy, len(self.judge.rows))
 
         size = options.rows_per_step(len(self.layouts))
         batches = Batches(self.layouts, self.engine, learning_rate, size, options.seed)
-        return tune_prompt(self.method, batches, validate, state, options, also_at=also_at, watch=watch, save=save)
+        return tune_prompt(self.method, batches, validate, state, options, watch=watch, save=save)
 
-    def _inputs_sha256(self, options: TuningSettings, learning_rate: float, also_at: Collection[int]) -> str:
+    def _inputs_sha256(self, options: TuningSettings, learning_rate: float) -> str:
         """Digest of all that a checkpoint depends on; how often it is saved is not part of it."""
         task = self.task
         parts: list[Any] = [
@@ -144,9 +145,9 @@ class Setup:
             self.model.identity.model_dump(mode="json", exclude={"name", "revision"}),
             str(self.model.dtype),
             self.start.trainable,
-            options.model_dump(mode="json", exclude={"checkpoint_seconds"}) | {"learning_rate": learning_rate},
+            _that_matter(options) | {"learning_rate": learning_rate},
             [task.kind, task.labels, task.pattern, self.judge.score_by, self.judge.max_new_tokens],
-            sorted(also_at),
+            [],  # steps that earlier versions validated out of turn
             self.depends_on,
             *self.method.depends_on,
         ]
@@ -165,7 +166,15 @@ def _embeddings(options: TuningSettings) -> Prepare:
         radius=options.radius,
         distance_penalty=options.distance_penalty,
         keep_nearest=options.keep_nearest,
+        optimizer=OPTIMIZERS[options.optimizer],
     )
+
+
+def _that_matter(options: TuningSettings) -> dict[str, Any]:
+    """Of `options` what a checkpoint depends on; without those that there were not yet, where they are as it was
+    then."""
+    matter = options.model_dump(mode="json", exclude={"checkpoint_seconds"})
+    return {name: value for name, value in matter.items() if name not in BEFORE or value != BEFORE[name]}
 
 
 def _check_fit(state: State, first: Point, checkpoint: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from embedgrad.settings import BATCH_TOKENS, MOST, BatchTokens, Count, PositiveCount, Seed, Settings
-from embedgrad.tuning.learning_rate import AUTO, parse_learning_rate
+from embedgrad.tuning.learning_rate import AUTO, OptimizerName, parse_learning_rate
 from embedgrad.tuning.learning_rate import MOST as MOST_FLOAT
+from embedgrad.tuning.schedule import Schedule
 
 
 def _checked_rate(text: str | None) -> str | None:
@@ -51,13 +53,28 @@ def _checked_bytes(text: str | None) -> str | None:
     return text
 
 
+BEFORE: Mapping[str, Any] = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0}
+"""How prompts were tuned by versions that did not have these settings."""
+
+
 class TuningSettings(Settings):
     """The published method's settings where the paper names them (arXiv 2508.03533, 4.1 and 5.4)."""
 
     learning_rate: LearningRate = Field(
         None,
-        description='Step size: "0.5rms" (times the embedding table\'s RMS), a number, or auto, which chooses rate and '
-        "epochs in short runs; default: by model size.",
+        description='Step size: "0.15rms" (a step moves a token by about 0.15 of a usual token\'s length), a number, '
+        "or auto, which chooses it in short runs; default: by optimizer and model size.",
+    )
+    optimizer: OptimizerName = Field(
+        "muon", description="How gradients move the vectors: muon, or adamw as in the paper."
+    )
+    warmup_steps: Count = Field(10, description="Steps over which the learning rate rises.")
+    decay: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Share of the steps over which the learning rate falls to zero, once nothing gets better or the "
+        "last steps have come; 0 keeps it constant.",
     )
     epochs: float = Field(10.0, gt=0, le=1e6, description="Passes over the tuning rows.")
     min_steps: Count = Field(200, description="Minimum number of steps, however few rows there are.")
@@ -73,7 +90,11 @@ class TuningSettings(Settings):
     evaluate_every: PositiveCount | None = Field(
         None, description="Steps between validations; default: one epoch, but at least 20."
     )
-    patience: PositiveCount = Field(5, description="Stop after this many validations without improvement.")
+    patience: PositiveCount = Field(
+        5,
+        description="Let the learning rate fall, then stop, after this many validations in a row with neither a lower "
+        "loss nor a higher accuracy.",
+    )
     radius: float | None = Field(
         None,
         gt=0,
@@ -92,6 +113,16 @@ class TuningSettings(Settings):
     seed: Seed = Field(0, description="Seed for splits, batch order and random starts.")
     checkpoint_seconds: float = Field(5.0, ge=0, le=MOST, description="Seconds between checkpoints.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_they_were(cls, values: Any) -> Any:
+        """A run folder names every setting there was: one that names none of the later ones goes on as it began."""
+        if isinstance(values, Mapping):
+            named = {name for name, info in cls.model_fields.items() if info.default is not None}
+            if named - BEFORE.keys() <= values.keys():
+                return {**BEFORE, **values}
+        return values
+
     @property
     def memory_limit_bytes(self) -> int | None:
         return None if self.memory_limit is None else parse_bytes(self.memory_limit)
@@ -103,6 +134,10 @@ class TuningSettings(Settings):
     def total_steps(self, rows: int) -> int:
         """Optimizer steps for `rows` tuning rows."""
         return max(round(self.epochs * rows / self.rows_per_step(rows)), self.min_steps, 1)
+
+    def schedule(self, rows: int) -> Schedule:
+        """How the learning rate goes over a run on `rows` tuning rows."""
+        return Schedule(self.total_steps(rows), self.warmup_steps, self.decay)
 
     def steps_between_validations(self, rows: int) -> int:
         return self.evaluate_every or max(-(-rows // self.rows_per_step(rows)), 20)

@@ -20,28 +20,15 @@ from embedgrad.prompt.container import METADATA, Limits, find_tensors, float_row
 from embedgrad.prompt.container import Tensor as Stored
 from embedgrad.prompt.sealed import record_of, record_text, sealed, without_digest
 from embedgrad.strict_json import MalformedError, MostOf, shown
+from embedgrad.tuning.choice import Validation, is_better, kept, may_be_kept
 
 Arrays = dict[str, npt.NDArray[Any]]
 Count = Annotated[int, Field(ge=0)]
 
 
-@dataclass(frozen=True)
-class Validation:
-    """What a validation found: nats per target token, and the task's metric where it has one."""
-
-    loss: float
-    accuracy: float | None
-
-    def beats(self, other: Validation) -> bool:
-        """Accuracy first, ties (or no metric) by loss."""
-        if self.accuracy is None or other.accuracy is None or self.accuracy == other.accuracy:
-            return self.loss < other.loss
-        return self.accuracy > other.accuracy
-
-
 @dataclass(frozen=True, eq=False)
-class Best:
-    """The best so far by validation: `tensors` as a point has them."""
+class Candidate:
+    """A validated point that may be the one to keep: `tensors` as a point has them."""
 
     tensors: Tensors
     step: int
@@ -61,17 +48,25 @@ class State(Point):
     """A tuning after `step` optimizer steps. Nothing in it is ever changed in place, so that whichever State is at
     hand when something stops the run can be saved as it is.
 
-    stale              validations since the best one
+    candidates         those validated points that may be the one to keep, in order
+    stale              validations in a row that found neither a lower loss nor a higher accuracy
     validations        all of them, with their steps
+    decay_from         the step from which the learning rate falls; None before
     seconds            spent so far, over all sessions
     finished           why tuning ended; None while it goes on
     """
 
-    best: Best | None = None
+    candidates: tuple[Candidate, ...] = ()
     stale: int = 0
     validations: tuple[tuple[int, Validation], ...] = ()
+    decay_from: int | None = None
     seconds: float = 0.0
     finished: str | None = None
+
+    @property
+    def best(self) -> Candidate | None:
+        """The point to keep (`choice.kept`); None before the first validation."""
+        return self.candidates[kept([one.found for one in self.candidates])] if self.candidates else None
 
     @classmethod
     def start(cls, point: Point) -> State:
@@ -84,18 +79,19 @@ class State(Point):
         return replace(self, step=point.step, tensors=point.tensors, moments=point.moments)
 
     def judged(self, found: Validation) -> State:
-        """After a validation: the current point becomes the best, or patience wears."""
-        noted = self.noted(found)
-        if self.best is None or found.beats(self.best.found):
-            return replace(noted, best=Best(self.tensors, self.step, found), stale=0)
-        return replace(noted, stale=self.stale + 1)
+        """After a validation of the current point: it may be the one to keep, and where it is better in nothing,
+        patience wears."""
+        candidates = (*self.candidates, Candidate(self.tensors, self.step, found))
+        remaining = may_be_kept([one.found for one in candidates])
+        return replace(
+            self,
+            candidates=tuple(candidates[index] for index in remaining),
+            stale=0 if is_better(found, [one for _, one in self.validations]) else self.stale + 1,
+            validations=(*self.validations, (self.step, found)),
+        )
 
-    def noted(self, found: Validation) -> State:
-        """After a validation out of turn, which neither chooses nor wears patience."""
-        return replace(self, validations=(*self.validations, (self.step, found)))
 
-
-class _BestRecord(Shape):
+class _CandidateRecord(Shape):
     step: Count
     loss: float
     accuracy: float | None
@@ -107,22 +103,30 @@ class StateRecord(Shape):
     Its `content_sha256` covers the whole file (prompt/sealed.py), as that of a prompt file does.
     """
 
-    format_version: Literal[1, 2] = 2
+    format_version: Literal[1, 2, 3] = 3
     step: Count
     stale: Count
     seconds: Annotated[float, Field(ge=0)]
     finished: str | None
     inputs_sha256: Sha256
     validations: FirstError[tuple[tuple[Count, float, float | None], ...]]
-    best: _BestRecord | None
+    validation_rows: Count = 0
+    decay_from: Count | None = None
+    candidates: FirstError[tuple[_CandidateRecord, ...]] = ()
+    best: _CandidateRecord | None = None  # in versions 1 and 2, which kept one
+
+    @property
+    def kept(self) -> tuple[_CandidateRecord, ...]:
+        """Those whose tensors are in the file, in order."""
+        return self.candidates if self.best is None else (self.best,)
 
 
-_TENSORS, _MOMENTS, _BEST = "tensors/", "moments/", "best/"
+_TENSORS, _MOMENTS, _CANDIDATES, _BEST = "tensors/", "moments/", "candidates/", "best/"
 _VERSION_1 = {
     "embeddings": f"{_TENSORS}embeddings",
     "mean": f"{_MOMENTS}embeddings.mean",
     "mean_square": f"{_MOMENTS}embeddings.mean_square",
-    "best_embeddings": f"{_BEST}embeddings",
+    "best_embeddings": f"{_CANDIDATES}0/embeddings",
 }
 """What its tensors were called when there was one method, all of one shape."""
 _MOST_DIMENSIONS = 8
@@ -156,11 +160,14 @@ def save_state(path: Path, state: State, inputs_sha256: str) -> None:
         finished=state.finished,
         inputs_sha256=inputs_sha256,
         validations=tuple((step, found.loss, found.accuracy) for step, found in state.validations),
-        best=None
-        if state.best is None
-        else _BestRecord(step=state.best.step, loss=state.best.loss, accuracy=state.best.accuracy),
+        validation_rows=state.validations[-1][1].rows if state.validations else 0,
+        decay_from=state.decay_from,
+        candidates=tuple(
+            _CandidateRecord(step=one.step, loss=one.loss, accuracy=one.accuracy) for one in state.candidates
+        ),
     )
-    parts = {_TENSORS: state.tensors, _MOMENTS: state.moments, _BEST: state.best.tensors if state.best else {}}
+    parts = {_TENSORS: state.tensors, _MOMENTS: state.moments}
+    parts |= {f"{_CANDIDATES}{number}/": one.tensors for number, one in enumerate(state.candidates)}
     tensors = {f"{part}{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
     _check_kept(tensors)
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
@@ -190,17 +197,19 @@ def load_state(path: Path, inputs_sha256: str, device: torch.device) -> State:
             "Restore them as they were, or start a new run."
         )
     tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-    best = None
-    if record.best is not None:
-        found = Validation(record.best.loss, record.best.accuracy)
-        best = Best(_under(_BEST, tensors), record.best.step, found)
+    rows = record.validation_rows
+    candidates = tuple(
+        Candidate(_under(f"{_CANDIDATES}{number}/", tensors), one.step, Validation(one.loss, one.accuracy, rows))
+        for number, one in enumerate(record.kept)
+    )
     return State(
         step=record.step,
         tensors=_under(_TENSORS, tensors),
         moments=_under(_MOMENTS, tensors),
-        best=best,
+        candidates=candidates,
         stale=record.stale,
-        validations=tuple((step, Validation(loss, accuracy)) for step, loss, accuracy in record.validations),
+        validations=tuple((step, Validation(loss, accuracy, rows)) for step, loss, accuracy in record.validations),
+        decay_from=record.decay_from,
         seconds=record.seconds,
         finished=record.finished,
     )
@@ -236,9 +245,9 @@ def decode_state(data: bytes) -> tuple[StateRecord, Arrays]:
     if isinstance(metadata, dict) and set(metadata) == {"state"}:
         raise MalformedError("an earlier embedgrad wrote it, without a checksum, so that no damage would be noticed")
     text, version = record_text(header, _LIMITS)
-    if version not in (1, 2):
-        raise MalformedError(f"it has the format version {shown(version)}; this embedgrad reads versions 1 and 2")
-    names = _VERSION_1 if version == 1 else _names(header)
+    if version not in (1, 2, 3):
+        raise MalformedError(f"it has the format version {shown(version)}; this embedgrad reads versions 1, 2 and 3")
+    names = _VERSION_1 if version == 1 else _names(header, _BEST if version == 2 else _CANDIDATES)
     needed = [*_VERSION_1][:3] if version == 1 else ()
     dtypes = dict.fromkeys(names, ("F32",) if version == 1 else ("F32", "I64"))
     found = find_tensors(header, start, len(data), dtypes, needed, _MOST_DIMENSIONS)
@@ -247,15 +256,16 @@ def decode_state(data: bytes) -> tuple[StateRecord, Arrays]:
     return record, {names[name]: _array(data, tensor, name) for name, tensor in found.items()}
 
 
-def _names(header: Mapping[str, object]) -> dict[str, str]:
-    """Of the tensors in a file of version 2, as in `_VERSION_1`."""
+def _names(header: Mapping[str, object], kept: str) -> dict[str, str]:
+    """Of the tensors in a file of version 2 or 3, as in `_VERSION_1`; those that may be kept begin with `kept`."""
     names = [name for name in header if name != METADATA]
-    known = [name for name in names if name.startswith((_TENSORS, _MOMENTS, _BEST))]
+    known = [name for name in names if name.startswith((_TENSORS, _MOMENTS, kept))]
     if known != names or not _under(_TENSORS, header):
         raise MalformedError(
-            f"it holds the tensors {shown(names)}; expected {_TENSORS}NAME and perhaps {_MOMENTS}NAME and {_BEST}NAME"
+            f"it holds the tensors {shown(names)}; expected {_TENSORS}NAME and perhaps {_MOMENTS}NAME and "
+            f"{kept}{'' if kept == _BEST else 'NUMBER/'}NAME"
         )
-    return {name: name for name in names}
+    return {name: name.replace(_BEST, f"{_CANDIDATES}0/", 1) if name.startswith(_BEST) else name for name in names}
 
 
 def _under(part: str, named: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,12 +278,15 @@ def _array(data: bytes, tensor: Stored, name: str) -> npt.NDArray[Any]:
 
 def _check_fit(record: StateRecord, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """The record and the tensors tell of one tuning."""
-    best = _under(_BEST, shapes)
-    if (record.best is None) != (not best):
-        raise MalformedError("its record and its tensors do not agree on whether there is a best prompt")
+    numbered = {name.partition("/")[0] for name in _under(_CANDIDATES, shapes)}
+    if numbered != {str(number) for number in range(len(record.kept))}:
+        raise MalformedError("its record and its tensors do not agree on which prompts may be kept")
     is_one = record.format_version != 1 or len(set(shapes.values())) == 1
-    if not is_one or (best and best != _under(_TENSORS, shapes)):
+    are_alike = all(_under(f"{_CANDIDATES}{number}/", shapes) == _under(_TENSORS, shapes) for number in numbered)
+    if not is_one or not are_alike:
         raise MalformedError("its tensors have different shapes")
-    steps = [step for step, _, _ in record.validations]
-    if steps != sorted(steps) or max([0, *steps, record.best.step if record.best else 0]) > record.step:
-        raise MalformedError("its validations are not in order, or later than its step")
+    for steps in ([step for step, _, _ in record.validations], [one.step for one in record.kept]):
+        if steps != sorted(steps) or max([0, *steps]) > record.step:
+            raise MalformedError("its validations are not in order, or later than its step")
+    if (record.decay_from or 0) > record.step:
+        raise MalformedError(f"its learning rate falls from step {record.decay_from}, later than its step")

@@ -1,4 +1,4 @@
-"""A grid of learning rates and numbers of epochs, one tuning per rate: how sensitive the gain is (the paper's 5.4)."""
+"""A grid of learning rates and numbers of epochs, a tuning for each: how sensitive the gain is (the paper's 5.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.prepare import Setup
 from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.trials import Cell, Trials, choose_cell, try_rate
+from embedgrad.tuning.trials import Cell, Trials, choose_cell, try_cell
 from embedgrad.watch import Watch
 
 
@@ -25,15 +25,15 @@ def sweep(
     epochs: Sequence[float],
     *,
     folder: Path | None = None,
-    stage: Callable[[int, str], None] = lambda number, rate: None,
+    stage: Callable[[str, int], None] = lambda words, steps: None,
     watch: Watch = Watch(),
 ) -> Trials:
-    """Tune at each of `rates` ("0.5rms" or "0.01") for the most of `epochs`; a Cell for each rate and each number of
-    epochs, rates in the order given, epochs from few to many. See `try_rate` for why one tuning per rate will do.
+    """Tune at each of `rates` ("0.5rms" or "0.01") for each of `epochs`: a Cell each, rates in the order given, epochs
+    from few to many. (The rate falls at the end of every tuning, so that a short one is no beginning of a long one.)
 
     setup      made with `options`, those of `swept`
-    folder     where each rate's checkpoint is kept; with those that are there it goes on
-    stage      told the number of each rate, from 0, before it begins
+    folder     where each cell's checkpoint is kept; with those that are there it goes on
+    stage      told of each cell in words, and how many steps it takes at most, before it begins
 
     Raises what `Setup.run` raises; a rate whose loss becomes NaN or infinite only fails its own cells, unless all fail.
     """
@@ -41,11 +41,12 @@ def sweep(
     cells: list[Cell] = []
     seconds = 0.0
     for number, rate in enumerate(rates):
-        stage(number, rate)
-        absolute = resolve_learning_rate(rate, model.parameters, model.table_rms)
-        checkpoint = None if folder is None else folder / f"rate-{number + 1}.safetensors"
-        end, found = try_rate(setup, options, absolute, sorted(epochs), checkpoint=checkpoint, watch=watch)
-        cells.extend(found)
-        seconds += end.seconds
-    total = len(setup.judge.rows)
-    return Trials(tuple(cells), choose_cell(cells, total), total, model.table_rms, seconds)
+        absolute = resolve_learning_rate(rate, model.parameters, model.table_rms, options.optimizer)
+        for count in sorted(epochs):
+            now = options.model_copy(update={"epochs": count})
+            stage(f"{rate}, epochs {count:.3g}", now.total_steps(len(setup.layouts)))
+            checkpoint = None if folder is None else folder / f"rate-{number + 1}-epochs-{count:g}.safetensors"
+            end, cell = try_cell(setup, now, absolute, checkpoint=checkpoint, watch=watch)
+            cells.append(cell)
+            seconds += end.seconds
+    return Trials(tuple(cells), choose_cell(cells), len(setup.judge.rows), model.table_rms, seconds)

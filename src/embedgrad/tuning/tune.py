@@ -26,7 +26,7 @@ from embedgrad.tuning.calibrate import Calibration, calibrate
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
 from embedgrad.tuning.prepare import Setup
 from embedgrad.tuning.settings import TuningSettings
-from embedgrad.tuning.state import Best, State
+from embedgrad.tuning.state import Candidate, State
 from embedgrad.watch import Watch
 
 
@@ -83,7 +83,7 @@ def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = 
     if options.learning_rate == AUTO:
         calibration = calibrate(setup, options, folder=checkpoint and checkpoint.parent, watch=watch)
         options = options.model_copy(update=calibration.chosen)
-    rate = resolve_learning_rate(options.learning_rate, model.parameters, model.table_rms)
+    rate = resolve_learning_rate(options.learning_rate, model.parameters, model.table_rms, options.optimizer)
     events: list[Event] = []
 
     def heard(event: Event | Validating | Calibrating) -> None:
@@ -93,7 +93,7 @@ def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = 
 
     story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, **task_record(setup.task)}
 
-    def artifact(best: Best) -> Artifact:
+    def artifact(best: Candidate) -> Artifact:
         metrics: dict[str, JsonValue] = {
             "validation_loss": best.loss,
             "validation_accuracy": best.accuracy,

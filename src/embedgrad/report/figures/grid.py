@@ -65,4 +65,5 @@ def _strengths(grid: Grid, has_metric: bool) -> list[float]:
 def _value(cell: GridCell, has_metric: bool) -> str:
     if cell.failed is not None or cell.loss is None:
         return "failed"
-    return points(cell.accuracy or 0.0) if has_metric else number(cell.loss, digits=3)
+    value = points(cell.accuracy or 0.0) if has_metric else number(cell.loss, digits=3)
+    return f"[{value}]" if cell.kept_start else value
