@@ -8,10 +8,10 @@ from embedgrad.cli.console import Terminal
 from embedgrad.cli.next_command import rows_command, shown_path
 from embedgrad.data.example import Example
 from embedgrad.jobs.prompt_files import stored_record
-from embedgrad.report.sentences import baselines_words, no_gain_words, verdict
+from embedgrad.report.sentences import baselines_words, course_of, no_gain_words, verdict
 from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.run.folder import RunFolder
-from embedgrad.run.names import PROMPT_FILE, REPORT
+from embedgrad.run.names import PROMPT_FILE, REPORT, SETTINGS
 from embedgrad.run.record import read_run
 from embedgrad.run.result import Result
 from embedgrad.units import bytes_words, counted
@@ -36,11 +36,22 @@ def show(result: Result, folder: RunFolder, model: str, example: Example, termin
     if result.drift is not None:
         terminal.say(f"the prompt's vectors moved by {result.drift:.1f} times their own length (median)")
     terminal.say(f"prompt  {folder.file(PROMPT_FILE)}\nreport  {folder.file(REPORT)}\n")
+    record = read_run(folder.path)
+    course = course_of(record)
     if result.best_step == 0:
-        for sentence in no_gain_words(read_run(folder.path).validations, result.baselines):
+        for sentence in no_gain_words(record.validations, result.baselines):
             terminal.say(sentence)
-        return
-    terminal.say(f"Use it:\n  {_use(folder, model, example)}")
+    elif course is not None and course.kind != "learned":
+        terminal.say(course.sentence)
+    if course is not None and course.kind in ("still falling", "majority label"):
+        terminal.say(f"With twice the steps:\n  {_longer(folder, result)}")
+    if result.best_step > 0:
+        terminal.say(f"Use it:\n  {_use(folder, model, example)}")
+
+
+def _longer(folder: RunFolder, result: Result) -> str:
+    settings = shown_path(str(folder.file(SETTINGS)))
+    return shlex.join(["embedgrad", "tune", "--settings", settings, "--min-steps", str(2 * result.steps)])
 
 
 def _use(folder: RunFolder, model: str, example: Example) -> str:

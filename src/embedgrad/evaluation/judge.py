@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -113,6 +114,13 @@ class Judge:
     @property
     def model(self) -> FrozenModel:
         return self.bound.model
+
+    @property
+    def majority(self) -> float | None:
+        """How often the most frequent label is right; None without labels."""
+        if not self.task.labels:
+            return None
+        return Counter((row.target or "").strip() for row in self.examples).most_common(1)[0][1] / len(self.examples)
 
     @property
     def shortened(self) -> int:

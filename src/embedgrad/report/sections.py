@@ -16,7 +16,7 @@ from embedgrad.report import figures
 from embedgrad.report.grid import grid_finding
 from embedgrad.report.groups import groups, groups_finding, largest
 from embedgrad.report.labels import OTHER, confusion_finding, confusions
-from embedgrad.report.sentences import curve_finding
+from embedgrad.report.sentences import course_of, curve_finding
 from embedgrad.run.grid import Grid
 from embedgrad.run.record import RunRecord
 
@@ -33,13 +33,18 @@ class FigureIds:
         return Markup(with_own_ids(svg, f"f{self._count}-"))
 
 
+def _curve_words(record: RunRecord) -> str:
+    course = course_of(record)
+    return curve_finding(record) if course is None or course.kind == "learned" else course.sentence
+
+
 def quality_sections(record: RunRecord, ids: FigureIds) -> list[Section]:
     """Curves, and which answers are right: by label, by group."""
     parts = [
         Section(
             "Learning curve",
             "The loss on tuning rows at each step, and on validation rows, which chose the step that was kept.",
-            curve_finding(record),
+            _curve_words(record),
             (ids.own(figures.learning_curve(record)),),
         )
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from embedgrad.run.course import Course, full_rate_until
 from embedgrad.run.metrics import ValidationMetrics
 from embedgrad.run.record import RunRecord
 from embedgrad.run.result import Result
@@ -63,6 +64,15 @@ def curve_finding(record: RunRecord) -> str:
     if first.accuracy is None or best.accuracy is None:
         return f"{losses}."
     return f"{losses}; validation accuracy {per_cent(first.accuracy)} and {per_cent(best.accuracy)}."
+
+
+def course_of(record: RunRecord) -> Course | None:
+    """How the tuning went."""
+    result = record.result
+    majority = result.baselines and result.baselines.majority
+    share = majority.correct / majority.total if majority else None
+    until = full_rate_until(record.steps)
+    return Course.of(record.validations, until, result.best_step, share, result.rows.validation)
 
 
 def baselines_words(result: Result) -> str:

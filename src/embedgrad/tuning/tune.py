@@ -20,6 +20,8 @@ from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.public import listed, public, soft_prompt
 from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.run.course import Course
+from embedgrad.run.metrics import ValidationMetrics
 from embedgrad.run.result import EngineUsed, Result
 from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tuning.calibrate import Calibration, calibrate
@@ -38,6 +40,7 @@ class Run:
     start      the prompt it started from
     events     what happened in this session, in order
     seconds    of tuning and validation, over all sessions
+    course     how it went, in a sentence; None where only the start was validated
     skipped    tuning rows that did not fit the model's context; `validation_rows` are those that did
     calibration   how `learning_rate="auto"` chose; its seconds are not in `seconds`
     engine     how rows went through the model, and why
@@ -53,6 +56,7 @@ class Run:
     seconds: float
     skipped: int
     validation_rows: int
+    course: Course | None = None
     calibration: Calibration | None = None
     engine: EngineUsed | None = None
     folder: Path | None = None
@@ -120,9 +124,20 @@ def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = 
         seconds=end.seconds,
         skipped=setup.skipped,
         validation_rows=len(setup.judge.rows),
+        course=_course(end, setup),
         calibration=calibration,
         engine=setup.engine.used,
     )
+
+
+def _course(end: State, setup: Setup) -> Course | None:
+    validations = [
+        ValidationMetrics(event="validation", step=step, loss=found.loss, accuracy=found.accuracy, best=False)
+        for step, found in end.validations
+    ]
+    full_until = end.step if end.decay_from is None else end.decay_from
+    assert end.best is not None
+    return Course.of(validations, full_until, end.best.step, setup.judge.majority, len(setup.judge.rows))
 
 
 @public(prompt=soft_prompt, examples=listed)

@@ -1,0 +1,81 @@
+"""How a tuning went, by its validations: it learned, found nothing, diverged, answers always the same, or was not done.
+
+Needs no torch; a run folder has all of it in `metrics.jsonl`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from embedgrad.run.metrics import StepMetrics, ValidationMetrics
+from embedgrad.units import per_cent
+
+Kind = Literal["learned", "still falling", "majority label", "diverged", "nothing better"]
+
+_ROSE = 1.5  # times the loss of the start: not noise
+_FELL = 0.95  # times the loss of the first half: not noise either
+
+
+@dataclass(frozen=True)
+class Course:
+    """What became of a run, and a sentence that shows it."""
+
+    kind: Kind
+    sentence: str
+
+    @classmethod
+    def of(
+        cls,
+        validations: Sequence[ValidationMetrics],
+        full_until: int,
+        best_step: int,
+        majority: float | None = None,
+        rows: int = 0,
+    ) -> Self | None:
+        """None where nothing was validated but the start. `full_until` is the step until which the learning rate was at
+        its height, `majority` how often the most frequent label is right, `rows` how many validation rows there are."""
+        if len(validations) < 2:
+            return None
+        first, last = validations[0], validations[-1]
+        lowest = min(validations, key=lambda at: at.loss)
+        best = next((at for at in validations if at.step == best_step), lowest)
+        fell = f"validation loss {first.loss:.3f} at the start, {lowest.loss:.3f} at step {lowest.step:,}"
+        if best.accuracy is not None and first.accuracy is not None:
+            fell += f"; accuracy {per_cent(first.accuracy)} and, at step {best.step:,}, {per_cent(best.accuracy)}"
+        if last.loss > _ROSE * first.loss:
+            return cls(
+                "diverged",
+                f"The validation loss rose from {first.loss:.3f} to {last.loss:.3f}: the learning rate is too high.",
+            )
+        if best.accuracy is not None and majority is not None and best_step > 0:
+            error = math.sqrt(majority * (1 - majority) / max(rows, 1))
+            if best.accuracy <= majority + error and lowest.loss < first.loss:
+                return cls(
+                    "majority label",
+                    f"The answers do not follow the input yet: {per_cent(best.accuracy)} on the validation rows, where "
+                    f"always the most frequent label is right on {per_cent(majority)} ({fell}).",
+                )
+        if best_step == 0:
+            return cls("nothing better", f"No step beat the start on the validation rows ({fell}).")
+        if _was_falling([at for at in validations if at.step <= full_until]):
+            return cls("still falling", f"It was still learning when its steps ran out ({fell}).")
+        return cls("learned", f"It learned ({fell}).")
+
+
+def full_rate_until(steps: Sequence[StepMetrics]) -> int:
+    """The last step that the learning rate was at its height."""
+    highest = max((step.learning_rate for step in steps), default=0.0)
+    return max((step.step for step in steps if step.learning_rate == highest), default=0)
+
+
+def _was_falling(while_full: Sequence[ValidationMetrics]) -> bool:
+    """Whether the loss fell as long as the learning rate was at its height. (While the rate falls, so does the loss of
+    nearly every run.)"""
+    if len(while_full) < 3:
+        return False
+    last = while_full[-1]
+    early = [at.loss for at in while_full if at.step <= last.step / 2]
+    return last.loss <= min(at.loss for at in while_full) and last.loss < _FELL * min(early)
