@@ -48,7 +48,16 @@ class Calibrating:
     total: int
 
 
+@dataclass(frozen=True)
+class Restarting:
+    """The short runs of `restarts` on their way; `done` of `total` steps. For a progress bar."""
+
+    done: int
+    total: int
+
+
 Event = StepDone | Validated
-Listener = Callable[[Event | Validating | Calibrating], None]
+Underway = Validating | Calibrating | Restarting
+Listener = Callable[[Event | Underway], None]
 Say = Callable[[str], None]  # a sentence worth knowing
 Progress = Callable[[int, int], None]  # done, in all

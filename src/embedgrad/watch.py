@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from embedgrad.events import Calibrating, Event, Listener, Progress, Say, Validating
+from embedgrad.events import Event, Listener, Progress, Say, Underway
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ class Stage(Protocol):
     def __call__(self, what: str, total: int = 0, done: int = 0) -> AbstractContextManager[Update]: ...
 
 
-def _ignore_event(event: Event | Validating | Calibrating) -> None: ...
+def _ignore_event(event: Event | Underway) -> None: ...
 
 
 def _ignore_note(sentence: str) -> None: ...

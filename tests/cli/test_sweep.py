@@ -185,6 +185,8 @@ def test_rows_from_stdin_stay_in_the_folder(job, tmp_path, monkeypatch):
          '--epochs-grid is \'2,x\': expected positive numbers up to a million like "2,5,10". See --help.'),
         (["--learning-rate", "0.1"], 2, "A sweep has several: write --rates instead of --learning-rate."),
         (["--epochs", "3"], 2, "A sweep has several: write --epochs-grid instead of --epochs."),
+        (["--restarts", "3"], 2,
+         "--restarts belongs to tune: a sweep makes one tuning for each of its cells. Leave it out."),
         (["--resume", "nowhere"], 1, "nowhere is no sweep's folder. Give the folder that sweep wrote."),
         (["--resume", "nowhere", "--seed", "1"], 2,
          "--resume continues a sweep with its own settings: give no others with it."),

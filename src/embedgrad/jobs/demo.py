@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedgrad.analysis.analyses import ANALYSES
-from embedgrad.events import Calibrating, Event, StepDone, Validating
+from embedgrad.events import Event, StepDone, Underway
 from embedgrad.jobs.analyze import ROWS_LOOKED_AT, AnalyzeJob
 from embedgrad.jobs.missing import missing
 from embedgrad.jobs.resuming import discarding
@@ -90,7 +90,7 @@ class DemoJob:
 
         with MetricsFile(folder.file(METRICS), -1) as metrics:
 
-            def listen(event: Event | Validating | Calibrating) -> None:
+            def listen(event: Event | Underway) -> None:
                 nonlocal at
                 if isinstance(event, StepDone):
                     at = done + _ALL // 5 + 3 * _ALL // 5 * event.step // event.total_steps

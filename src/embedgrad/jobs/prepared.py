@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from embedgrad.data.splits import Parts
@@ -41,6 +41,14 @@ class Prepared:
         return self.settings.judging.judging(self.task, self.settings.tuning.batch_tokens)
 
     @property
+    def starts(self) -> Callable[[int], SoftPrompt] | None:
+        """The start that belongs to a seed, where the start is drawn."""
+        settings, model = self.settings, self.model
+        if settings.method.start == "text":
+            return None
+        return lambda seed: _first(settings.changed(run_seed=seed), model, Watch())
+
+    @property
     def steps(self) -> int:
         """How many steps tuning takes if nothing stops it before."""
         return self.settings.tuning.total_steps(self.tuned_rows)
@@ -71,23 +79,28 @@ def prepare(settings: TuneSettings, parts: Parts, watch: Watch, loaded: FrozenMo
 
 def _placed(settings: TuneSettings, model: FrozenModel, watch: Watch) -> tuple[SoftPrompt, SoftPrompt]:
     """The prompt as it starts, and as its text."""
-    method, special = settings.method, settings.template.special_tokens_in_rows
-    template = settings.template.named_template(model.has_chat_template)
-    first = start(
+    first, template = _first(settings, model, watch), settings.template.named_template(model.has_chat_template)
+    if settings.method.start == "text":
+        return first, first
+    special = settings.template.special_tokens_in_rows
+    return first, start(model, settings.prompt or "", template, special_tokens_in_rows=special)
+
+
+def _first(settings: TuneSettings, model: FrozenModel, watch: Watch) -> SoftPrompt:
+    """The prompt as it starts."""
+    method = settings.method
+    return start(
         model,
         settings.prompt or "",
-        template,
+        settings.template.named_template(model.has_chat_template),
         kind=method.start,
         tokens=method.tokens,
-        seed=settings.tuning.seed,
+        seed=settings.tuning.seed_of_run,
         frozen=method.frozen_positions(),
-        special_tokens_in_rows=special,
+        special_tokens_in_rows=settings.template.special_tokens_in_rows,
         allow_mismatch=settings.template.allow_mismatch,
         say=watch.note,
     )
-    if method.start == "text":
-        return first, first
-    return first, start(model, settings.prompt or "", template, special_tokens_in_rows=special)
 
 
 def _rate(settings: TuneSettings, model: FrozenModel) -> dict[str, str | None]:

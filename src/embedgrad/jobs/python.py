@@ -73,6 +73,8 @@ def tune(
     distance_penalty: float = 0.0,
     keep_nearest: bool = False,
     seed: int = 0,
+    run_seed: int | None = None,
+    restarts: int = 1,
     checkpoint_seconds: float = 5.0,
     listen: Listener = lambda event: None,
     snapshot: Snapshot = lambda step, embeddings: None,
@@ -87,8 +89,8 @@ def tune(
     task         what a right answer is; default inferred from the targets
     checkpoint   file to save to and, where it exists, to resume from; a calibration's are beside it
     learning_rate ... checkpoint_seconds   as TuningSettings says; learning_rate "auto" is chosen by `calibrate`
-    listen       told of every step (StepDone) and validation (Validated), and on the way of how far a validation or a
-                 calibration is, in events of other classes; `say` of what is worth knowing, in sentences
+    listen       told of every step (StepDone) and validation (Validated), and on the way of how far a validation, a
+                 calibration or the restarts are, in events of other classes; `say` of what is worth knowing, in words
     snapshot     given the step and the prompt [P, D] at every validation, the start included
 
     Raises SettingsError, DataError, OverlongRows, CannotResume, FolderExists, FolderInUse, OutputError,
@@ -107,7 +109,9 @@ def tune(
         return _in_a_folder(asked, home_path(output), watch)
     if test is not None:
         raise UsageError("test rows are for a run folder: give output, too, or judge both prompts with eg.evaluate.")
-    placed = start(model, prompt, template, seed=options.seed, special_tokens_in_rows=special_tokens_in_rows, say=say)
+    placed = start(
+        model, prompt, template, seed=options.seed_of_run, special_tokens_in_rows=special_tokens_in_rows, say=say
+    )
     parts = tuning_parts(examples, validation, options.seed, template_of(placed).source.columns[1:], say)
     setup = Setup.prepare(model, placed, parts, options, judging, watch=watch)
     return run_tuning(setup, options, None if checkpoint is None else Path(checkpoint), watch)
@@ -133,7 +137,7 @@ def _in_a_folder(asked: _Asked, path: Path, watch: Watch) -> Run:
         spoken,
         asked.prompt,
         asked.template,
-        seed=asked.options.seed,
+        seed=asked.options.seed_of_run,
         special_tokens_in_rows=asked.special_tokens_in_rows,
     )
     with RunFolder.create(path) as folder, discarding(folder):

@@ -12,7 +12,7 @@ from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
-from embedgrad.events import Calibrating, Event, StepDone, Validating
+from embedgrad.events import Event, StepDone, Underway
 from embedgrad.jobs.resuming import discarding, told_how_to_resume
 from embedgrad.jobs.sweep_settings import SweepSettings
 from embedgrad.jobs.tune_settings import keep_stdin, run_settings
@@ -102,7 +102,7 @@ class SweepJob:
                 done, coming, words = done + coming, steps, cell
                 update(done, words)
 
-            def listen(event: Event | Validating | Calibrating) -> None:
+            def listen(event: Event | Underway) -> None:
                 watch.event(event)
                 if isinstance(event, StepDone):
                     update(done + event.step, words)

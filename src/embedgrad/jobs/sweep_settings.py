@@ -6,6 +6,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field
 
+from embedgrad.errors import SettingsError
+from embedgrad.faces import setting
 from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.tuning.learning_rate import parse_learning_rate
 
@@ -57,6 +59,10 @@ class SweepSettings(TuneSettings):
     def resolved(self) -> Self:
         """As of a tuning. The grid takes the place of `learning_rate` and `epochs`, and nothing but `min_steps` that is
         given makes few epochs longer than they are."""
+        if self.tuning.restarts > 1:
+            raise SettingsError(
+                f"{setting('restarts')} belongs to tune: a sweep makes one tuning for each of its cells. Leave it out."
+            )
         grid: dict[str, Any] = {"learning_rate": None, "epochs": max(self.epoch_counts)}
         if "min_steps" not in self.given:
             grid["min_steps"] = 0

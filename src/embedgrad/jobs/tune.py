@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING, Self
 from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import NonFiniteLoss
-from embedgrad.events import Calibrating, Event, Listener, Validated, Validating
+from embedgrad.events import Calibrating, Event, Listener, Restarting, Underway, Validated, Validating
 from embedgrad.jobs.missing import missing
 from embedgrad.jobs.resuming import discarding, told_how_to_resume
 from embedgrad.jobs.tune_settings import TuneSettings, keep_stdin, run_settings
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.metrics import MetricsFile
-from embedgrad.run.names import CALIBRATION, CHECKPOINT, METRICS, PROMPT_FILE, RESULT, SETTINGS, SPLIT, TRAJECTORY
+from embedgrad.run.names import (
+    CALIBRATION,
+    CHECKPOINT,
+    METRICS,
+    PROMPT_FILE,
+    RESTARTS,
+    RESULT,
+    SETTINGS,
+    SPLIT,
+    TRAJECTORY,
+)
 from embedgrad.run.split import keep_split
 from embedgrad.settings import write_toml
 from embedgrad.tuning.learning_rate import AUTO
@@ -33,7 +43,6 @@ if TYPE_CHECKING:  # torch is loaded once the settings and the rows are known to
     from embedgrad.jobs.outcome import Outcome
     from embedgrad.jobs.prepared import Prepared
     from embedgrad.model.frozen_model import FrozenModel
-    from embedgrad.tuning.calibrate import Calibration
     from embedgrad.tuning.tune import Run
 
 
@@ -94,8 +103,7 @@ class TuneJob:
             watch.note(sentence)
         write_toml(folder.file(SETTINGS), prepared.settings)  # again, now that every default is resolved
         run = _tuned(prepared, parts, folder, watch)
-        if run.calibration is not None:
-            prepared = _calibrated(prepared, run.calibration, folder)
+        prepared = _as_chosen(prepared, run, folder)
         names = [prepared.baseline.name, "tuned"]
         artifacts = [artifact.bind(prepared.model) for artifact in (prepared.baseline, run.artifact)]
         before, after = judged_side_by_side(artifacts, parts.test, prepared.judging, names, watch)
@@ -132,7 +140,7 @@ def _tuned(prepared: Prepared, parts: Parts, folder: RunFolder, watch: Watch) ->
         seen = parts.without_test()
         setup = Setup.prepare(prepared.model, prepared.start, seen, options, prepared.judging, depends_on, told)
         try:
-            return run_tuning(setup, options, folder.file(CHECKPOINT), told)
+            return run_tuning(setup, options, folder.file(CHECKPOINT), told, prepared.starts)
         except NonFiniteLoss as error:
             if not isinstance(error.prompt, SoftPrompt):
                 raise
@@ -144,11 +152,13 @@ def _listener(metrics: MetricsFile, update: Update, watch: Watch) -> Listener:
     """What happens, into the metrics file and as progress."""
     validated = ""
 
-    def listen(event: Event | Validating | Calibrating) -> None:
+    def listen(event: Event | Underway) -> None:
         nonlocal validated
         watch.event(event)
         if isinstance(event, Calibrating):
             update(0, f"choosing the learning rate {100 * event.done // event.total} %")
+        elif isinstance(event, Restarting):
+            update(0, f"choosing among restarts {100 * event.done // event.total} %")
         elif isinstance(event, Validating):
             update(event.step, f"validating {100 * event.done // event.total} %")
         else:
@@ -161,23 +171,34 @@ def _listener(metrics: MetricsFile, update: Update, watch: Watch) -> Listener:
     return listen
 
 
-def _calibrated(prepared: Prepared, calibration: Calibration, folder: RunFolder) -> Prepared:
+def _as_chosen(prepared: Prepared, run: Run, folder: RunFolder) -> Prepared:
     """With the settings that the short runs chose, which alone repeat the run, written down with all that they found.
-    Until then a resumed run calibrates again, from the short runs' checkpoints."""
+    Until then a resumed run calibrates and restarts again, from the short runs' checkpoints."""
     from embedgrad.tuning.grid import as_grid
 
-    folder.write_json(CALIBRATION, as_grid(calibration.trials))
-    settings = prepared.settings.changed(**calibration.chosen)
-    write_toml(folder.file(SETTINGS), settings)
+    settings = prepared.settings
+    if run.calibration is not None:
+        folder.write_json(CALIBRATION, as_grid(run.calibration.trials))
+        settings = settings.changed(**run.calibration.chosen)
+    if run.restarts is not None:
+        folder.write_json(RESTARTS, run.restarts.record())
+        settings = settings.changed(**run.restarts.settings)
+    if settings is not prepared.settings:
+        write_toml(folder.file(SETTINGS), settings)
     return replace(prepared, settings=settings)
 
 
 def _course(prepared: Prepared) -> Iterator[str]:
     """How long it may take, how fast it goes, and how far."""
+    from embedgrad.tuning.restarts import short_steps
+
     options, table_rms = prepared.settings.tuning, prepared.model.table_rms
     rows = options.rows_per_step(prepared.tuned_rows)
     epochs = prepared.steps * rows / max(prepared.tuned_rows, 1)  # without any row, tune says so
     length = f"up to {counted(prepared.steps, 'step')} of {counted(rows, 'row')} ({epochs:.3g} epochs)"
+    if options.restarts > 1:
+        steps = short_steps(options, prepared.tuned_rows)
+        length += f", by the best of {counted(options.restarts, 'run')} after {counted(steps, 'step')}"
     if options.learning_rate == AUTO:
         yield f"{length}, after short runs that choose the learning rate"
     else:

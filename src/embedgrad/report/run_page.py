@@ -10,7 +10,7 @@ from embedgrad.analysis.anchoring import ANCHORING
 from embedgrad.analysis.records import Records
 from embedgrad.report.drift import DriftedPrompt, drifted_prompt
 from embedgrad.report.sections import FigureIds, analysis_sections, quality_sections
-from embedgrad.report.sentences import baselines_words, outcome, verdict
+from embedgrad.report.sentences import baselines_words, outcome, restarts_words, verdict
 from embedgrad.report.tables import TABLE_NOTE, score_table
 from embedgrad.run.predictions import PredictedRow
 from embedgrad.run.record import RunRecord
@@ -105,6 +105,8 @@ def _cost(record: RunRecord) -> dict[str, str]:
         "rows": f"{counts.train:,} training, {counts.validation:,} validation, {counts.test:,} test{removed}",
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(result.versions.items())),
     }
+    if record.restarts is not None:
+        cost["restarts"] = restarts_words(record.restarts)
     if seconds_per_step:
         mean = sum(seconds_per_step) / len(seconds_per_step)
         cost["time"] += f", {number(mean, digits=2)} s per step"

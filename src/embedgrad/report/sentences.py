@@ -11,6 +11,7 @@ from typing import Literal
 from embedgrad.run.course import Course, full_rate_until
 from embedgrad.run.metrics import ValidationMetrics
 from embedgrad.run.record import RunRecord
+from embedgrad.run.restarts import RestartsRecord
 from embedgrad.run.result import Result
 from embedgrad.run.score import Baselines, Proportion
 from embedgrad.units import counted, per_cent
@@ -73,6 +74,18 @@ def course_of(record: RunRecord) -> Course | None:
     share = majority.correct / majority.total if majority else None
     until = full_rate_until(record.steps)
     return Course.of(record.validations, until, result.best_step, share, result.rows.validation)
+
+
+def restarts_words(found: RestartsRecord) -> str:
+    """Which of the runs that began went on, and how far apart they were on the validation rows."""
+    runs = [run for run in found.runs if run.loss is not None]
+    losses = [f"{loss:.3f}" for loss in sorted(run.loss or 0.0 for run in runs)]
+    accuracies = [per_cent(at) for at in sorted(run.accuracy for run in runs if run.accuracy is not None)]
+    apart = [f"loss {losses[0]} to {losses[-1]}", *([f"{accuracies[0]} to {accuracies[-1]}"] if accuracies else [])]
+    return (
+        f"of {len(found.runs)} runs, {' and '.join(apart)} on {found.validation_rows:,} validation rows after "
+        f"{counted(found.steps, 'step')}, that of seed {found.runs[found.chosen].seed} went on"
+    )
 
 
 def baselines_words(result: Result) -> str:

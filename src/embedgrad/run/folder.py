@@ -28,6 +28,7 @@ from embedgrad.run.names import (
     PREDICTIONS,
     PROMPT_FILE,
     REPORT,
+    RESTARTS,
     RESULT,
     ROWS,
     SETTINGS,
@@ -60,6 +61,7 @@ _FILES = (
     SWEEP,
     PICTURE,
     CALIBRATION,
+    RESTARTS,
     DEMO,
 )
 _TRIES = 200  # to take the lock of a folder that was just made: two seconds

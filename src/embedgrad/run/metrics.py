@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from embedgrad.durable import output_error, write_file
 from embedgrad.errors import CannotResume
-from embedgrad.events import Event, StepDone
+from embedgrad.events import Event, StepDone, Validated
 from embedgrad.json_shape import Shape
 from embedgrad.named_file import read_named
 
@@ -46,6 +46,16 @@ def as_line(event: Event) -> StepMetrics | ValidationMetrics:
         told.pop("total_steps")
         return StepMetrics(event="step", **told)
     return ValidationMetrics(event="validation", **told)
+
+
+def read_events(path: Path, total_steps: int) -> list[Event]:
+    """What a whole `metrics.jsonl` tells, of a run of at most `total_steps`. Raises CannotResume."""
+    found: list[Event] = []
+    for _, line in _lines_until(path, total_steps):
+        told = json.loads(line)
+        is_step = told.pop("event") == "step"
+        found.append(StepDone(total_steps=total_steps, **told) if is_step else Validated(**told))
+    return found
 
 
 class MetricsFile:

@@ -13,6 +13,7 @@ result.json           what was gained
 split.json            which rows are in which part, with digests
 report.html           the same for people
 calibration.json      what `learning_rate="auto"` tried
+restarts.json         the runs that `restarts` began, and which went on
 trajectory/           the prompt at every validation, for the analyses
 analysis/             what `embedgrad analyze` found, a file each
 
@@ -32,6 +33,7 @@ ROWS, VALIDATION_ROWS, TEST_ROWS = "train.jsonl", "validation.jsonl", "test.json
 START = "start.safetensors"
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
 SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
+RESTARTS = "restarts.json"
 PICTURE = "heat_map.svg"
 DEMO = "demo.json"
 ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")

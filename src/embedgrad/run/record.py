@@ -26,8 +26,9 @@ from embedgrad.run.json_files import (
     unreadable,
 )
 from embedgrad.run.metrics import StepMetrics, ValidationMetrics
-from embedgrad.run.names import CALIBRATION, METRICS, PREDICTIONS, PROMPT_FILE, RESULT, SETTINGS
+from embedgrad.run.names import CALIBRATION, METRICS, PREDICTIONS, PROMPT_FILE, RESTARTS, RESULT, SETTINGS
 from embedgrad.run.predictions import PredictedRow
+from embedgrad.run.restarts import RestartsRecord, read_restarts
 from embedgrad.run.result import Result
 from embedgrad.strict_json import shown
 
@@ -43,6 +44,7 @@ class RunRecord:
     predictions: tuple[PredictedRow, ...]
     result: Result
     calibration: Grid | None
+    restarts: RestartsRecord | None
     is_sealed: bool  # whether `result.json` says what the files must be; those of an earlier embedgrad do not
 
 
@@ -88,6 +90,7 @@ def read_run(folder: Path) -> RunRecord:
         predictions=predictions,
         result=result,
         calibration=read_grid(folder / CALIBRATION),
+        restarts=read_restarts(folder / RESTARTS),
         is_sealed=is_sealed,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from embedgrad.errors import Interrupted
-from embedgrad.events import Calibrating, Event, StepDone, Validating
+from embedgrad.events import Calibrating, Event, StepDone, Underway
 from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.prepare import Setup
 from embedgrad.tuning.settings import TuningSettings
@@ -79,7 +79,7 @@ def calibrate(
     cells: list[Cell] = []
     for number, factor in enumerate(FACTORS):
 
-        def heard(event: Event | Validating | Calibrating, done: int = number * 2 * half) -> None:
+        def heard(event: Event | Underway, done: int = number * 2 * half) -> None:
             if isinstance(event, StepDone):
                 watch.event(Calibrating(done + event.step, len(FACTORS) * 2 * half))
 

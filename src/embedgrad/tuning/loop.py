@@ -30,12 +30,14 @@ def tune_prompt(
     state: State,
     settings: TuningSettings,
     *,
+    until: int | None = None,
     watch: Watch = Watch(),
     save: Save = lambda state: None,
 ) -> State:
     """Tune from `state` to the end; returns the last State, whose `best` is what to keep.
 
     validate   (a point's tensors, step) -> Validation; also asked about the start, which is a candidate like any other
+    until      after so many steps the State is returned as it is, to go on from
     watch      told of every step and validation
     save       called with every State worth resuming from, and always with the last one
 
@@ -48,13 +50,13 @@ def tune_prompt(
         if state.best is None:
             state = _validated(state, validate, watch)
             save(state)
-        while state.finished is None:
+        while state.finished is None and (until is None or state.step < until):
             # Trap: a State whose due validation was interrupted must never be the one that is saved.
             moved = _stepped(method, batches, state, schedule, watch)
             if moved.step % every == 0 or moved.step >= schedule.end(moved.decay_from):
                 moved = _validated(moved, validate, watch)
             state = _turned(moved, settings, schedule)
-            if state.finished or time.monotonic() - saved_at >= settings.checkpoint_seconds:
+            if state.finished or state.step == until or time.monotonic() - saved_at >= settings.checkpoint_seconds:
                 save(state)
                 saved_at = time.monotonic()
     except NonFiniteLoss as error:

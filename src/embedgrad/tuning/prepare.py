@@ -59,6 +59,7 @@ class Setup:
     judge: Judge
     engine: Engine
     method: Method
+    prepare_method: Prepare
     depends_on: str
 
     @classmethod
@@ -99,21 +100,28 @@ class Setup:
                 watch.note(sentence)
         engine = _engine(model, placed.embeddings.to(model.device), layouts, options, watch.note)
         skipped = len(laid) - len(layouts)
-        return cls(model, placed, task, layouts, skipped, judge, engine, prepared, depends_on)
+        return cls(model, placed, task, layouts, skipped, judge, engine, prepared, prepare_method, depends_on)
+
+    def beginning_at(self, placed: SoftPrompt) -> Setup:
+        """The same from another start, which is as long and placed alike: rows are laid out behind both the same."""
+        return replace(self, start=placed, method=self.prepare_method(self.model, placed))
 
     def run(
         self,
         options: TuningSettings,
         learning_rate: float,
         *,
+        begun: State | None = None,
+        until: int | None = None,
         checkpoint: Path | None = None,
         watch: Watch = Watch(),
     ) -> State:
-        """Tune from the checkpoint where there is one, else from the start, to the end. `options` differ from those of
-        `prepare` in rate and length only. Raises what `tune_prompt` and `load_state` raise."""
+        """Tune from the checkpoint where there is one, else from `begun`, else from the start, to the end, or `until`
+        so many steps are done. `options` differ from those of `prepare` in rate, length and seeds only. Raises what
+        `tune_prompt` and `load_state` raise."""
         identity = self._inputs_sha256(options, learning_rate)
         first = self.method.begin()
-        state = State.start(first)
+        state = begun or State.start(first)
         if checkpoint is not None and checkpoint.exists():
             state = load_state(checkpoint, identity, self.model.device)
             _check_fit(state, first, checkpoint)
@@ -133,8 +141,8 @@ class Setup:
             return Validation(score.loss, score.accuracy, len(self.judge.rows))
 
         size = options.rows_per_step(len(self.layouts))
-        batches = Batches(self.layouts, self.engine, learning_rate, size, options.seed)
-        return tune_prompt(self.method, batches, validate, state, options, watch=watch, save=save)
+        batches = Batches(self.layouts, self.engine, learning_rate, size, options.seed_of_run)
+        return tune_prompt(self.method, batches, validate, state, options, until=until, watch=watch, save=save)
 
     def _inputs_sha256(self, options: TuningSettings, learning_rate: float) -> str:
         """Digest of all that a checkpoint depends on; how often it is saved is not part of it."""

@@ -33,6 +33,7 @@ Compile = Literal["auto", "on", "off"]
 LearningRate = Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_rate)]
 
 
+MOST_RESTARTS = 1000
 _MOST_BYTES = 1e18
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -53,7 +54,13 @@ def _checked_bytes(text: str | None) -> str | None:
     return text
 
 
-BEFORE: Mapping[str, Any] = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0}
+BEFORE: Mapping[str, Any] = {
+    "optimizer": "adamw",
+    "warmup_steps": 0,
+    "decay": 0.0,
+    "restarts": 1,
+    "run_seed": None,
+}
 """How prompts were tuned by versions that did not have these settings."""
 
 
@@ -111,6 +118,17 @@ class TuningSettings(Settings):
         False, description="Keep every vector where its original token is the nearest (L2) in the vocabulary."
     )
     seed: Seed = Field(0, description="Seed for splits, batch order and random starts.")
+    run_seed: Seed | None = Field(
+        None,
+        description="Seed for batch order and random starts where it is not --seed, which then draws splits alone.",
+    )
+    restarts: int = Field(
+        1,
+        ge=1,
+        le=MOST_RESTARTS,
+        description="Begin so many runs, of seeds that follow one another, and go on with the best after a quarter of "
+        "the steps, of many restarts after fewer.",
+    )
     checkpoint_seconds: float = Field(5.0, ge=0, le=MOST, description="Seconds between checkpoints.")
 
     @model_validator(mode="before")
@@ -122,6 +140,11 @@ class TuningSettings(Settings):
             if named - BEFORE.keys() <= values.keys():
                 return {**BEFORE, **values}
         return values
+
+    @property
+    def seed_of_run(self) -> int:
+        """What batch order and random starts are drawn by."""
+        return self.seed if self.run_seed is None else self.run_seed
 
     @property
     def memory_limit_bytes(self) -> int | None:

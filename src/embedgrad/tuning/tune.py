@@ -15,7 +15,7 @@ from embedgrad.engine.padded_rows import LossAndGradient
 from embedgrad.engine.plan import choose
 from embedgrad.errors import DataError, TuningError, UsageError
 from embedgrad.evaluation.task_record import task_record
-from embedgrad.events import Calibrating, Event, Validating
+from embedgrad.events import Event, Underway
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.public import listed, public, soft_prompt
 from embedgrad.prompt.rows import lay_out_rows
@@ -27,6 +27,7 @@ from embedgrad.settings import BATCH_TOKENS
 from embedgrad.tuning.calibrate import Calibration, calibrate
 from embedgrad.tuning.learning_rate import AUTO, resolve_learning_rate
 from embedgrad.tuning.prepare import Setup
+from embedgrad.tuning.restarts import Restarts, Starts, restart
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.tuning.state import Candidate, State
 from embedgrad.watch import Watch
@@ -43,6 +44,7 @@ class Run:
     course     how it went, in a sentence; None where only the start was validated
     skipped    tuning rows that did not fit the model's context; `validation_rows` are those that did
     calibration   how `learning_rate="auto"` chose; its seconds are not in `seconds`
+    restarts   the runs that `restarts` began; the seconds of those that did not go on are not in `seconds`
     engine     how rows went through the model, and why
     folder     of the run, with `result` as its `result.json` says it: what was gained on the test rows
     """
@@ -58,6 +60,7 @@ class Run:
     validation_rows: int
     course: Course | None = None
     calibration: Calibration | None = None
+    restarts: Restarts | None = None
     engine: EngineUsed | None = None
     folder: Path | None = None
     result: Result | None = None
@@ -79,21 +82,34 @@ class Run:
         return float((moved / length)[length > 0].median()) if bool((length > 0).any()) else 0.0
 
 
-def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = None, watch: Watch = Watch()) -> Run:
-    """Tune what `setup` holds with its `options` to the end, after a calibration where the learning rate is "auto".
-    Raises what `eg.tune` raises."""
-    model = setup.model
-    calibration = None
+def run_tuning(
+    setup: Setup,
+    options: TuningSettings,
+    checkpoint: Path | None = None,
+    watch: Watch = Watch(),
+    starts: Starts | None = None,
+) -> Run:
+    """Tune what `setup` holds with its `options` to the end, after a calibration where the learning rate is "auto", and
+    at that rate after `restarts`, which begin at `starts` where the start is drawn. Raises what `eg.tune` raises."""
+    model, folder = setup.model, checkpoint and checkpoint.parent
+    calibration = restarts = None
     if options.learning_rate == AUTO:
-        calibration = calibrate(setup, options, folder=checkpoint and checkpoint.parent, watch=watch)
+        calibration = calibrate(setup, options, folder=folder, watch=watch)
         options = options.model_copy(update=calibration.chosen)
     rate = resolve_learning_rate(options.learning_rate, model.parameters, model.table_rms, options.optimizer)
     events: list[Event] = []
 
-    def heard(event: Event | Validating | Calibrating) -> None:
+    def heard(event: Event | Underway) -> None:
         if isinstance(event, Event):
             events.append(event)
         watch.event(event)
+
+    told = replace(watch, event=heard)
+    if options.restarts > 1:
+        restarts = restart(setup, options, rate, starts=starts, folder=folder, watch=watch)
+        options, setup = options.model_copy(update=restarts.settings), restarts.best.setup
+        if checkpoint is None or not checkpoint.exists():
+            restarts.best.recording.tell(told, options.total_steps(len(setup.layouts)))
 
     story: dict[str, JsonValue] = {**options.model_dump(mode="json"), "learning_rate": rate, **task_record(setup.task)}
 
@@ -107,7 +123,8 @@ def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = 
         return setup.method.artifact(best.tensors, metrics, story)
 
     try:
-        end = setup.run(options, rate, checkpoint=checkpoint, watch=replace(watch, event=heard))
+        begun = None if restarts is None else restarts.best.state
+        end = setup.run(options, rate, begun=begun, checkpoint=checkpoint, watch=told)
     except TuningError as error:
         if isinstance(error.state, State) and error.state.best is not None:
             error.prompt = artifact(error.state.best)
@@ -126,6 +143,7 @@ def run_tuning(setup: Setup, options: TuningSettings, checkpoint: Path | None = 
         validation_rows=len(setup.judge.rows),
         course=_course(end, setup),
         calibration=calibration,
+        restarts=restarts,
         engine=setup.engine.used,
     )
 
