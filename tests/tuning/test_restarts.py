@@ -240,8 +240,8 @@ def test_a_record_that_names_no_run_is_refused(folder, tmp_path):
     with pytest.raises(EmbedgradError) as error:
         read_restarts(path)
     assert str(error.value) == (
-        f"{path} is not what embedgrad writes: chosen: there is no run 3 among 3. It was damaged or changed: restore it "
-        "or repeat the run."
+        f"{path} is not what embedgrad writes: chosen: there is no run 3 among 3. It was damaged or changed: "
+        "restore it or repeat the run."
     )
 
 

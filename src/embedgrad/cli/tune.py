@@ -11,14 +11,18 @@ from embedgrad.cli.console import Terminal
 from embedgrad.cli.flags import flags_of, merged
 from embedgrad.data.example import Example
 from embedgrad.errors import SettingsError
+from embedgrad.jobs.seeds import SeedsJob
+from embedgrad.jobs.seeds_settings import SeedsSettings
 from embedgrad.jobs.tune import TuneJob
-from embedgrad.jobs.tune_settings import TuneSettings
-from embedgrad.run.names import REPORT
+from embedgrad.report.seeds import SEEDS_NOTE, seeds_table, seeds_words
+from embedgrad.run.folder import RunFolder
+from embedgrad.run.names import PROMPT_FILE, REPORT
+from embedgrad.run.seeds import Seeds
 
 if TYPE_CHECKING:
-    TuneFlags = TuneSettings
+    TuneFlags = SeedsSettings
 else:
-    TuneFlags = flags_of(TuneSettings)
+    TuneFlags = flags_of(SeedsSettings)
 
 
 def tune(
@@ -34,13 +38,21 @@ def tune(
     if resume is not None:
         if flags is not None or settings is not None:
             raise SettingsError("--resume continues a run with its own settings: give no others with it.")
+        if SeedsJob.is_at(resume):
+            with SeedsJob.resume(resume) as seeds_job:
+                _run_seeds(seeds_job, terminal)
+            return
         with TuneJob.resume(resume) as job:
             _show_again(job, terminal) if job.is_finished else _run(job, terminal)
         return
-    asked = merged(flags, settings, TuneSettings)
+    asked = merged(flags, settings, SeedsSettings)
     if flags is not None and flags.recipe is not None:  # in a settings file it only says where they came from
         asked = asked.over_recipe()
-    with TuneJob.create(asked, terminal.watch) as job:
+    if asked.seeds > 1:
+        with SeedsJob.create(asked, terminal.watch) as seeds_job:
+            _run_seeds(seeds_job, terminal)
+        return
+    with TuneJob.create(asked.of_run(0), terminal.watch) as job:
         _run(job, terminal)
 
 
@@ -62,3 +74,19 @@ def _show_again(job: TuneJob, terminal: Terminal) -> None:
     if not folder.file(REPORT).exists():  # the result was written, then something stopped the report
         write_report(folder.path)
     show(record.result, folder, job.settings.model.model or "", Example(record.predictions[0].input), terminal)
+
+
+def _run_seeds(job: SeedsJob, terminal: Terminal) -> None:
+    if (found := job.finished) is not None:
+        terminal.note(f"{job.folder.path} is finished; this is its result.")
+    _show_seeds(found or job.run(terminal.watch), job.folder, terminal)
+
+
+def _show_seeds(found: Seeds, folder: RunFolder, terminal: Terminal) -> None:
+    """Each seed and the mean, what they say, and where the prompt is."""
+    terminal.result(found.model_dump(mode="json") | {"folder": str(folder.path)})
+    terminal.table(seeds_table(found))
+    terminal.say(SEEDS_NOTE)
+    for sentence in seeds_words(found):
+        terminal.say(f"\n{sentence}")
+    terminal.say(f"\nprompt  {folder.file(PROMPT_FILE)}\nreport  {folder.file(REPORT)}")

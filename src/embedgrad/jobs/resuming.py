@@ -39,5 +39,5 @@ def told_how_to_resume(folder: RunFolder, verb: str, kept: str) -> Iterator[None
 
 
 def _can_resume(folder: RunFolder) -> bool:
-    """Whether there is a checkpoint, of the tuning or of one that tries a learning rate."""
-    return any(folder.file(CHECKPOINT).parent.glob("*.safetensors"))
+    """Whether there is a checkpoint: of the tuning, of a short run that something is chosen by, or of a run inside."""
+    return any(folder.path.rglob(f"{CHECKPOINT.parent}/*.safetensors"))

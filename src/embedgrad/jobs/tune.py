@@ -88,9 +88,10 @@ class TuneJob:
         write everything down. (Before, they were looked at for what is wrong with them: bad rows, duplicates, lengths,
         unknown labels.) Raises what `eg.tune` raises."""
         with told_how_to_resume(self.folder, "tune", "tuning"):
-            return self._run(watch)
+            return self.outcome(watch)
 
-    def _run(self, watch: Watch) -> Outcome:
+    def outcome(self, watch: Watch = Watch()) -> Outcome:
+        """As `run`; how to resume is for the caller to say."""
         from embedgrad.jobs.judged import judged_side_by_side
         from embedgrad.jobs.outcome import finish
         from embedgrad.jobs.prepared import opening, prepare

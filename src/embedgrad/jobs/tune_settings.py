@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -13,11 +14,12 @@ from pydantic import AfterValidator, Field
 
 from embedgrad.arguments import absolute, home_path
 from embedgrad.composed import Composed
-from embedgrad.data.splits import Parts, parse_shares, split
+from embedgrad.data.nested import nested
+from embedgrad.data.splits import LEAST_TRAIN, Parts, parse_shares, split
 from embedgrad.datasets.catalog import data_set
 from embedgrad.datasets.data_set import LARGE
 from embedgrad.durable import write_file
-from embedgrad.errors import SettingsError
+from embedgrad.errors import DataError, SettingsError
 from embedgrad.events import Say
 from embedgrad.faces import setting
 from embedgrad.jobs.data_set_settings import DataSetSettings, from_data_set
@@ -32,6 +34,7 @@ from embedgrad.run.split import SplitRecord, split_record
 from embedgrad.settings import PositiveCount, Settings, checked, read_toml
 from embedgrad.tuning.learning_rate import parse_learning_rate
 from embedgrad.tuning.settings import TuningSettings
+from embedgrad.units import counted
 
 _OF_DATA_SETS = ("large", "paper")  # names of a data set's splits
 
@@ -56,6 +59,9 @@ class TuningRows(RowSettings, DataSetSettings, RowFiles):  # their order of flag
         description="Percent of --train for tuning, validation and test, such as 70/15/15; default: 20 % for the test "
         "(50 to 1000 rows, at most a third), then 20 % for validation (50 to 500, at most half). With --dataset, its "
         "test rows: large (default), or paper, sized to match the paper's figures.",
+    )
+    tuning_rows: PositiveCount | None = Field(
+        None, ge=LEAST_TRAIN, description="Tune on so many of the tuning rows only, drawn by --seed, each label alike."
     )
 
 
@@ -166,7 +172,17 @@ class TuneSettings(Composed):
         FileMissing."""
         parts = self._data_set_parts() if self.rows.dataset else self._own_parts(say)
         check_groups(parts.test, self.judging.group_by)
-        return parts
+        return parts if self.rows.tuning_rows is None else self._with_fewer(parts, self.rows.tuning_rows)
+
+    def _with_fewer(self, parts: Parts, count: int) -> Parts:
+        """With so many of the tuning rows. Raises DataError where there are not so many."""
+        if count > len(parts.train):
+            raise DataError(
+                f"{setting('tuning_rows', count)} is more than there are: {counted(len(parts.train), 'tuning row')}. "
+                "Give fewer, or leave it out."
+            )
+        task = self.judging.task_for((*parts.train, *parts.validation, *parts.test))
+        return replace(parts, train=nested(parts.train, count, self.tuning.seed, by_target=bool(task.labels)))
 
     def _data_set_parts(self) -> Parts:
         rows = self.rows

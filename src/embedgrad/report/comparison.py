@@ -14,6 +14,7 @@ from embedgrad.report import figures
 from embedgrad.report.grid import grid_finding
 from embedgrad.report.runs import Collected
 from embedgrad.report.sections import FigureIds
+from embedgrad.report.seeds import SEEDS_NOTE, seeds_table, seeds_words
 from embedgrad.report.tables import TRIAL_NOTE, TRIAL_TITLES, trial_table
 from embedgrad.run.record import RunRecord
 from embedgrad.run.score import Comparison, Score
@@ -25,6 +26,17 @@ COMPARISON_NOTE = (
 )
 
 _NONE = "-"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What several runs were made to show together."""
+
+    title: str
+    sentences: list[str]
+    table: list[list[str]]
+    note: str
+    figure: Markup | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class ComparedRuns:
     left_out: tuple[str, ...]
     trials: list[tuple[str, list[list[str]]]]
     trial_note: str
+    overviews: list[Overview]
 
 
 def compared(collected: Collected, ids: FigureIds) -> ComparedRuns:
@@ -62,6 +75,10 @@ def compared(collected: Collected, ids: FigureIds) -> ComparedRuns:
         left_out=collected.left_out,
         trials=[(TRIAL_TITLES.get(block, block), trial_table(t)) for block, t in collected.trials.items() if t],
         trial_note=TRIAL_NOTE,
+        overviews=[
+            Overview(f"{len(s.runs)} seeds: {folder.resolve().name}", seeds_words(s), seeds_table(s), SEEDS_NOTE)
+            for folder, s in collected.seeds
+        ],
     )
 
 
@@ -101,6 +118,7 @@ def as_json(collected: Collected) -> dict[str, Any]:
     return {
         "runs": [_run_json(name, run) for name, run in zip(run_names(collected.runs), collected.runs, strict=True)],
         "same_test_rows": same_test_rows(collected.runs),
+        "seeds": [{"folder": str(folder), **s.model_dump(mode="json")} for folder, s in collected.seeds],
         "sweeps": [{"folder": str(s.folder), **s.grid.model_dump(mode="json")} for s in collected.sweeps],
         "left_out": list(collected.left_out),
     }

@@ -10,8 +10,9 @@ from embedgrad.errors import UsageError
 from embedgrad.run.demo_tables import DemoTables, TrialResult
 from embedgrad.run.grid import Grid, read_grid
 from embedgrad.run.json_files import read_if_any
-from embedgrad.run.names import DEMO, RESULT, SETTINGS, SWEEP
+from embedgrad.run.names import DEMO, RESULT, SEEDS, SETTINGS, SWEEP
 from embedgrad.run.record import RunRecord, read_run
+from embedgrad.run.seeds import Seeds, read_seeds
 
 _REPEAT_DEMO = "Repeat the demo."
 
@@ -27,12 +28,13 @@ class Sweep:
 @dataclass(frozen=True)
 class Collected:
     """What was found under some folders, in their order; `left_out`: a sentence for each unfinished run; `trials`: the
-    demo's tables by block, where a folder is a demo's."""
+    demo's tables by block, where a folder is a demo's; `seeds`: what folders of several seeds have in the mean."""
 
     runs: tuple[RunRecord, ...]
     sweeps: tuple[Sweep, ...]
     left_out: tuple[str, ...]
     trials: dict[str, tuple[TrialResult, ...]] = field(default_factory=dict)
+    seeds: tuple[tuple[Path, Seeds], ...] = ()
 
 
 def collect(folders: Sequence[Path]) -> Collected:
@@ -45,8 +47,11 @@ def collect(folders: Sequence[Path]) -> Collected:
     sweeps: dict[Path, Sweep] = {}
     left_out: list[str] = []
     trials: dict[str, tuple[TrialResult, ...]] = {}
+    seeds: list[tuple[Path, Seeds]] = []
     for given in folders:
         trials |= _trials(given)
+        if (several := read_seeds(given / SEEDS)) is not None:
+            seeds.append((given, several))
         for folder in _inside(given):
             if (grid := read_grid(folder / SWEEP)) is not None:
                 sweeps.setdefault(folder.resolve(), Sweep(folder, grid))
@@ -59,7 +64,7 @@ def collect(folders: Sequence[Path]) -> Collected:
             f"No run in {' or '.join(map(str, folders))} has finished. Continue them with "
             "`embedgrad tune --resume FOLDER`, or repeat them."
         )
-    return Collected(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials)
+    return Collected(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials, tuple(seeds))
 
 
 def unsealed(collected: Collected) -> list[str]:
@@ -73,9 +78,10 @@ def unsealed(collected: Collected) -> list[str]:
 
 
 def _inside(given: Path) -> list[Path]:
-    if not given.is_dir() or _is_ours(given):
+    inside = sorted(entry for entry in given.iterdir() if entry.is_dir()) if given.is_dir() else []
+    found = [entry for entry in inside if _is_ours(entry)]
+    if not given.is_dir() or (_is_ours(given) and not found):
         return [given]
-    found = sorted(entry for entry in given.iterdir() if entry.is_dir() and _is_ours(entry))
     if not found:
         raise UsageError(
             f"{given} holds no run: neither it nor a folder in it has a {SETTINGS}. Give a folder that tune, demo or "

@@ -31,6 +31,7 @@ from embedgrad.run.names import (
     RESTARTS,
     RESULT,
     ROWS,
+    SEEDS,
     SETTINGS,
     SPLIT,
     START,
@@ -62,6 +63,7 @@ _FILES = (
     PICTURE,
     CALIBRATION,
     RESTARTS,
+    SEEDS,
     DEMO,
 )
 _TRIES = 200  # to take the lock of a folder that was just made: two seconds

@@ -19,6 +19,7 @@ analysis/             what `embedgrad analyze` found, a file each
 
 .lock                 while a process is at work in the folder: which one
 
+seeds.json            in a folder of several seeds, beside their run folders: what they have in the mean
 sweep.json            in a sweep's folder: its grid
 heat_map.svg          the same as a picture
 demo.json             in a demo's folder, beside its run folders: its tables
@@ -33,7 +34,7 @@ ROWS, VALIDATION_ROWS, TEST_ROWS = "train.jsonl", "validation.jsonl", "test.json
 START = "start.safetensors"
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
 SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
-RESTARTS = "restarts.json"
+RESTARTS, SEEDS = "restarts.json", "seeds.json"
 PICTURE = "heat_map.svg"
 DEMO = "demo.json"
 ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")
