@@ -39,7 +39,7 @@ def test_several_runs(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     page = tmp_path / "both.html"
     assert main(["report", str(runs / "desk"), str(runs / "reviews"), "--output", str(page), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found.keys() == {"report", "runs", "same_test_rows", "seeds", "sweeps", "left_out"}
+    assert found.keys() == {"report", "runs", "same_test_rows", "seeds", "learning_curves", "sweeps", "left_out"}
     assert found["report"] == str(page)
     assert [run["name"] for run in found["runs"]] == ["desk", "reviews"]
     assert found["runs"][0]["comparison"] == {"difference": 0.29194, "interval": [0.264, 0.32], "p_value": 1e-40}

@@ -16,6 +16,7 @@ from embedgrad.composed import fields
 from embedgrad.faces import setting
 from embedgrad.jobs.evaluate import EvaluateSettings
 from embedgrad.jobs.generate import GenerateSettings
+from embedgrad.jobs.learning_curve_settings import LearningCurveSettings
 from embedgrad.jobs.tune_settings import TuneSettings
 
 PACKAGE = Path(eg.__file__).parent
@@ -24,10 +25,11 @@ SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PA
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 OF_OTHERS = "pip install --upgrade"
 ON_COMMAND_LINE = {*fields(TuneSettings), *fields(EvaluateSettings), *fields(GenerateSettings)}
+ON_COMMAND_LINE |= {*fields(LearningCurveSettings)}
 ON_COMMAND_LINE |= {"help", "only", "resume", "settings"}
 NOT_IN_PYTHON = {  # where nothing public leads, or said on the command line alone (`by_face`)
     "data", "dataset", "freeze", "group_by", "help", "layout", "lines", "only", "predictions", "prompt_field", "resume",
-    "settings", "split", "system", "target", "template_argument",
+    "rows_grid", "settings", "split", "system", "target", "template_argument", "tuning_rows",
 }  # fmt: skip
 PUBLIC = (eg.tune, eg.evaluate, eg.generate, eg.start, eg.load_model, eg.load_examples, eg.Task)
 

@@ -29,7 +29,7 @@ Start with:
 """
 _EPILOGUE = "Every command has --help with an example, --json and --quiet. --debug shows tracebacks."
 
-_COMMA_SEPARATED = ("--labels", "--only", "--tasks", "--rates", "--epochs-grid", "--freeze")
+_COMMA_SEPARATED = ("--labels", "--only", "--tasks", "--rates", "--epochs-grid", "--rows-grid", "--freeze")
 
 # Each verb is the function of its name in the module of its name, imported when it is used; its help stands here
 # so that `embedgrad --help` imports none of them.
@@ -74,6 +74,11 @@ For example:
 For example:
     embedgrad sweep --model pocket --prompt "Positive or negative?" --train reviews.jsonl --rates 0.1rms,0.5rms,1rms
 """,
+    "learning-curve": """Tune on growing numbers of rows, and say how many the task needs.
+
+For example:
+    embedgrad learning-curve --model pocket --prompt "Positive or negative?" --train reviews.jsonl --rows-grid 16,64,all
+""",
     "recipes": """List the recipes that ship, or compare finished runs with the paper's figures.
 
 For example:
@@ -101,7 +106,8 @@ def app() -> App:
         suppress_keyboard_interrupt=False,
     )
     for verb, words in _VERBS.items():
-        found.command(f"embedgrad.cli.{verb}:{verb}", name=verb, help=words)
+        name = verb.replace("-", "_")
+        found.command(f"embedgrad.cli.{name}:{name}", name=verb, help=words)
     return found
 
 

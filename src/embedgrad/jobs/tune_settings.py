@@ -172,10 +172,13 @@ class TuneSettings(Composed):
         FileMissing."""
         parts = self._data_set_parts() if self.rows.dataset else self._own_parts(say)
         check_groups(parts.test, self.judging.group_by)
-        return parts if self.rows.tuning_rows is None else self._with_fewer(parts, self.rows.tuning_rows)
+        return self.with_fewer(parts)
 
-    def _with_fewer(self, parts: Parts, count: int) -> Parts:
-        """With so many of the tuning rows. Raises DataError where there are not so many."""
+    def with_fewer(self, parts: Parts) -> Parts:
+        """With as many of the tuning rows as these settings want. Raises DataError where there are not so many."""
+        count = self.rows.tuning_rows
+        if count is None:
+            return parts
         if count > len(parts.train):
             raise DataError(
                 f"{setting('tuning_rows', count)} is more than there are: {counted(len(parts.train), 'tuning row')}. "

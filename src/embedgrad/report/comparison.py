@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from embedgrad.report import figures
 from embedgrad.report.grid import grid_finding
+from embedgrad.report.learning_curve import curve_note, curve_table, curve_words
 from embedgrad.report.runs import Collected
 from embedgrad.report.sections import FigureIds
 from embedgrad.report.seeds import SEEDS_NOTE, seeds_table, seeds_words
@@ -75,11 +77,31 @@ def compared(collected: Collected, ids: FigureIds) -> ComparedRuns:
         left_out=collected.left_out,
         trials=[(TRIAL_TITLES.get(block, block), trial_table(t)) for block, t in collected.trials.items() if t],
         trial_note=TRIAL_NOTE,
-        overviews=[
-            Overview(f"{len(s.runs)} seeds: {folder.resolve().name}", seeds_words(s), seeds_table(s), SEEDS_NOTE)
-            for folder, s in collected.seeds
-        ],
+        overviews=overviews(collected, ids),
     )
+
+
+def overviews(collected: Collected, ids: FigureIds) -> list[Overview]:
+    """Of the folders of several seeds, and of the learning curves."""
+    seeds = [
+        Overview(f"{len(found.runs)} seeds: {_name(folder)}", seeds_words(found), seeds_table(found), SEEDS_NOTE)
+        for folder, found in collected.seeds
+    ]
+    curves = [
+        Overview(
+            f"Learning curve: {_name(folder)}",
+            curve_words(found),
+            curve_table(found),
+            curve_note(found),
+            ids.own(figures.accuracy_by_rows(found)),
+        )
+        for folder, found in collected.curves
+    ]
+    return [*seeds, *curves]
+
+
+def _name(folder: Path) -> str:
+    return folder.resolve().name
 
 
 def run_names(runs: Sequence[RunRecord]) -> list[str]:
@@ -119,6 +141,7 @@ def as_json(collected: Collected) -> dict[str, Any]:
         "runs": [_run_json(name, run) for name, run in zip(run_names(collected.runs), collected.runs, strict=True)],
         "same_test_rows": same_test_rows(collected.runs),
         "seeds": [{"folder": str(folder), **s.model_dump(mode="json")} for folder, s in collected.seeds],
+        "learning_curves": [{"folder": str(folder), **s.model_dump(mode="json")} for folder, s in collected.curves],
         "sweeps": [{"folder": str(s.folder), **s.grid.model_dump(mode="json")} for s in collected.sweeps],
         "left_out": list(collected.left_out),
     }

@@ -10,7 +10,8 @@ from embedgrad.errors import UsageError
 from embedgrad.run.demo_tables import DemoTables, TrialResult
 from embedgrad.run.grid import Grid, read_grid
 from embedgrad.run.json_files import read_if_any
-from embedgrad.run.names import DEMO, RESULT, SEEDS, SETTINGS, SWEEP
+from embedgrad.run.learning_curve import LearningCurve, read_learning_curve
+from embedgrad.run.names import DEMO, LEARNING_CURVE, RESULT, SEEDS, SETTINGS, SWEEP
 from embedgrad.run.record import RunRecord, read_run
 from embedgrad.run.seeds import Seeds, read_seeds
 
@@ -27,14 +28,20 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Collected:
-    """What was found under some folders, in their order; `left_out`: a sentence for each unfinished run; `trials`: the
-    demo's tables by block, where a folder is a demo's; `seeds`: what folders of several seeds have in the mean."""
+    """What was found under some folders, in their order.
+
+    left_out  a sentence for each unfinished run
+    trials    the demo's tables by block, where a folder is a demo's
+    seeds     what folders of several seeds have in the mean
+    curves    learning curves
+    """
 
     runs: tuple[RunRecord, ...]
     sweeps: tuple[Sweep, ...]
     left_out: tuple[str, ...]
     trials: dict[str, tuple[TrialResult, ...]] = field(default_factory=dict)
     seeds: tuple[tuple[Path, Seeds], ...] = ()
+    curves: tuple[tuple[Path, LearningCurve], ...] = ()
 
 
 def collect(folders: Sequence[Path]) -> Collected:
@@ -48,10 +55,13 @@ def collect(folders: Sequence[Path]) -> Collected:
     left_out: list[str] = []
     trials: dict[str, tuple[TrialResult, ...]] = {}
     seeds: list[tuple[Path, Seeds]] = []
+    curves: list[tuple[Path, LearningCurve]] = []
     for given in folders:
         trials |= _trials(given)
         if (several := read_seeds(given / SEEDS)) is not None:
             seeds.append((given, several))
+        if (curve := read_learning_curve(given / LEARNING_CURVE)) is not None:
+            curves.append((given, curve))
         for folder in _inside(given):
             if (grid := read_grid(folder / SWEEP)) is not None:
                 sweeps.setdefault(folder.resolve(), Sweep(folder, grid))
@@ -64,7 +74,7 @@ def collect(folders: Sequence[Path]) -> Collected:
             f"No run in {' or '.join(map(str, folders))} has finished. Continue them with "
             "`embedgrad tune --resume FOLDER`, or repeat them."
         )
-    return Collected(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials, tuple(seeds))
+    return Collected(tuple(runs.values()), tuple(sweeps.values()), tuple(left_out), trials, tuple(seeds), tuple(curves))
 
 
 def unsealed(collected: Collected) -> list[str]:

@@ -22,7 +22,9 @@ from embedgrad.run.names import (
     ANALYSIS,
     CALIBRATION,
     CHECKPOINT,
+    CURVE_PICTURE,
     DEMO,
+    LEARNING_CURVE,
     METRICS,
     PICTURE,
     PREDICTIONS,
@@ -45,6 +47,7 @@ from embedgrad.strict_json import sealed_json
 _EXISTS = {
     "tune": "The run folder {0} exists already. Choose another {1}, or continue that run with {2}.",
     "sweep": "The folder {0} exists already. Choose another {1}, or continue that sweep with {2}.",
+    "learning-curve": "The folder {0} exists already. Choose another {1}, or continue that curve with {2}.",
     "demo": "The folder {0} exists already. Choose another {1}.",
 }
 _FILES = (
@@ -64,6 +67,8 @@ _FILES = (
     CALIBRATION,
     RESTARTS,
     SEEDS,
+    LEARNING_CURVE,
+    CURVE_PICTURE,
     DEMO,
 )
 _TRIES = 200  # to take the lock of a folder that was just made: two seconds

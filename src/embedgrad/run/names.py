@@ -20,6 +20,8 @@ analysis/             what `embedgrad analyze` found, a file each
 .lock                 while a process is at work in the folder: which one
 
 seeds.json            in a folder of several seeds, beside their run folders: what they have in the mean
+learning_curve.json   in a learning curve's folder, beside its run folders: what is reached with how many rows
+learning_curve.svg    the same as a picture
 sweep.json            in a sweep's folder: its grid
 heat_map.svg          the same as a picture
 demo.json             in a demo's folder, beside its run folders: its tables
@@ -35,6 +37,7 @@ START = "start.safetensors"
 PREDICTIONS, RESULT, REPORT = "predictions.jsonl", "result.json", "report.html"
 SPLIT, SWEEP, CALIBRATION = "split.json", "sweep.json", "calibration.json"
 RESTARTS, SEEDS = "restarts.json", "seeds.json"
+LEARNING_CURVE, CURVE_PICTURE = "learning_curve.json", "learning_curve.svg"
 PICTURE = "heat_map.svg"
 DEMO = "demo.json"
 ANALYSIS, TRAJECTORY = Path("analysis"), Path("trajectory")

@@ -8,9 +8,11 @@ the same bytes. Importing these does not import matplotlib, calling them does.
 from embedgrad.report.figures.curve import learning_curve
 from embedgrad.report.figures.grid import heat_map
 from embedgrad.report.figures.labels import confusion
+from embedgrad.report.figures.rows import accuracy_by_rows
 from embedgrad.report.figures.shares import gains, group_bars
 
 __all__ = [
+    "accuracy_by_rows",
     "confusion",
     "gains",
     "group_bars",
