@@ -175,12 +175,12 @@ def test_the_words_whole():
         "More rows helped up to the last: the 400 test rows show that 128 are better than fewer."
     )
     assert curve_words(made_up([0.7, 0.72], [(0.02, -0.03, 0.07), (0, 0, 0)]))[1:] == [
-        "What 64 rows would bring cannot be told: 2 numbers of rows cannot show how a curve goes on; 4 can.",
+        "What 64 rows would bring is unknown: 2 numbers of rows cannot show how a curve goes on; 4 can.",
         ONE_SEED,
     ]
     flat = [(0.02, -0.03, 0.07)] * 3 + [(0, 0, 0)]
     assert curve_words(made_up([0.7, 0.7, 0.7, 0.72], flat))[1:2] == [
-        "What 256 rows would bring cannot be told: the 400 test rows do not show that 128 rows are better than 16."
+        "What 256 rows would bring is unknown: the 400 test rows do not show that 128 rows are better than 16."
     ]
     loss = made_up([0.7, 0.6], [(-0.1, -0.2, -0.01), (0, 0, 0)], measure="loss", before_value=1.5)
     assert curve_words(loss)[:2] == [

@@ -93,7 +93,7 @@ def _doubling(found: LearningCurve) -> str:
     else:
         tests = counted(found.test_rows, "test row")
         why = f"the {tests} do not show that {last.rows:,} rows are better than {first.rows:,}"
-    return f"What {2 * last.rows:,} rows would bring cannot be told: {why}."
+    return f"What {2 * last.rows:,} rows would bring is unknown: {why}."
 
 
 def _one_seed(found: LearningCurve) -> list[str]:
