@@ -13,12 +13,22 @@ from embedgrad.errors import SettingsError
 from embedgrad.jobs.diagnose import DiagnoseSettings
 from embedgrad.jobs.evaluate import EvaluateSettings
 from embedgrad.jobs.generate import GenerateSettings
+from embedgrad.jobs.learning_curve_settings import LearningCurveSettings
+from embedgrad.jobs.seeds_settings import SeedsSettings
 from embedgrad.jobs.sweep_settings import SweepSettings
 from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.settings import Settings, checked, read_toml, write_toml
 from embedgrad.tuning.settings import TuningSettings
 
-KINDS = (TuneSettings, SweepSettings, EvaluateSettings, GenerateSettings, DiagnoseSettings)
+KINDS = (
+    TuneSettings,
+    SeedsSettings,
+    LearningCurveSettings,
+    SweepSettings,
+    EvaluateSettings,
+    GenerateSettings,
+    DiagnoseSettings,
+)
 FLAT = 'model = "m"\nprompt = "p"\nepochs = 2.0\nlabels = ["a", "b"]\ntemplate = "{prompt} {input}"\n'
 TABLES = """prompt = "p"
 

@@ -80,6 +80,9 @@ def test_a_pipe_in_a_run_is_not_waited_for(name: str, verb: tuple[str, ...], run
     [
         ("calibration.json", "Delete it, or repeat what wrote it."),
         ("sweep.json", "Delete it, or repeat what wrote it."),
+        ("restarts.json", RUN),
+        ("seeds.json", RUN),
+        ("learning_curve.json", RUN),
         ("demo.json", "Repeat the demo."),
         ("analysis/entropy.json", "Delete it, or write it anew: `embedgrad analyze run --only entropy`"),
     ],

@@ -51,12 +51,14 @@ ADVICE = ", is at work in it. Wait until that has ended, or stop it; a run that 
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / SETTINGS).write_text('model = "x"\nrates = "1"\n')
+    (folder / SETTINGS).write_text('model = "x"\nrates = "1"\nrows_grid = "16"\n')
     return folder
 
 
 @pytest.mark.parametrize(
-    "arguments", [["tune", "--resume"], ["sweep", "--resume"], ["analyze"]], ids=["tune", "sweep", "analyze"]
+    "arguments",
+    [["tune", "--resume"], ["sweep", "--resume"], ["learning-curve", "--resume"], ["analyze"]],
+    ids=["tune", "sweep", "learning-curve", "analyze"],
 )
 def test_a_second_process_is_told_who_is_at_work(arguments: list[str], run: Path, capsys) -> None:
     process = holder(run, "open")
@@ -72,7 +74,7 @@ def test_a_second_process_is_told_who_is_at_work(arguments: list[str], run: Path
     assert "in use" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["tune", "sweep", "demo"])
+@pytest.mark.parametrize("verb", ["tune", "sweep", "learning-curve", "demo"])
 def test_a_folder_that_another_process_makes_is_not_taken(verb: str, tmp_path: Path, capsys, tiny_folder) -> None:
     process = holder(tmp_path / "run")
     train = rows.write_jsonl(tmp_path / "train.jsonl", rows.sentiment(100))
