@@ -67,6 +67,33 @@ def test_killed_and_resumed_is_the_same_run(job, uninterrupted, tmp_path):
     assert not list((tmp_path / "run").rglob("*.part")), "a killed write must not stay behind once resumed"
 
 
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.stress)])
+def test_killed_among_restarts(job, tmp_path, seed):
+    """What the runs tell that do not go on is kept beside them, and never in the run's own course."""
+    job = [*job, "--restarts", "3", "--start", "random"]
+    subprocess.run([sys.executable, "-m", "embedgrad", *job, "--output", str(tmp_path / "whole")], check=True)
+    assert killed(job, tmp_path / "run", kills=6, seed=seed) >= 6
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "run/trajectory").iterdir()) == sorted(
+        path.name for path in (tmp_path / "whole/trajectory").iterdir()
+    )
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.stress)])
+def test_killed_among_seeds(job, tmp_path, seed):
+    job = [*job, "--min-steps", "30", "--seeds", "3"]
+    job.remove("150")
+    job.remove("--min-steps")
+    subprocess.run([sys.executable, "-m", "embedgrad", *job, "--output", str(tmp_path / "whole")], check=True)
+    assert killed(job, tmp_path / "run", kills=6, seed=seed) >= 6
+    for name in ("seed-0", "seed-1", "seed-2"):
+        assert_same_run(tmp_path / "run" / name, tmp_path / "whole" / name)
+    run, whole = (json.loads((tmp_path / name / "seeds.json").read_text()) for name in ("run", "whole"))
+    for found in (run, whole):
+        del found["content_sha256"], found["seconds"]
+    assert run == whole
+
+
 @pytest.mark.stress
 def test_resumed_with_inputs_that_must_be_read_again(job, tmp_path):
     """With the prompt after the input, what a run has kept of the inputs is gone when it is resumed."""
