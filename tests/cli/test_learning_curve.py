@@ -164,7 +164,7 @@ def test_the_words_whole():
     doubling = {"value": 0.03, "interval": (0.01, 0.05)}
     assert curve_words(made_up(values, gaps, law=LAW, doubling=doubling)) == [
         "40.0 % with the text prompt, 50.0 % tuned on 16 rows, 72.0 % on 128.",
-        "From 64 rows on, the 400 test rows show no difference to 128; with 64 it is +2.0 points (95 % interval "
+        "From 64 rows on, the 400 test rows show no difference to 128: 128 minus 64 rows is +2.0 points (95 % interval "
         "-3.0 to 7.0).",
         "If the curve goes on like this, 256 rows would change accuracy by +3.0 points (95 % interval 1.0 to 5.0), and "
         "ever more rows would lead to 85.0 % (95 % interval 80.0 to 95.0).",
@@ -187,6 +187,17 @@ def test_the_words_whole():
         "1.500 with the text prompt, 0.700 tuned on 16 rows, 0.600 on 32.",
         "More rows helped up to the last: the 400 test rows show that 32 are better than fewer.",
     ]
+
+
+@pytest.mark.parametrize(("correct", "is_told"), [(72, True), (71, False)])
+def test_a_bag_of_words_that_is_as_good_is_told(correct, is_told):
+    whole = made_up([0.7, 0.72], [(0.02, -0.03, 0.07), (0, 0, 0)]).model_dump(mode="json")
+    share = {"correct": correct, "total": 100, "interval": [0.6, 0.8]}
+    whole["sizes"][-1]["baselines"] = {"majority_label": "a", "majority": share, "bag_of_words": share}
+    found = LearningCurve.model_validate_json(json.dumps(whole))
+    sentence = "A bag of words, without a language model, reaches 72.0 % with 32 rows."
+    assert (sentence in curve_words(found)) == is_told
+    assert curve_table(found)[-1][-2:] == [f"{correct}.0 %", f"{correct}.0 %"]
 
 
 def test_the_table_and_its_note():

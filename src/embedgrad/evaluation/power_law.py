@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 LEAST_SIZES = 4
 """One more than the law has numbers: with three it goes through every point, whatever they are."""
 _DRAWS = 2000
-_EXPONENTS = np.geomspace(0.1, 2.0, 61)
+_EXPONENTS = np.geomspace(0.1, 1.0, 41)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Grown:
 
 def fit(sizes: Sequence[int], values: Floats, errors: Floats, best: float) -> PowerLaw:
     """The law through `values` [..., sizes] with the standard `errors` [sizes]: weighted least squares with a ceiling
-    of at most `best`, a factor of at least 0 and an exponent in 0.1 to 2.
+    of at most `best`, a factor of at least 0 and an exponent in 0.1 to 1.
 
     For a given exponent the law is linear in the other two, so those are solved for, and the exponent is looked up in a
     fine grid: unlike an iterative fit, it needs no beginning and cannot fail to converge.
@@ -86,7 +86,7 @@ def grown(sizes: Sequence[int], values: Sequence[Floats], best: float, *, seed: 
 
     Intervals: percentile bootstrap over rows, the same for all sizes, and where there are several seeds over those of
     each size, as `over_seeds` does; the law is fitted to each resample. Where the points scatter about the law by more
-    than their errors let them, the interval of `doubling` is widened by as much (Birge 1932, Phys. Rev. 40:207).
+    than their errors let them, as single tunings do, each resampled point is moved by as much, at random.
     """
     rng = np.random.default_rng(seed)
     rows = values[0].shape[1]
@@ -103,12 +103,13 @@ def grown(sizes: Sequence[int], values: Sequence[Floats], best: float, *, seed: 
     if len(sizes) < LEAST_SIZES or rises[1][0] <= 0:
         return Grown(rises, to_all)
     errors = np.maximum(drawn.std(axis=0), 0.5 / rows)  # where all answers are right, resamples do not differ
-    law, laws = fit(sizes, means, errors, best), fit(sizes, drawn, errors, best)
+    law = fit(sizes, means, errors, best)
     residuals = (means - np.array([float(law.at(size)) for size in sizes])) / errors
-    scatter = max(1.0, float(np.sqrt((residuals**2).sum() / (len(sizes) - 3))))
+    beyond = max(0.0, float((residuals**2).sum()) / (len(sizes) - 3) - 1)
+    luck = rng.normal(size=drawn.shape) * errors * np.sqrt(beyond)
+    laws = fit(sizes, drawn + luck, errors, best)
     gain = float(law.at(2 * sizes[-1]) - law.at(sizes[-1]))
-    gains = laws.at(2 * sizes[-1]) - laws.at(sizes[-1])
-    doubling = gain, _interval(np.maximum(gain + scatter * (gains - gain), 0.0))
+    doubling = gain, _interval(laws.at(2 * sizes[-1]) - laws.at(sizes[-1]))
     return Grown(rises, to_all, law, doubling, _interval(laws.ceiling))
 
 

@@ -47,7 +47,7 @@ def curve_words(found: LearningCurve) -> list[str]:
         f"{told(found.before_value)} with the text prompt, {told(first.value)} tuned on {first.rows:,} rows, "
         f"{told(last.value)} on {last.rows:,}."
     )
-    return [reached, *_enough(found), _doubling(found), *_one_seed(found)]
+    return [reached, *_enough(found), _doubling(found), *_without_a_model(last), *_one_seed(found)]
 
 
 def at_rows(found: LearningCurve, rows: float) -> float:
@@ -69,10 +69,9 @@ def _enough(found: LearningCurve) -> list[str]:
     tests = counted(found.test_rows, "test row")
     if enough is last:
         return [f"More rows helped up to the last: the {tests} show that {last.rows:,} are better than fewer."]
-    missed = enough.to_all
     return [
-        f"From {enough.rows:,} rows on, the {tests} show no difference to {last.rows:,}; with {enough.rows:,} it is "
-        f"{_change(found, missed)}."
+        f"From {enough.rows:,} rows on, the {tests} show no difference to {last.rows:,}: {last.rows:,} minus "
+        f"{enough.rows:,} rows is {_change(found, enough.to_all)}."
     ]
 
 
@@ -94,6 +93,14 @@ def _doubling(found: LearningCurve) -> str:
         tests = counted(found.test_rows, "test row")
         why = f"the {tests} do not show that {last.rows:,} rows are better than {first.rows:,}"
     return f"What {2 * last.rows:,} rows would bring is unknown: {why}."
+
+
+def _without_a_model(last: Size) -> list[str]:
+    """Where a bag of words is as good."""
+    words = last.baselines.bag_of_words if last.baselines else None
+    if words is None or words.correct / words.total < last.value:
+        return []
+    return [f"A bag of words, without a language model, reaches {_share(words)} with {last.rows:,} rows."]
 
 
 def _one_seed(found: LearningCurve) -> list[str]:
