@@ -27,7 +27,7 @@ from embedgrad.model.families import check_causal
 from embedgrad.model.load.by_transformers import Loaded, quiet, told
 from embedgrad.model.load.folder import CONFIG
 from embedgrad.model.load.gguf_header import Header, read_header
-from embedgrad.model.load.gguf_splits import set_split
+from embedgrad.model.load.gguf_tokenizer import save_tokenizer
 from embedgrad.model.load.safetensors import check_report
 from embedgrad.model.memory import free_bytes
 
@@ -62,7 +62,6 @@ def _write(alone: Path, name: str, header: Header, folder: Path, say: Say) -> No
     config = _read(header, lambda: AutoConfig.from_pretrained(alone, gguf_file=name))
     check_causal(config, header.label)
     tokenizer = _read(header, lambda: AutoTokenizer.from_pretrained(alone, gguf_file=name, config=config))
-    set_split(tokenizer, header)
     lm, report = _read(
         header,
         lambda: AutoModelForCausalLM.from_pretrained(
@@ -84,7 +83,7 @@ def _write(alone: Path, name: str, header: Header, folder: Path, say: Say) -> No
         raise OSError(code, os.strerror(code)) from error
     for weights in folder.glob("*.safetensors"):  # made for their owner alone, unlike the other files
         shutil.copymode(folder / CONFIG, weights)
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, header, folder)
 
 
 def _unquantised(lm: Any) -> Any:

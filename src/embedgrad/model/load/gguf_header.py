@@ -20,6 +20,7 @@ class Header:
     label      the file's name without its ending
     elements   how many numbers its tensors hold
     dtype      that its weights are kept in: the smallest that holds them whole, bfloat16 where they are quantised
+    tokens     how many its vocabulary has
     tokenizer  its kind: `gpt2` is byte-level BPE
     split      how a byte-level tokenizer splits text before its merges
     """
@@ -27,6 +28,7 @@ class Header:
     label: str
     elements: int
     dtype: torch.dtype
+    tokens: int
     tokenizer: str | None
     split: str | None
 
@@ -41,6 +43,7 @@ def read_header(file: Path) -> Header:
     try:
         reader = GGUFReader(file)
         architecture = str(_value(reader, "general.architecture"))
+        tokens = len(reader.fields["tokenizer.ggml.tokens"].data)
         tensors = [(tensor.tensor_type.name, len(tensor.shape), int(tensor.n_elements)) for tensor in reader.tensors]
     except Exception as error:  # of numpy, of struct, and ValueErrors of its own
         raise ModelError(f"{file} is no whole GGUF file. Copy or download it again.") from error
@@ -56,6 +59,7 @@ def read_header(file: Path) -> Header:
         label=file.stem,
         elements=sum(elements for *_, elements in tensors),
         dtype=torch.float32 if kinds <= _WHOLE and kinds != {"BF16"} else torch.bfloat16,
+        tokens=tokens,
         tokenizer=_value(reader, "tokenizer.ggml.model"),
         split=_value(reader, "tokenizer.ggml.pre"),
     )
