@@ -16,6 +16,13 @@ from transformers import AutoConfig
 
 import tiny
 
+HOSTILE = (
+    "", " ", "1", "a1", "1,234.5", "\n\n1. one\n\n2. two", "  7", "\t\t42\n", "x  12  y", "ten 10s", "naïve café\r\n",
+    "Ωμέγα привет שלום مرحبا 你好，世界。", "٣٤ ½ Ⅷ 𝟘", "🙂👩‍👩‍👧 \u200b\ufeff\u00a0\u3000", "don't I'LL we've",
+    "def f(x):\n    return x",
+    "<s>a</s><|im_end|> <|im_start|>user\n", "<|im_end", "\0\x1b[2J", "aaaaaaaa   .\n\n", "one.\n\ntwo.\n\n3",
+)  # fmt: skip
+"""Texts at which tokenizers differ."""
 _ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2}
 _SPLITS = {"llama": "smollm", "qwen2": "qwen2"}
 _CONTROL = 3  # llama.cpp's type of special tokens

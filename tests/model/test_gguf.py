@@ -14,14 +14,7 @@ from gguf import GGMLQuantizationType as Kind
 import embedgrad as eg
 from embedgrad.model import converted
 from embedgrad.model.special_tokens import stored_special_tokens
-from tiny_gguf import merges_of, plain_ids, write_gguf
-
-HOSTILE = (
-    "", " ", "1", "a1", "1,234.5", "\n\n1. one\n\n2. two", "  7", "\t\t42\n", "x  12  y", "ten 10s", "naïve café\r\n",
-    "Ωμέγα привет שלום مرحبا 你好，世界。", "٣٤ ½ Ⅷ 𝟘", "🙂👩‍👩‍👧 \u200b\ufeff\u00a0\u3000", "don't I'LL we've",
-    "def f(x):\n    return x",
-    "<s>a</s><|im_end|> <|im_start|>user\n", "<|im_end", "\0\x1b[2J", "aaaaaaaa   .\n\n", "one.\n\ntwo.\n\n3",
-)  # fmt: skip
+from tiny_gguf import HOSTILE, merges_of, plain_ids, write_gguf
 
 
 @pytest.fixture(autouse=True)
