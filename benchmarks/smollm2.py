@@ -1,6 +1,7 @@
 """A real model for the benchmarks: SmolLM2-135M-Instruct, 30 layers, where `embedgrad fetch smollm2` has got it.
 
-Random weights show neither how a deep model rounds nor how long its answers are. Without it: random weights of its shape.
+Random weights show neither how a deep model rounds nor how long its answers are. Where it is not there: random weights
+of its shape.
 """
 
 from __future__ import annotations

@@ -131,17 +131,17 @@ def test_all_of_it_is_synced(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("system", "given", "wanted"),
     [
-        ("linux", {}, "/home/ada/.cache/embedgrad"),
+        ("linux", {}, "/ada/.cache/embedgrad"),
         ("linux", {"XDG_CACHE_HOME": "/big"}, "/big/embedgrad"),
-        ("linux", {"XDG_CACHE_HOME": "relative"}, "/home/ada/.cache/embedgrad"),
-        ("darwin", {"XDG_CACHE_HOME": "/big"}, "/home/ada/Library/Caches/embedgrad"),
-        ("linux", {"XDG_CACHE_HOME": "/big", "EMBEDGRAD_CACHE": "~/mine"}, "/home/ada/mine"),
+        ("linux", {"XDG_CACHE_HOME": "relative"}, "/ada/.cache/embedgrad"),
+        ("darwin", {"XDG_CACHE_HOME": "/big"}, "/ada/Library/Caches/embedgrad"),
+        ("linux", {"XDG_CACHE_HOME": "/big", "EMBEDGRAD_CACHE": "~/mine"}, "/ada/mine"),
     ],
 )
 def test_where_the_cache_is(system: str, given: dict[str, str], wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_CACHE_HOME", "EMBEDGRAD_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {"HOME": "/home/ada", **given}.items():
+    for name, value in {"HOME": "/ada", **given}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", system)
     assert str(cache_folder()) == wanted
