@@ -20,6 +20,8 @@ from embedgrad.watch import Watch
 
 _SECONDS = 15  # for the registry to answer, each time: behind a dead network this is what one waits
 _LONGEST_SECONDS = 1800  # for the whole download
+_BY_PIP = "pip install --no-deps --only-binary :all: --no-input --disable-pip-version-check --quiet --target"
+_BY_UV = "pip install --no-deps --only-binary :all: --link-mode copy --quiet --target"
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,11 @@ def _installer(folder: Path) -> tuple[Sequence[str], dict[str, str]]:
     """A command that unpacks a package into `folder`, with what it needs in its environment; pip, else uv, else
     nothing. Both ask the registry that the person has set for them."""
     if find_spec("pip") is not None:
-        command = (sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary", ":all:", "--no-input")
-        patience = {"PIP_RETRIES": "1", "PIP_DEFAULT_TIMEOUT": str(_SECONDS), "PIP_USER": "0"}
-        return (*command, "--disable-pip-version-check", "--quiet", "--target", str(folder)), patience
+        command = (sys.executable, "-m", *_BY_PIP.split(), str(folder))
+        return command, {"PIP_RETRIES": "1", "PIP_DEFAULT_TIMEOUT": str(_SECONDS), "PIP_USER": "0"}
     if uv := shutil.which("uv"):
-        command = (uv, "pip", "install", "--no-deps", "--only-binary", ":all:", "--python", sys.executable)
-        patience = {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": str(_SECONDS)}
-        return (*command, "--quiet", "--link-mode", "copy", "--target", str(folder)), patience
+        environment = {"UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": str(_SECONDS), "UV_PYTHON": sys.executable}
+        return (uv, *_BY_UV.split(), str(folder)), environment
     return (), {}
 
 
