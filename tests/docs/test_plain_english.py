@@ -10,7 +10,7 @@ from documents import DOCUMENTS, ROOT, name
 
 from embedgrad.cli.main import main
 
-VERBS = ("demo", "tune", "evaluate", "generate", "analyze", "report", "sweep", "recipes", "inspect")
+VERBS = ("demo", "tune", "evaluate", "generate", "analyze", "report", "sweep", "recipes", "fetch", "inspect")
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 # What is written instead, where the phrase does not say it.

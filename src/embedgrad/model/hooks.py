@@ -9,14 +9,17 @@ test for each, which fails by the name that went. What may decide a result is ch
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 import transformers
 from torch import Tensor
-from transformers import AttentionInterface, AttentionMaskInterface, Cache, DynamicCache
+from transformers import AttentionInterface, AttentionMaskInterface, Cache, DynamicCache, modeling_gguf_pytorch_utils
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer, LinearAttentionLayer
+from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -96,6 +99,22 @@ def takes_logit_mask(lm: Any) -> bool:
 def silence_long_texts(tokenizer: Any) -> None:
     """transformers' own line about a text longer than the context, which it says once."""
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
+
+
+@contextmanager
+def no_gguf_bar() -> Iterator[None]:
+    """transformers' bar over the tensors of a GGUF file, which obeys none of its switches."""
+    bar = modeling_gguf_pytorch_utils.tqdm
+    modeling_gguf_pytorch_utils.tqdm = partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        modeling_gguf_pytorch_utils.tqdm = bar
+
+
+def known_gguf_splits() -> frozenset[str]:
+    """The names of `tokenizer.ggml.pre` that transformers knows; by any other it splits text as GPT-2 does."""
+    return frozenset(GGUF_PRE_TOKENIZER_SPLITS)
 
 
 def softmax_backward(d_weights: Tensor, weights: Tensor) -> Tensor:
