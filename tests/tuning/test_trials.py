@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -178,17 +179,16 @@ def test_the_run_is_that_of_the_chosen_numbers(calibrated, tiny_model):
 @pytest.fixture
 def rising_loss(monkeypatch):
     """A validation loss that is higher each time."""
-    from embedgrad.evaluation.judge import Judge
+    from embedgrad.tuning import prepare
 
-    judge, calls = Judge.judge, []
+    verdicts_of, calls = prepare.verdicts_of, []
 
-    def rising(self, *arguments):
-        evaluation = judge(self, *arguments)
-        calls.append(evaluation)
-        score = evaluation.score.model_copy(update={"loss": 1.0 + len(calls)})
-        return type(evaluation)(score, evaluation.predictions, evaluation.skipped)
+    def rising(*arguments):
+        found = verdicts_of(*arguments)
+        calls.append(found)
+        return type(found)(tuple(replace(row, nats=(1.0 + len(calls)) * row.tokens) for row in found.rows))
 
-    monkeypatch.setattr(Judge, "judge", rising)
+    monkeypatch.setattr(prepare, "verdicts_of", rising)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,10 @@ class Label(TaskKind):
         stripped = output.strip()
         return stripped if stripped in task.labels else None
 
+    def whole_outputs(self, task: Task, target: str) -> Sequence[str]:
+        """All labels: a wrong one is told from an output that is none."""
+        return task.labels
+
     def read_by_meaning(self, task: Task, output: str) -> str | None:
         """The output itself where it is a label, else see `concluded_label`."""
         again = canonical(output)  # a sign that nobody sees may have hidden another from the first time
