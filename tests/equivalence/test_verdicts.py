@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,12 +12,12 @@ import embedgrad as eg
 import tiny
 from embedgrad.data.target_form import target_form
 from embedgrad.engine.generate import generate_ids
-from embedgrad.engine.greedy import read_openings
+from embedgrad.engine.greedy import LEAD, read_openings
 from embedgrad.engine.requests import Request
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
-from embedgrad.evaluation.result import Prediction
-from embedgrad.evaluation.verdicts import Verdict, verdicts_of
+from embedgrad.evaluation.verdicts import verdicts_of
+from embedgrad.tasks.grade import grade
 
 PROMPT = "Determine the main emotion. Answer with one word."
 PLACES = ("{prompt}\n\n{input}", "{input}\n\n{prompt}\n")
@@ -37,64 +37,87 @@ def greedy(judge: Judge, bound) -> list[Ids]:
     return [found[number].ids for number in range(len(requests))]
 
 
-def with_targets(judge: Judge, targets: Sequence[Ids], task: eg.Task | None, stops: Sequence[int]) -> Judge:
-    """The same rows with targets of these ids and their texts; where no task is given, these are labels, and so are
-    beginnings of them."""
-    texts = [judge.model.tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in targets]
-    texts = [target_form(text) or "\N{SNOWMAN}" for text in texts]
+def labels_of(judge: Judge) -> eg.Task:
+    """The judge's targets as labels, and beginnings of them."""
+    texts = [example.target for example in judge.examples]
     parts = {target_form(text[: len(text) // 2 + 1]) for text in texts} - {""}
-    labels = eg.Task("label", labels=tuple(sorted({*texts, *parts})))
+    return eg.Task("label", labels=tuple(sorted({*texts, *parts})))
+
+
+def with_targets(judge: Judge, targets: Sequence[Ids], stops: Collection[int]) -> Judge:
+    """The same rows, as often as there are targets of these ids, and their texts."""
+    times = len(targets) // len(judge.rows)
+    texts = [judge.model.tokenizer.decode(ids, skip_special_tokens=True) for ids in targets]
+    texts = [target_form(text) or "\N{SNOWMAN}" for text in texts]
     return replace(
         judge,
-        task=task or labels,
-        examples=tuple(replace(row, target=text) for row, text in zip(judge.examples, texts, strict=True)),
-        targets=tuple(row.with_target(ids) for row, ids in zip(judge.rows, targets, strict=True)),
+        examples=tuple(replace(row, target=text) for row, text in zip(judge.examples * times, texts, strict=True)),
+        rows=judge.rows * times,
+        targets=tuple(row.with_target(ids) for row, ids in zip(judge.rows * times, targets, strict=True)),
         stop_ids=frozenset(stops),
     )
 
 
-def hostile(answer: Ids, stop: int) -> list[tuple[Ids, set[int]]]:
-    """Targets that a greedy answer treats in all ways, and the tokens that end answers."""
-    first = answer.index(answer[3])
-    other = (answer[3] + 1) % 300 + 10
+def hostile(answers: Sequence[Ids]) -> list[tuple[list[list[Ids]], set[int]]]:
+    """Targets of each row that its endless greedy answer treats in all ways, and the tokens that end answers then."""
+    stop, ends = OTHER_STOP, {answer[3] for answer in answers} | {OTHER_STOP}
+
+    def said(answer: Ids) -> Ids:
+        return answer[: next(place for place, token in enumerate(answer) if token in ends)]
+
+    def other(answer: Ids, place: int) -> int:
+        return (answer[place] + 1) % 300 + 10
+
     return [
-        ((*answer[:first], answer[3]), {answer[3]}),  # says it
-        ((*answer[:first], stop), {answer[3], stop}),  # ends it by another stop token
-        ((stop,), {answer[0], stop}),  # says nothing, by another stop token
-        ((*answer[:2], stop), {stop}),  # goes on
-        ((*answer[:2], other, stop), {stop}),  # leaves it
-        ((other, *answer[1:3], stop), {stop}),  # leaves it at once
-        ((*answer[:LIMIT], stop), {stop}),  # is cut at the limit, where it is right
-        (answer[: LIMIT + 2], {stop}),  # is cut before
-        (answer[:3], {stop}),  # which nothing ends
+        (
+            [
+                [(*said(answer), answer[len(said(answer))]) for answer in answers],  # says it
+                [(*said(answer), stop) for answer in answers],  # ends it by another stop token
+                [(*answer[:2], other(answer, 2), stop) for answer in answers],  # leaves it
+            ],
+            ends,
+        ),
+        ([[(stop,)] * len(answers)], {answer[0] for answer in answers} | {stop}),  # says nothing, by another one
+        (
+            [
+                [(*answer[:2], stop) for answer in answers],  # goes on
+                [(other(answer, 0), *answer[1:3], stop) for answer in answers],  # leaves it at once
+                [(*answer[:LIMIT], stop) for answer in answers],  # is cut at the limit, where it is right
+                [answer[: LIMIT + 2] for answer in answers],  # is cut before
+                [answer[:3] for answer in answers],  # which nothing ends
+            ],
+            {stop},
+        ),
     ]
-
-
-def compared(judge: Judge, bound) -> list[tuple[Verdict, Prediction]]:
-    full = judge.judge(bound, "it")
-    found = verdicts_of(judge, bound, "it")
-    assert found.loss == full.score.loss
-    assert [(row.nats, row.tokens) for row in found.rows] == [(row.nats, row.tokens) for row in full.predictions]
-    return list(zip(found.rows, full.predictions, strict=True))
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize(("family", "changed"), tiny.VARIANTS)
-def test_verdicts_are_those_of_full_generation(family: str, changed: dict, dtype: str, place: str, tiny_model) -> None:
+def test_verdicts_are_those_of_full_generation(
+    family: str, changed: dict, dtype: str, place: str, tiny_model, monkeypatch
+) -> None:
+    """In bfloat16 two tokens are often equally likely, and either may come first, in full generation too, which depends
+    on what else is in a batch: rows where that happens before the target ends are left out there."""
+    monkeypatch.setitem(LEAD, torch.bfloat16, 0.15)  # models of three layers round less, and lead by less
     model = tiny_model(family, dtype, **changed)
     bound = eg.start(model, PROMPT, eg.Template.chat(place)).bind(model)
     judge = Judge.prepare(bound, [eg.Example(text, "x") for text in INPUTS], Judging(WHOLE, max_new_tokens=LIMIT))
-    answers = greedy(judge, bound)
-    ways = list(zip(*(hostile(answer, OTHER_STOP) for answer in answers), strict=True))
     right = 0
-    for way in ways:
-        targets, stops = [ids for ids, _ in way], set().union(*(stops for _, stops in way))
-        for task in (WHOLE, None, eg.Task("exact"), eg.Task("short")):
-            asked = with_targets(judge, targets, task, sorted(stops))
-            for verdict, prediction in compared(asked, bound):
-                assert verdict.correct == prediction.correct
-                if task in (WHOLE, None):
-                    assert verdict.read == prediction.prediction
+    for ways, stops in hostile(greedy(judge, bound)):
+        asked = with_targets(judge, [ids for way in ways for ids in way], stops)
+        full = asked.judge(bound, "it")
+        _, openings = read_openings(asked.engine, bound.embeddings, asked.targets)
+        for task in (WHOLE, labels_of(asked), eg.Task("exact")):
+            found = verdicts_of(replace(asked, task=task), bound, "it")
+            assert found.loss == full.score.loss
+            for verdict, prediction, opening in zip(found.rows, full.predictions, openings, strict=True):
+                assert (verdict.nats, verdict.tokens) == (prediction.nats, prediction.tokens)
+                if dtype == "bfloat16" and opening.is_open:
+                    continue
+                wanted = grade(task, prediction.output, prediction.target)
+                assert verdict.correct == wanted.correct
+                if dtype == "float32" and task.kind != "exact":
+                    assert verdict.read == wanted.read
                 right += bool(verdict.correct)
-    assert right > 0
+    assert right > 0 or dtype == "bfloat16"
