@@ -94,7 +94,8 @@ def test_numbers_are_generated_to_their_end(bound, generated):
 def test_however_rows_are_scored(judging: Judging, work: int, bound):
     judge = Judge.prepare(bound, EXAMPLES, judging)
     full, told = judge.judge(bound, "it"), []
-    found = verdicts_of(judge, bound, "it", lambda done, total: told.append((done, total)))
+    labels = judging.task.labels
+    found = verdicts_of(judge, bound, "it", lambda done, total: told.append((done, total)), labels)
     assert told[-1] == (work, work)
     assert (found.loss, found.accuracy) == (full.score.loss, full.score.accuracy)
     assert [(row.read, row.correct) for row in found.rows] == [(p.prediction, p.correct) for p in full.predictions]

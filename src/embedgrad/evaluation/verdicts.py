@@ -28,8 +28,7 @@ from embedgrad.watch import counted_up
 class Verdict:
     """Of one row; each as in `Prediction`.
 
-    read           what was read strictly; of an answer that was not needed to its end, from its beginning. Of labels
-                   that is the same
+    read           what was read strictly; of a wrong answer whose end nobody needed, from its beginning
     correct        whether that is the target; None without a metric
     nats, tokens   loss summed over the target's tokens, and their number
     """
@@ -58,9 +57,16 @@ class Verdicts:
         return sum(known) / len(known) if known else None
 
 
-def verdicts_of(judge: Judge, bound: Bound, name: str, progress: Progress = lambda done, total: None) -> Verdicts:
+def verdicts_of(
+    judge: Judge,
+    bound: Bound,
+    name: str,
+    progress: Progress = lambda done, total: None,
+    told_apart: Sequence[str] = (),
+) -> Verdicts:
     """What `judge.judge` would find strictly, and the losses. `progress` counts a row once for its loss and once for
-    its answer. Raises what `judge.judge` raises."""
+    its answer. Where `told_apart` are the labels, what is read of each row is also right of wrong answers, which are
+    then generated as far as they may still be one of them. Raises what `judge.judge` raises."""
     if not judge.generates:
         found = judge.judge(bound, name, progress).predictions
         return Verdicts(tuple(Verdict(p.prediction, p.correct, p.nats, p.tokens) for p in found))
@@ -69,7 +75,8 @@ def verdicts_of(judge: Judge, bound: Bound, name: str, progress: Progress = lamb
     with bound.in_use():
         nats, openings = read_openings(judge.engine_for(bound), bound.embeddings, judge.targets, count)
         judge.check_finite(name, nats.tolist())
-        texts = _texts(judge, bound.embeddings, openings, count)
+        answers = [_Answer(judge, number, opening, told_apart) for number, opening in enumerate(openings)]
+        texts = _texts(judge, bound.embeddings, answers, count)
     verdicts = []
     for example, row, loss, text in zip(judge.examples, judge.targets, nats.tolist(), texts, strict=True):
         read = read_strict(judge.task, text)
@@ -78,9 +85,8 @@ def verdicts_of(judge: Judge, bound: Bound, name: str, progress: Progress = lamb
     return Verdicts(tuple(verdicts))
 
 
-def _texts(judge: Judge, prompt: Tensor, openings: Sequence[Opening], count: Callable[[int], None]) -> list[str]:
-    """The greedy answer to each row, or as much of it as makes it wrong."""
-    answers = [_Answer(judge, number, opening) for number, opening in enumerate(openings)]
+def _texts(judge: Judge, prompt: Tensor, answers: Sequence[_Answer], count: Callable[[int], None]) -> list[str]:
+    """Each of `answers`, or as much of it as makes it wrong."""
     going = [answer for answer in answers if not answer.is_over]
     count(len(answers) - len(going))
     for place, found in judge.generated([answer.request(prompt) for answer in going]):
@@ -96,7 +102,8 @@ class _Answer:
     is_over  whether no more are needed
     """
 
-    def __init__(self, judge: Judge, number: int, opening: Opening) -> None:
+    def __init__(self, judge: Judge, number: int, opening: Opening, told_apart: Sequence[str]) -> None:
+        self._told_apart = told_apart
         self._judge, self._row, self._target = judge, judge.rows[number], judge.examples[number].target or ""
         end = next((place for place, token in enumerate(opening.ids) if token in judge.stop_ids), None)
         self.ids = opening.ids[: judge.max_new_tokens if end is None else min(end, judge.max_new_tokens)]
@@ -122,4 +129,4 @@ class _Answer:
         return Request(row, prompt, self._judge.stop_ids, ends)
 
     def _is_beyond_hope(self, ids: Sequence[int]) -> bool:
-        return is_beyond_hope(self._judge.task, decode(self._judge.model, ids), self._target)
+        return is_beyond_hope(self._judge.task, decode(self._judge.model, ids), self._target, self._told_apart)

@@ -49,8 +49,7 @@ class TaskKind(Protocol):
         return None
 
     def whole_outputs(self, task: Task, target: str) -> Sequence[str] | None:
-        """The outputs of which each right one is one, whitespace around it aside; None where others may be right too,
-        or what is read of a wrong one matters."""
+        """The outputs of which each right one is one, whitespace around it aside; None where others may be right."""
         return None
 
     def same(self, task: Task, read: str, target: str) -> bool:
