@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -179,3 +180,27 @@ def test_tune(run: Run) -> None:
     assert row["total"] == 8
     assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
     assert row["ratio"] == pytest.approx(row["peft_seconds"] / row["seconds"])
+
+
+def test_validation(run: Run) -> None:
+    """Verdicts of all validations are compared, those of the first and the last are timed."""
+    words = ("--models", "pocket", "--tasks", "desk", "--rows", "6", "--batch", "2", "--steps", "2", "--every", "1")
+    first, last = run("validation", *words, "--repeats", "1")
+    assert (first["step"], last["step"]) == (0, 2)
+    assert (first["compared"], last["compared"]) == (6, 18)
+    for row in (first, last):
+        assert row["differing"] == 0
+        assert row["ratio"] == pytest.approx(row["full_seconds"] / row["seconds"])
+
+
+def test_validation_without_the_data(run: Run, script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script("validation"), "smollm2", lambda *given: None)
+    assert run("validation", "--models", "smollm2", "--shared", str(tmp_path), "--data", "trec") == []
+
+
+def test_validation_stops_at_another_loss(script, monkeypatch: pytest.MonkeyPatch) -> None:
+    validation = script("validation")
+    monkeypatch.setattr(validation, "verdicts_of", lambda *given: SimpleNamespace(loss=-1.0))
+    words = ("--models", "pocket", "--tasks", "desk", "--rows", "2", "--batch", "2", "--steps", "1")
+    with pytest.raises(SystemExit, match=r"The loss is -1\.0 by verdicts and"):
+        validation.main([*words, "--repeats", "1"])
