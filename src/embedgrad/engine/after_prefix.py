@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from embedgrad.engine.last_layer import TargetPositions, last_layer_at
 from embedgrad.engine.lm_head import LOGITS_AT_ONCE
 from embedgrad.engine.padded_rows import PaddedRows, Predicting, target_logits
 from embedgrad.engine.prefix_cache import KeysValues, PrefixCache
-from embedgrad.model import attention, hooks
+from embedgrad.model import attention, hooks, packed_attention
 from embedgrad.model.anatomy import decoder_layers, last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.surgery.changes import Change
@@ -30,11 +31,14 @@ class Techniques:
     own_attention  model/attention.py instead of transformers' own
     trims          the last layer only at targets (engine/last_layer.py)
     checkpoints    layers keep nothing but their input and are run again in the backward
+    packs          rows end to end without padding, the prompt with them (engine/packed_rows.py), with own attention;
+                   of use where a prefix is shared
     """
 
     own_attention: bool = False
     trims: bool = False
     checkpoints: bool = False
+    packs: bool = False
 
     @property
     def in_words(self) -> list[str]:
@@ -43,6 +47,7 @@ class Techniques:
             "own attention": self.own_attention,
             "the last layer only at targets": self.trims,
             "layers computed again in the backward": self.checkpoints,
+            "prompt and rows packed without padding": self.packs,
         }
         return [name for name, is_on in words.items() if is_on]
 
@@ -57,7 +62,9 @@ def usable_techniques(model: FrozenModel) -> list[Techniques]:
     stock = [Techniques(trims=True), PLAIN_TECHNIQUES]
     if model.device.type != "cpu":
         return stock  # flash attention on a GPU needs no help
-    return [Techniques(own_attention=True, trims=True), Techniques(own_attention=True), *stock]
+    own = [Techniques(own_attention=True, trims=True), Techniques(own_attention=True)]
+    packed = [replace(techniques, packs=True) for techniques in own] if packed_attention.fits(model) else []
+    return [*packed, *own, *stock]
 
 
 @in_turn
@@ -93,11 +100,15 @@ def predict_after(
             stack.enter_context(checkpointed(model, techniques))
         if techniques.trims:
             assert mask is not None
-            stack.enter_context(last_layer_at(model, TargetPositions.of(rows.predicts), cache, mask))
+            stack.enter_context(last_layer_at(model, TargetPositions.of(rows.predicts), {"attention_mask": mask}))
         if head is not None:
             hidden = last_hidden(model.lm, inputs_embeds=embeds, **options)[rows.predicts]
             return Predicting(rows, hidden, head)
         return Predicting(rows, target_logits(model, rows, inputs_embeds=embeds, **options))
+
+
+def _attention(techniques: Techniques) -> ModuleType:
+    return packed_attention if techniques.packs else attention
 
 
 def _sees(length: int, tokens: int, padding: Tensor | None, device: torch.device) -> Tensor:
@@ -126,7 +137,7 @@ def checkpointed(model: FrozenModel, techniques: Techniques) -> Change:
     layers = list(decoder_layers(model.lm))[: -1 if techniques.trims else None]
 
     def again(forward: Forward, *args: Any, **kwargs: Any) -> Any:
-        with attention.in_use_again(model, techniques.own_attention):  # in the backward, too
+        with _attention(techniques).in_use_again(model, techniques.own_attention):  # in the backward, too
             return forward(*args, **kwargs)
 
     def kept(forward: Forward) -> Forward:
