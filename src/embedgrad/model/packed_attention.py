@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -27,27 +26,76 @@ ARGUMENT = "embedgrad_pack"  # of the model's forward, which hands it down to th
 _MOST_LONGER = 1.25  # rows that are padded together differ by no more, or by a few tokens
 _FEW_TOKENS = 16
 
-At = slice | Tensor
+_SCORES_AT_ONCE = 1 << 21  # of rows that are padded together, as in `attention`
+
+
+@dataclass(frozen=True)
+class Gather:
+    """B rows of T positions each out of a sequence, padding included, and back.
+
+    at    [B, T] which of the sequence's positions; padding repeats a real one
+    is_real  [B, T] False for padding; the others are positions `start` on of the sequence, in order
+    """
+
+    at: Tensor
+    is_real: Tensor
+    start: int
+    is_padded: bool
+    kept: dict[tuple[object, ...], Tensor] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, counts: Sequence[int], start: int, device: torch.device) -> Gather:
+        """Of rows with so many positions each, one behind the other from `start` on."""
+        lengths = torch.tensor(counts)
+        columns = torch.arange(max(counts))
+        starts = start + lengths.cumsum(0) - lengths
+        at = starts[:, None] + torch.minimum(columns, lengths[:, None] - 1)
+        return cls(at.to(device), (columns < lengths[:, None]).to(device), start, min(counts) < max(counts))
+
+    def behind(self, prefix: int) -> Gather:
+        """With the first `prefix` positions of the sequence before each row."""
+        first = torch.arange(prefix, device=self.at.device).expand(len(self.at), -1)
+        return replace(self, at=torch.cat([first, self.at], dim=1), kept={})
+
+    def take(self, states: Tensor) -> Tensor:
+        """[1, H, N, E] -> [B, H, T, E], one copy."""
+        heads, positions, width = states.shape[1:]
+        by_position = states[0].transpose(0, 1)
+        if by_position.is_contiguous():
+            flat, key = by_position.reshape(-1, width), (heads, 0)
+        else:
+            flat, key = states.reshape(-1, width), (heads, positions)
+        if key not in self.kept:
+            numbers = torch.arange(heads, device=self.at.device)[:, None]
+            at = self.at[:, None]
+            self.kept[key] = (at * heads + numbers if key[1] == 0 else at + numbers * positions).flatten()
+        return flat.index_select(0, self.kept[key]).view(len(self.at), heads, -1, width)
+
+    def put(self, found: Tensor, states: Tensor, skip: int = 0) -> None:
+        """The real ones of `found` [B, H, skip + T, E] into their places of `states` [N, H, E]."""
+        _, heads, tokens, width = found.shape
+        key = ("back", heads, skip)
+        if key not in self.kept:
+            rows, columns = self.is_real.nonzero(as_tuple=True)
+            numbers = torch.arange(heads, device=self.at.device)
+            self.kept[key] = ((rows[:, None] * heads + numbers) * tokens + skip + columns[:, None]).flatten()
+        back = self.kept[key]
+        there = states[self.start : self.start + len(back) // heads].view(-1, width)
+        torch.index_select(found.reshape(-1, width), 0, back, out=there)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some of the rows, padded to the longest for attention alone. B rows of T queries and S keys.
+    """Some of the rows, padded to the longest for attention alone.
 
-    query_at  which of the queries they have, [B * T], padding included: there it names a real one
-    key_at    which of the keys, [B * S], likewise
-    query_to, query_real   queries [n] that are theirs, and which of [B * T] these are
-    key_to, key_real       the same of keys
-    mask      [B, 1, T, prefix + S] True where a query sees a key; None: everything up to itself
+    prefix   how many of the first keys they see, all of them
+    queries, keys   theirs; `keys` with the prefix
+    mask     [B, 1, T, prefix + S] True where a query sees a key; None: everything up to itself
     """
 
-    rows: int
-    query_at: At
-    query_to: At
-    query_real: At
-    key_at: At
-    key_to: At
-    key_real: At
+    prefix: int
+    queries: Gather
+    keys: Gather
     mask: Tensor | None = None
 
 
@@ -64,57 +112,52 @@ class Pack:
     shared: int
     lengths: tuple[int, ...]
     device: torch.device
-    places: tuple[tuple[int, ...], ...] | None = None
+    places: tuple[Sequence[int], ...] | None = None
+    made: dict[int, list[Piece]] = field(default_factory=dict, compare=False)
 
     @property
     def prefix(self) -> int:
         """Keys that every row sees."""
         return self.past + self.shared
 
-    @cached_property
-    def pieces(self) -> list[Piece]:
-        """All rows, those of similar length together."""
-        return list(self._pieces())
-
     def at(self, places: Sequence[Sequence[int]]) -> Pack:
         """With queries only there."""
-        return Pack(self.past, self.shared, self.lengths, self.device, tuple(map(tuple, places)))
+        return Pack(self.past, self.shared, self.lengths, self.device, tuple(places))
 
-    def _pieces(self) -> Iterator[Piece]:
-        start, key, query = 0, self.prefix, 0 if self.places is not None else self.shared
-        while start < len(self.lengths):
-            stop = start + 1
-            most = max(self.lengths[start] + _FEW_TOKENS, int(_MOST_LONGER * self.lengths[start]))
-            while stop < len(self.lengths) and self.lengths[stop] <= most:
-                stop += 1
-            keys = self.lengths[start:stop]
-            key_at, key_to, key_real = _padded(keys, key, self.device)
-            if self.places is None:
-                query_at, query_to, query_real = _padded(keys, query, self.device)
-                yield Piece(stop - start, query_at, query_to, query_real, key_at, key_to, key_real)
-                query += sum(keys)
-            else:
-                places = self.places[start:stop]
-                counts = [len(some) for some in places]
-                query_at, query_to, query_real = _padded(counts, query, self.device)
-                mask = _sees(places, self.prefix, max(keys), self.device)
-                yield Piece(stop - start, query_at, query_to, query_real, key_at, key_to, key_real, mask)
-                query += sum(counts)
-            start, key = stop, key + sum(keys)
+    def pieces(self, heads: int) -> list[Piece]:
+        """The prefix, where there are queries of it, and all rows, those of similar length together."""
+        if heads not in self.made:
+            self.made[heads] = [*self._first(), *self._rows(heads)]
+        return self.made[heads]
 
+    def _first(self) -> Iterator[Piece]:
+        if self.shared and self.places is None:
+            keys = Gather.of([self.shared], self.past, self.device).behind(self.past)
+            yield Piece(self.past, Gather.of([self.shared], 0, self.device), keys)
 
-def _padded(counts: Sequence[int], start: int, device: torch.device) -> tuple[At, At, At]:
-    """Of pieces with so many entries each, one behind the other from `start` on: which entries they have when padded to
-    the longest, which there are, and which of the padded ones these are. Slices where there is no padding."""
-    whole, most = slice(start, start + sum(counts)), max(counts)
-    if min(counts) == most:
-        return whole, whole, slice(None)
-    lengths = torch.tensor(counts)
-    columns = torch.arange(most)
-    starts = start + lengths.cumsum(0) - lengths
-    at = starts[:, None] + torch.minimum(columns, lengths[:, None] - 1)
-    real = (columns < lengths[:, None]).flatten().nonzero()[:, 0]
-    return at.flatten().to(device), whole, real.to(device)
+    def _rows(self, heads: int) -> Iterator[Piece]:
+        counts = self.lengths if self.places is None else [len(some) for some in self.places]
+        query, key = self.shared if self.places is None else 0, self.prefix
+        for start, stop in self._cuts(counts, heads):
+            mask = None
+            if self.places is not None:
+                mask = _sees(self.places[start:stop], self.prefix, self.lengths[stop - 1], self.device)
+            queries = Gather.of(counts[start:stop], query, self.device)
+            keys = Gather.of(self.lengths[start:stop], key, self.device).behind(self.prefix)
+            yield Piece(self.prefix, queries, keys, mask)
+            query, key = query + sum(counts[start:stop]), key + sum(self.lengths[start:stop])
+
+    def _cuts(self, counts: Sequence[int], heads: int) -> Iterator[tuple[int, int]]:
+        """Rows start to stop whose lengths differ little, and whose scores are not too many."""
+        start = 0
+        for stop in range(1, len(counts) + 1):
+            if stop < len(counts):
+                shortest, longest = self.lengths[start], self.lengths[stop]
+                scores = heads * (stop + 1 - start) * max(counts[start : stop + 1]) * (self.prefix + longest)
+                if longest <= max(shortest + _FEW_TOKENS, _MOST_LONGER * shortest) and scores <= _SCORES_AT_ONCE:
+                    continue
+            yield start, stop
+            start = stop
 
 
 def _sees(places: Sequence[Sequence[int]], prefix: int, tokens: int, device: torch.device) -> Tensor:
@@ -177,71 +220,36 @@ class _PackedAttention(torch.autograd.Function):
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, pack: Pack, scale: float) -> Tensor:
         ctx.save_for_backward(query, key, value)
         ctx.pack, ctx.scale = pack, scale
-        output = query.new_empty(1, query.shape[2], query.shape[1], value.shape[-1])
-        if pack.shared and pack.places is None:
-            own, keys, values = _of_the_prefix(pack, query, key, value)
-            output[:, : pack.shared] = attend(own, keys, values, None, _sight(own, keys, scale, pack.past))
-        for piece in pack.pieces:
-            rows, keys, values = _of_rows(pack, piece, query, key, value)
-            sight = _sight(rows, keys, scale, pack.past)
-            found = attend(rows, keys, values, piece.mask, sight)
-            output[0, piece.query_to] = found.flatten(0, 1)[piece.query_real]
-        return output
+        output = query.new_empty(query.shape[2], query.shape[1], value.shape[-1])
+        for piece in pack.pieces(query.shape[1]):
+            rows, keys, values = piece.queries.take(query), piece.keys.take(key), piece.keys.take(value)
+            found = attend(rows, keys, values, piece.mask, _sight(rows, keys, scale, pack.past))
+            piece.queries.put(found, output)
+        return output[None]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value = ctx.saved_tensors
         pack: Pack = ctx.pack
-        d_query, d_key, d_value = (torch.empty_like(tensor) for tensor in (query, key, value))
-        d_shared = [states[:, :, : pack.prefix] for states in (d_key, d_value)]
-        for states in d_shared:
-            states.zero_()
-        if pack.shared and pack.places is None:
-            own, keys, values = _of_the_prefix(pack, query, key, value)
-            sight = _sight(own, keys, ctx.scale, pack.past)
-            found = attend_backward(gradient[:, : pack.shared], own, keys, values, None, sight)
-            d_query[:, :, : pack.shared] = found[0]
-            d_shared[0] += found[1]
-            d_shared[1] += found[2]
-        for piece in pack.pieces:
-            rows, keys, values = _of_rows(pack, piece, query, key, value)
-            slope = gradient[0, piece.query_at]
-            if not isinstance(piece.query_real, slice):
-                slope = torch.zeros_like(slope).index_copy_(0, piece.query_real, slope[piece.query_real])
-            slope = slope.unflatten(0, (piece.rows, -1))
+        slope = gradient.transpose(1, 2)
+        d_query, d_key, d_value = (
+            states.new_empty(states.shape[2], states.shape[1], states.shape[3]) for states in (query, key, value)
+        )
+        d_key[: pack.prefix], d_value[: pack.prefix] = 0.0, 0.0
+        for piece in pack.pieces(query.shape[1]):
+            rows, keys, values = piece.queries.take(query), piece.keys.take(key), piece.keys.take(value)
+            d_output = piece.queries.take(slope)
+            if piece.queries.is_padded:
+                d_output *= piece.queries.is_real[:, None, :, None]
             sight = _sight(rows, keys, ctx.scale, pack.past)
-            found = attend_backward(slope, rows, keys, values, piece.mask, sight)
-            _by_position(d_query)[piece.query_to] = _flat(found[0])[piece.query_real]
-            for states, d_states in ((d_key, found[1]), (d_value, found[2])):
-                states[:, :, : pack.prefix] += d_states[:, :, : pack.prefix].sum(0, keepdim=True)
-                _by_position(states)[piece.key_to] = _flat(d_states[:, :, pack.prefix :])[piece.key_real]
-        return d_query, d_key, d_value, None, None
-
-
-def _of_the_prefix(pack: Pack, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return query[:, :, : pack.shared], key[:, :, : pack.prefix], value[:, :, : pack.prefix]
-
-
-def _of_rows(pack: Pack, piece: Piece, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """[B, H, T, E], [B, G, prefix + S, E] twice."""
-    rows = _by_position(query)[piece.query_at].unflatten(0, (piece.rows, -1)).transpose(1, 2)
-    return rows, _joined(pack, piece, key), _joined(pack, piece, value)
-
-
-def _joined(pack: Pack, piece: Piece, states: Tensor) -> Tensor:
-    own = _by_position(states)[piece.key_at].unflatten(0, (piece.rows, -1)).transpose(1, 2)
-    shared = states[:, :, : pack.prefix].expand(piece.rows, -1, -1, -1)
-    return torch.cat([shared, own], dim=2).contiguous()
-
-
-def _by_position(states: Tensor) -> Tensor:
-    """[1, H, N, E] -> [N, H, E], a view."""
-    return states[0].transpose(0, 1)
-
-
-def _flat(states: Tensor) -> Tensor:
-    """[B, H, T, E] -> [B * T, H, E]."""
-    return states.transpose(1, 2).flatten(0, 1)
+            d_rows, *d_states = attend_backward(d_output, rows, keys, values, piece.mask, sight)
+            piece.queries.put(d_rows, d_query)
+            for states, found in zip((d_key, d_value), d_states, strict=True):
+                piece.keys.put(found, states, skip=piece.prefix)
+                if piece.prefix > pack.past:
+                    shared = slice(pack.past, piece.prefix)
+                    states[shared] += found[:, :, shared].sum(0).transpose(0, 1)
+        return *(states.transpose(0, 1)[None] for states in (d_query, d_key, d_value)), None, None
 
 
 def _sight(query: Tensor, keys: Tensor, scale: float, frozen: int) -> Sight:
