@@ -16,7 +16,7 @@ from embedgrad.engine.last_layer import TargetPositions, last_layer_at
 from embedgrad.engine.lm_head import LOGITS_AT_ONCE
 from embedgrad.engine.padded_rows import PaddedRows, Predicting, target_logits
 from embedgrad.engine.prefix_cache import KeysValues, PrefixCache
-from embedgrad.model import attention, hooks, packed_attention
+from embedgrad.model import attention, fused, hooks, packed_attention
 from embedgrad.model.anatomy import decoder_layers, last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.surgery.changes import Change
@@ -33,12 +33,14 @@ class Techniques:
     checkpoints    layers keep nothing but their input and are run again in the backward
     packs          rows end to end without padding, the prompt with them (engine/packed_rows.py), with own attention;
                    of use where a prefix is shared
+    fuses          norms and MLPs in few passes (model/fused.py)
     """
 
     own_attention: bool = False
     trims: bool = False
     checkpoints: bool = False
     packs: bool = False
+    fuses: bool = False
 
     @property
     def in_words(self) -> list[str]:
@@ -48,6 +50,7 @@ class Techniques:
             "the last layer only at targets": self.trims,
             "layers computed again in the backward": self.checkpoints,
             "prompt and rows packed without padding": self.packs,
+            "norms and MLPs in few passes": self.fuses,
         }
         return [name for name, is_on in words.items() if is_on]
 
@@ -96,6 +99,7 @@ def predict_after(
     head = model.output_head if large else None  # tried on a token the first time: before anything is changed
     with ExitStack() as stack:
         stack.enter_context(attention.in_use(model, techniques.own_attention))
+        stack.enter_context(fused.in_use(model, techniques.fuses))
         if techniques.checkpoints:
             stack.enter_context(checkpointed(model, techniques))
         if techniques.trims:

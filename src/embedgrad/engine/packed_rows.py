@@ -18,7 +18,7 @@ from embedgrad.engine.last_layer import PackedPositions, last_layer_at
 from embedgrad.engine.lm_head import LOGITS_AT_ONCE
 from embedgrad.engine.padded_rows import PaddedRows, Predicting, target_logits
 from embedgrad.engine.prefix_cache import KeysValues, PrefixCache
-from embedgrad.model import hooks, packed_attention
+from embedgrad.model import fused, hooks, packed_attention
 from embedgrad.model.anatomy import decoder_layers, last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.packed_attention import Pack
@@ -89,16 +89,13 @@ def _order(layouts: Sequence[Layout], by_length: Sequence[int], device: torch.de
 
 @in_turn
 def predict_packed(
-    model: FrozenModel, past: KeysValues, prompt: Tensor | None, layouts: Sequence[Layout], techniques: Techniques
+    model: FrozenModel, past: KeysValues, prompt: Tensor, layouts: Sequence[Layout], techniques: Techniques
 ) -> Predicting:
-    """What `layouts` predict behind `past`, keys and values [1, G, P, E] of each layer (none: nothing), and `prompt`
-    [P, D] (None: that is in `past`); differentiable in the prompt."""
+    """What `layouts` predict behind `past`, keys and values of the constant text in each layer (none: nothing), and
+    `prompt` [P, D]; differentiable in the prompt."""
     length = past[0][0].shape[-2] if past else 0
-    shared = 0 if prompt is None else len(prompt)
-    rows = pack_rows(layouts, length, shared, model.device)
-    embeds = model.embed(rows.ids)
-    if prompt is not None:
-        embeds = torch.cat([prompt.to(embeds.dtype)[None], embeds], dim=1)
+    rows = pack_rows(layouts, length, len(prompt), model.device)
+    embeds = torch.cat([prompt.to(model.dtype)[None], model.embed(rows.ids)], dim=1)
     cache = PrefixCache(past, 1, techniques.trims) if past else PrefixCache.empty(_layers(model), techniques.trims)
     options: dict[str, object] = {
         "inputs_embeds": embeds,
@@ -111,6 +108,7 @@ def predict_packed(
     head = model.output_head if large else None  # tried on a token the first time: before anything is changed
     with ExitStack() as stack:
         stack.enter_context(packed_attention.in_use(model))
+        stack.enter_context(fused.in_use(model, techniques.fuses))
         if techniques.checkpoints:
             stack.enter_context(checkpointed(model, techniques))
         if techniques.trims:

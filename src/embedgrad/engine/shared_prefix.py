@@ -67,7 +67,7 @@ class SharedPrefix:
         return None
 
     def once(self, prompt: Tensor, layouts: Sequence[Layout]) -> Sequence[Tensor]:
-        if self.techniques.packs and prompt.requires_grad:
+        if self.techniques.packs:
             return [prompt]  # it goes along with the rows
         header_ids = layouts[0].header_ids
         header = self._header(header_ids)
@@ -76,12 +76,10 @@ class SharedPrefix:
             return [tensor for pair in prefill(self.model, prompt, header_ids, header) for tensor in pair]
 
     def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
-        if len(once) == 1:
+        if self.techniques.packs:
             header = self._header(layouts[0].header_ids)
             return predict_packed(self.model, header, once[0], layouts, self.techniques)
         prefix = list(zip(once[::2], once[1::2], strict=True))
-        if self.techniques.packs:
-            return predict_packed(self.model, prefix, None, layouts, self.techniques)
         rows = pad_rows(layouts, once[0].shape[-2], self.model.device, self.model.padded_tokens)
         return predict_after(self.model, prefix, self.model.embed(rows.ids), rows, self.techniques)
 

@@ -141,7 +141,7 @@ class _GroupedAttention(torch.autograd.Function):
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sight: Sight) -> Tensor:
         ctx.save_for_backward(query, key, value, mask)
         ctx.sight = sight
-        return attend(query, key, value, mask, sight).transpose(1, 2)
+        return attend(query, key, value, mask, sight)[0].transpose(1, 2)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -151,16 +151,19 @@ class _GroupedAttention(torch.autograd.Function):
         return (*attend_backward(slope, query, key, value, mask, ctx.sight, wanted), None, None)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sight: Sight) -> Tensor:
-    """[B, H, T, E]. The R query heads of each key/value head lie side by side: [B * G, R * T, E] against
-    [B * G, T', E]."""
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sight: Sight
+) -> tuple[Tensor, Tensor | None]:
+    """[B, H, T, E], and the weights [B * G, R * T, T'] where they were computed in one piece. The R query heads of each
+    key/value head lie side by side: [B * G, R * T, E] against [B * G, T', E]."""
+    weights = None
     groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
     parts = []
     for start, stop, seen in sight.blocks(mask):
         folded = _folded(query[:, :, start:stop], groups)
         weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
         parts.append(torch.bmm(weights, values[:, :seen]).view(*query.shape[:2], stop - start, -1))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+    return (parts[0], weights) if len(parts) == 1 else (torch.cat(parts, dim=2), None)
 
 
 def attend_backward(
@@ -171,15 +174,16 @@ def attend_backward(
     mask: Tensor | None,
     sight: Sight,
     wanted: Sequence[bool] = (True, True, True),
+    kept: Tensor | None = None,
 ) -> tuple[Tensor | None, ...]:
     """Gradients of query, key and value, where `wanted`, from that of `attend`'s output; the weights are computed
-    again."""
+    again unless they were `kept`."""
     groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
     d_queries: list[Tensor] = []
     d_keys, d_values = None, None
     for start, stop, seen in sight.blocks(mask):
         folded = _folded(query[:, :, start:stop], groups)
-        weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
+        weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop) if kept is None else kept
         d_output = _folded(gradient[:, :, start:stop], groups)
         if wanted[2]:
             d_values = _added(d_values, weights, d_output, 1.0, sight)

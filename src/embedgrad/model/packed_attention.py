@@ -26,6 +26,7 @@ ARGUMENT = "embedgrad_pack"  # of the model's forward, which hands it down to th
 _MOST_LONGER = 1.25  # rows that are padded together differ by no more, or by a few tokens
 _FEW_TOKENS = 16
 
+_KEPT_WIDTHS = 4  # weights over so many keys, in widths of a head, are no more than what is kept of a layer anyway
 _SCORES_AT_ONCE = 1 << 21  # of rows that are padded together, as in `attention`
 
 
@@ -218,31 +219,33 @@ def _own(model: FrozenModel) -> Attending:
 class _PackedAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, pack: Pack, scale: float) -> Tensor:
-        ctx.save_for_backward(query, key, value)
-        ctx.pack, ctx.scale = pack, scale
-        output = query.new_empty(query.shape[2], query.shape[1], value.shape[-1])
-        for piece in pack.pieces(query.shape[1]):
+        ctx.pack, ctx.scale, ctx.shapes = pack, scale, (query.shape, key.shape, value.shape)
+        heads = query.shape[1]
+        output = query.new_empty(query.shape[2], heads, value.shape[-1])
+        kept: list[Tensor | None] = []
+        for piece in pack.pieces(heads):
             rows, keys, values = piece.queries.take(query), piece.keys.take(key), piece.keys.take(value)
-            found = attend(rows, keys, values, piece.mask, _sight(rows, keys, scale, pack.past))
+            found, weights = attend(rows, keys, values, piece.mask, _sight(rows, keys, scale, pack.past))
             piece.queries.put(found, output)
+            kept += [rows, keys, values, weights if keys.shape[2] <= _KEPT_WIDTHS * keys.shape[3] else None]
+        ctx.save_for_backward(*kept)
         return output[None]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value = ctx.saved_tensors
         pack: Pack = ctx.pack
-        slope = gradient.transpose(1, 2)
+        slope, saved = gradient.transpose(1, 2), iter(ctx.saved_tensors)
         d_query, d_key, d_value = (
-            states.new_empty(states.shape[2], states.shape[1], states.shape[3]) for states in (query, key, value)
+            gradient.new_empty(positions, heads, width) for _, heads, positions, width in ctx.shapes
         )
         d_key[: pack.prefix], d_value[: pack.prefix] = 0.0, 0.0
-        for piece in pack.pieces(query.shape[1]):
-            rows, keys, values = piece.queries.take(query), piece.keys.take(key), piece.keys.take(value)
+        for piece in pack.pieces(slope.shape[1]):
+            rows, keys, values, weights = (next(saved) for _ in range(4))
             d_output = piece.queries.take(slope)
             if piece.queries.is_padded:
                 d_output *= piece.queries.is_real[:, None, :, None]
             sight = _sight(rows, keys, ctx.scale, pack.past)
-            d_rows, *d_states = attend_backward(d_output, rows, keys, values, piece.mask, sight)
+            d_rows, *d_states = attend_backward(d_output, rows, keys, values, piece.mask, sight, kept=weights)
             piece.queries.put(d_rows, d_query)
             for states, found in zip((d_key, d_value), d_states, strict=True):
                 piece.keys.put(found, states, skip=piece.prefix)
