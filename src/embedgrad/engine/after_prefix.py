@@ -17,7 +17,7 @@ from embedgrad.engine.lm_head import LOGITS_AT_ONCE
 from embedgrad.engine.padded_rows import PaddedRows, Predicting, target_logits
 from embedgrad.engine.prefix_cache import KeysValues, PrefixCache
 from embedgrad.model import attention, fused, hooks, packed_attention
-from embedgrad.model.anatomy import decoder_layers, last_hidden
+from embedgrad.model.anatomy import last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.surgery.changes import Change
 from embedgrad.model.surgery.cuts import Forward, Wrapped
@@ -58,16 +58,17 @@ class Techniques:
 PLAIN_TECHNIQUES = Techniques()
 
 
-def usable_techniques(model: FrozenModel) -> list[Techniques]:
-    """How the fast paths may run this model, fastest first."""
+def usable_techniques(model: FrozenModel, shares: bool = True) -> list[Techniques]:
+    """How a fast path may run this model, fastest first; `shares` says whether rows have a prefix in common."""
     if not hooks.takes_own_attention(model.lm):
         return [PLAIN_TECHNIQUES]  # its layers take masks of their own kind
     stock = [Techniques(trims=True), PLAIN_TECHNIQUES]
     if model.device.type != "cpu":
         return stock  # flash attention on a GPU needs no help
-    own = [Techniques(own_attention=True, trims=True), Techniques(own_attention=True)]
-    packed = [replace(techniques, packs=True) for techniques in own] if packed_attention.fits(model) else []
-    return [*packed, *own, *stock]
+    fuses = bool(fused.cuts(model))
+    own = [Techniques(own_attention=True, trims=trims, fuses=fuses) for trims in (True, False)]
+    packs = shares and packed_attention.fits(model)
+    return [*(replace(techniques, packs=True) for techniques in own if packs), *own, *stock]
 
 
 @in_turn
@@ -138,10 +139,13 @@ def _positions(model: FrozenModel, length: int, tokens: int, padding: Tensor, ma
 def checkpointed(model: FrozenModel, techniques: Techniques) -> Change:
     """While this lasts, layers keep only their inputs, a trimmed last one excepted; no other thread has a turn. Trap:
     transformers' own gradient checkpointing works in train mode only, and empties the cache."""
-    layers = list(decoder_layers(model.lm))[: -1 if techniques.trims else None]
+    layers = list(model.layers)[: -1 if techniques.trims else None]
 
     def again(forward: Forward, *args: Any, **kwargs: Any) -> Any:
-        with _attention(techniques).in_use_again(model, techniques.own_attention):  # in the backward, too
+        with (  # in the backward, too
+            _attention(techniques).in_use_again(model, techniques.own_attention),
+            fused.in_use_again(model, techniques.fuses),
+        ):
             return forward(*args, **kwargs)
 
     def kept(forward: Forward) -> Forward:

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from embedgrad.engine.prefix_cache import LastLayerReached
-from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import LAYER_ARGUMENTS_PER_POSITION
 from embedgrad.model.surgery.changes import Change
@@ -80,7 +79,7 @@ def last_layer_at(model: FrozenModel, places: TargetPositions | PackedPositions,
 
     there  arguments of the second call: of the mask, if none was given; of others, instead of what they were
     """
-    layer = decoder_layers(model.lm)[-1]
+    layer = model.layers[-1]
     names = _arguments(type(layer))
 
     def only_there(whole: Forward) -> Forward:

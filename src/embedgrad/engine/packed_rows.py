@@ -19,7 +19,7 @@ from embedgrad.engine.lm_head import LOGITS_AT_ONCE
 from embedgrad.engine.padded_rows import PaddedRows, Predicting, target_logits
 from embedgrad.engine.prefix_cache import KeysValues, PrefixCache
 from embedgrad.model import fused, hooks, packed_attention
-from embedgrad.model.anatomy import decoder_layers, last_hidden
+from embedgrad.model.anatomy import last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.packed_attention import Pack
 from embedgrad.model.turns import in_turn
@@ -96,7 +96,7 @@ def predict_packed(
     length = past[0][0].shape[-2] if past else 0
     rows = pack_rows(layouts, length, len(prompt), model.device)
     embeds = torch.cat([prompt.to(model.dtype)[None], model.embed(rows.ids)], dim=1)
-    cache = PrefixCache(past, 1, techniques.trims) if past else PrefixCache.empty(_layers(model), techniques.trims)
+    cache = PrefixCache(past, 1, techniques.trims) if past else PrefixCache.empty(len(model.layers), techniques.trims)
     options: dict[str, object] = {
         "inputs_embeds": embeds,
         "position_ids": rows.positions,
@@ -122,7 +122,3 @@ def predict_packed(
         if techniques.trims:
             return Predicting(rows, rows.in_order(model.lm(**options).logits[0]))
         return Predicting(rows, rows.in_order(target_logits(model, rows, **options)))
-
-
-def _layers(model: FrozenModel) -> int:
-    return len(decoder_layers(model.lm))

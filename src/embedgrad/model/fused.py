@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.nn import Linear, Module
 
 from embedgrad.model import hooks
-from embedgrad.model.anatomy import decoder_layers
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.surgery.cuts import Forward, Wrapped
 
@@ -35,13 +34,23 @@ def in_use(model: FrozenModel, wanted: bool = True) -> AbstractContextManager[No
     return model.surgery.change("fused norms and MLPs", *cuts(model)) if wanted else nullcontext()
 
 
+def in_use_again(model: FrozenModel, wanted: bool) -> AbstractContextManager[None]:
+    """The same for layers that a backward runs again, in whichever thread."""
+    return model.surgery.again("fused norms and MLPs", *cuts(model)) if wanted else nullcontext()
+
+
 def cuts(model: FrozenModel) -> tuple[Wrapped, ...]:
     """One for each norm and MLP that gives the same this way; tried at the first call. None on an accelerator, or where
     a part's forward is not its own any more (compiled, or set by another library)."""
     if model not in _CUTS:
-        parts = [part for layer in decoder_layers(model.lm) for part in layer.children()]
+        parts = [part for layer in model.layers for part in layer.children()]
         _CUTS[model] = tuple(_tried(parts)) if model.device.type == "cpu" else ()
-    return tuple(cut for cut in _CUTS[model] if "forward" not in vars(cut.part))
+    return tuple(cut for cut in _CUTS[model] if not _is_set(cut.part))
+
+
+def _is_set(part: Module) -> bool:
+    """Whether its forward is not its own: compiled, set by another library, or in use here already."""
+    return "forward" in vars(part)
 
 
 def _tried(parts: list[Module]) -> Iterator[Wrapped]:
@@ -84,7 +93,7 @@ def _same(part: Module, fast: Callable[[Tensor], Tensor]) -> bool:
     noise = torch.Generator().manual_seed(0)
     hidden, slope = (torch.randn(1, _TRIED_ROWS, width, generator=noise).to(weight) for _ in range(2))
     try:
-        wanted, found = (_measured(forward, hidden, slope) for forward in (part.forward, fast))
+        wanted, found = (_measured(forward, hidden, slope) for forward in (partial(type(part).forward, part), fast))
     except (RuntimeError, TypeError, ValueError, AttributeError):
         return False
     return all(
