@@ -135,7 +135,7 @@ def test_real_rows(run: Run, tmp_path: Path) -> None:
     for row in rows:
         assert (row["path"], row["techniques"]) == (
             "shared prefix",
-            ["own attention", "the last layer only at targets"],
+            ["own attention", "the last layer only at targets", "packed rows", "fused norms and MLPs"],
         )
         assert row["differs_in_float32"] < 1e-4 < row["rounding"]
         assert row["ratio"] == pytest.approx(row["plain_seconds"] / row["seconds"])

@@ -49,8 +49,8 @@ class Techniques:
             "own attention": self.own_attention,
             "the last layer only at targets": self.trims,
             "layers computed again in the backward": self.checkpoints,
-            "prompt and rows packed without padding": self.packs,
-            "norms and MLPs in few passes": self.fuses,
+            "packed rows": self.packs,
+            "fused norms and MLPs": self.fuses,
         }
         return [name for name, is_on in words.items() if is_on]
 

@@ -119,8 +119,7 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
         wide = hidden.float()
-        norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-        scale = norm.square_().div_(wide.shape[-1]).add_(epsilon).rsqrt_()
+        scale = wide.square().mean(-1, keepdim=True).add_(epsilon).rsqrt_()
         ctx.save_for_backward(hidden, weight, scale)
         found = wide * scale
         if found.dtype == weight.dtype == hidden.dtype:
