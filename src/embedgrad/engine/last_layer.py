@@ -8,7 +8,7 @@ Equals the whole layer at these positions (tests/equivalence/test_techniques.py)
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -80,7 +80,7 @@ def last_layer_at(model: FrozenModel, places: TargetPositions | PackedPositions,
     there  arguments of the second call: of the mask, if none was given; of others, instead of what they were
     """
     layer = model.layers[-1]
-    names = _arguments(type(layer))
+    names = _arguments(type(layer).forward)
 
     def only_there(whole: Forward) -> Forward:
         def at_places(hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -88,7 +88,9 @@ def last_layer_at(model: FrozenModel, places: TargetPositions | PackedPositions,
             with suppress(LastLayerReached):
                 whole(hidden, *args, **kwargs)
             named = kwargs | dict(zip(names, args, strict=False))
-            named |= {name: value for name, value in there.items() if name != "attention_mask" or named.get(name) is None}
+            named |= {
+                name: value for name, value in there.items() if name != "attention_mask" or named.get(name) is None
+            }
             moved = {
                 name: _at(value, places, tokens) if name in LAYER_ARGUMENTS_PER_POSITION else value
                 for name, value in named.items()
@@ -104,9 +106,9 @@ def last_layer_at(model: FrozenModel, places: TargetPositions | PackedPositions,
 
 
 @cache
-def _arguments(layer: type) -> tuple[str, ...]:
+def _arguments(layer: Callable[..., object]) -> tuple[str, ...]:
     """What its forward takes besides the states, in order."""
-    return tuple(inspect.signature(layer.forward).parameters)[2:]  # type: ignore[attr-defined]
+    return tuple(inspect.signature(layer).parameters)[2:]
 
 
 def _at(value: Any, places: TargetPositions | PackedPositions, tokens: int) -> Any:

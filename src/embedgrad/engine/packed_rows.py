@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,8 +32,7 @@ class PackedRows(PaddedRows):
     `predicts` [1, N] with it; `targets` and `row_of` in the order of the layouts, as in all paths.
 
     positions  [1, N]
-    places     [n] in the order of the layouts, which of the N predict
-    order      [n] the same as numbers among those that predict, from left to right; None where that is no change
+    order      [n] where each target's state is among those in the pack, from left to right; None: in its own place
     """
 
     pack: Pack
@@ -70,13 +69,15 @@ def pack_rows(layouts: Sequence[Layout], past: int, shared: int, device: torch.d
     pack = Pack(past, shared, tuple(len(layouts[row]) - offset for row in by_length), device)
     targets = [i for layout in layouts for i in layout.ids[layout.target.start : layout.target.stop]]
     row_of = [row for row, layout in enumerate(layouts) for _ in range(len(layout.target))]
-    tensors = (torch.tensor([ids]), wanted, torch.tensor(targets), torch.tensor(row_of))
     return PackedRows(
-        *(tensor.to(device) for tensor in tensors),
-        pack,
-        pack.at(places),
-        torch.tensor([positions], device=device),
-        _order(layouts, by_length, device),
+        ids=torch.tensor([ids], device=device),
+        predicts=wanted.to(device),
+        targets=torch.tensor(targets, dtype=torch.long, device=device),
+        row_of=torch.tensor(row_of, dtype=torch.long, device=device),
+        pack=pack,
+        at_targets=pack.at(places),
+        positions=torch.tensor([positions], device=device),
+        order=_order(layouts, by_length, device),
     )
 
 
@@ -93,6 +94,8 @@ def predict_packed(
 ) -> Predicting:
     """What `layouts` predict behind `past`, keys and values of the constant text in each layer (none: nothing), and
     `prompt` [P, D]; differentiable in the prompt."""
+    if not all(layout.target for layout in layouts):
+        techniques = replace(techniques, trims=False)  # a row that predicts nothing still has keys
     length = past[0][0].shape[-2] if past else 0
     rows = pack_rows(layouts, length, len(prompt), model.device)
     embeds = torch.cat([prompt.to(model.dtype)[None], model.embed(rows.ids)], dim=1)

@@ -195,7 +195,11 @@ def attend_backward(
         if wanted[1]:
             d_keys = _added(d_keys, d_scores, folded, sight.scale, sight)
     d_query = torch.cat(d_queries, dim=2) if len(d_queries) > 1 else d_queries[0] if d_queries else None
-    return d_query, None if d_keys is None else d_keys.view_as(key), None if d_values is None else d_values.view_as(value)
+    return (
+        d_query,
+        None if d_keys is None else d_keys.view_as(key),
+        None if d_values is None else d_values.view_as(value),
+    )
 
 
 def _added(total: Tensor | None, weights: Tensor, states: Tensor, scale: float, sight: Sight) -> Tensor:

@@ -75,15 +75,25 @@ def _norm(part: Module) -> Callable[[Tensor], Tensor] | None:
     epsilon = getattr(part, "variance_epsilon", getattr(part, "eps", None))
     if [*part._parameters] != ["weight"] or weight is None or weight.ndim != 1 or not isinstance(epsilon, float):
         return None
-    return lambda hidden: _RMSNorm.apply(hidden, part._parameters["weight"], epsilon)  # type: ignore[no-any-return]
+
+    def norm(hidden: Tensor) -> Tensor:
+        found: Tensor = _RMSNorm.apply(hidden, part.weight, epsilon)  # type: ignore[no-untyped-call]
+        return found
+
+    return norm
 
 
 def _mlp(part: Module) -> Callable[[Tensor], Tensor] | None:
     lines = [getattr(part, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
     if any(type(line) is not Linear or line.bias is not None for line in lines):
         return None
-    gate, up, down = lines
-    return lambda hidden: _GatedMLP.apply(hidden, gate.weight, up.weight, down.weight)  # type: ignore[no-any-return, union-attr]
+
+    def mlp(hidden: Tensor) -> Tensor:
+        weights = [line.weight for line in lines if line is not None]
+        found: Tensor = _GatedMLP.apply(hidden, *weights)  # type: ignore[no-untyped-call]
+        return found
+
+    return mlp
 
 
 def _same(part: Module, fast: Callable[[Tensor], Tensor]) -> bool:

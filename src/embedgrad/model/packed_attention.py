@@ -245,9 +245,12 @@ class _PackedAttention(torch.autograd.Function):
             if piece.queries.is_padded:
                 d_output *= piece.queries.is_real[:, None, :, None]
             sight = _sight(rows, keys, ctx.scale, pack.past)
-            d_rows, *d_states = attend_backward(d_output, rows, keys, values, piece.mask, sight, kept=weights)
+            d_rows, d_keys, d_values = attend_backward(d_output, rows, keys, values, piece.mask, sight, kept=weights)
+            assert d_rows is not None  # all are wanted
+            assert d_keys is not None
+            assert d_values is not None
             piece.queries.put(d_rows, d_query)
-            for states, found in zip((d_key, d_value), d_states, strict=True):
+            for states, found in ((d_key, d_keys), (d_value, d_values)):
                 piece.keys.put(found, states, skip=piece.prefix)
                 if piece.prefix > pack.past:
                     shared = slice(pack.past, piece.prefix)
