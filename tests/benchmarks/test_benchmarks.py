@@ -14,7 +14,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 pytestmark = pytest.mark.filterwarnings("ignore:Position ids are not supported")  # PEFT says so at every answer
 SIZES = ["placement", "k", "n", "m", "batch", "dtype"]
-STEP_KEYS = [*SIZES, "peft_seconds", "seconds", "ratio", "peft_peak_bytes", "peak_bytes", "gemm_share"]
+STEP_KEYS = ["model", *SIZES, "peft_seconds", "seconds", "ratio", "gemm_share", "peft_peak_bytes", "peak_bytes"]
 LENGTHS_KEYS = [
     "data",
     "placement",
@@ -72,9 +72,30 @@ def test_step(run: Run, dtype: str) -> None:
         assert row["peak_bytes"] is None
 
 
+def test_step_by_default_has_toy_shapes_and_tells_each_row(script, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    step, models = script("step"), script("models")
+    monkeypatch.setattr(step, "SHAPES", (models.Sizes(2, 5, 3, 2),))
+    monkeypatch.setattr(step, "TOYS", (models.Sizes(3, 4, 2, 3),))
+    assert step.main(["--preset", "tiny", "--vocabulary", "4500", "--placements", "before", "--json"]) == 0
+    out, err = capsys.readouterr()
+    rows = json.loads(out)["rows"]
+    assert [(row["model"], row["k"]) for row in rows] == [("tiny", 2), ("tiny", 3)]
+    lines = err.splitlines()
+    assert lines[0].startswith("matrix units of the processor: ")
+    assert [line.startswith("model tiny; prompt before; k ") for line in lines] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert lines[-1].startswith(("slower than PEFT: tiny ", "no step is slower than PEFT's"))
+
+
 def test_step_memory_is_that_of_a_child_per_arm(run: Run) -> None:
     tiny = ("--preset", "tiny", "--shapes", "4,6,2,3", "--vocabulary", "5000", "--repeats", "1")
-    (row,) = run("step", *tiny, "--placements", "before")
+    (row,) = run("step", *tiny, "--placements", "before", "--memory")
     assert row["peft_peak_bytes"] > 10_000_000
     assert row["peak_bytes"] > 10_000_000
 
@@ -135,7 +156,7 @@ def test_real_rows(run: Run, tmp_path: Path) -> None:
     for row in rows:
         assert (row["path"], row["techniques"]) == (
             "shared prefix",
-            ["own attention", "the last layer only at targets"],
+            ["own attention", "the last layer only at targets", "packed rows", "fused norms and MLPs"],
         )
         assert row["differs_in_float32"] < 1e-4 < row["rounding"]
         assert row["ratio"] == pytest.approx(row["plain_seconds"] / row["seconds"])

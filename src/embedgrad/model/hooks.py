@@ -126,6 +126,12 @@ def softmax_backward(d_weights: Tensor, weights: Tensor) -> Tensor:
     return found
 
 
+def silu_backward_(gradient: Tensor, states: Tensor) -> Tensor:
+    """Gradient of `states` from that of their silu, which it takes the place of."""
+    found: Tensor = torch.ops.aten.silu_backward.grad_input(gradient, states, grad_input=gradient)
+    return found
+
+
 def cpu_multiplies_bfloat16() -> bool:
     """Whether the processor does it natively (AVX512-BF16 or AMX); False where torch cannot tell."""
     asked = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]

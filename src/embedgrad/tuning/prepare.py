@@ -195,9 +195,7 @@ def _engine(
     limit = options.memory_limit_bytes
     engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
     techniques = engine.techniques.in_words
-    say(
-        "; ".join([engine.reason, expected.arithmetic()] + ([f"with {' and '.join(techniques)}"] if techniques else []))
-    )
+    say("; ".join([engine.reason, expected.arithmetic()] + ([f"with {', '.join(techniques)}"] if techniques else [])))
     if warning := dear_fallback(engine, layouts, batch):
         say(warning)
     say(expected.memory())
