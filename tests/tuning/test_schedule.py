@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from embedgrad.tuning.schedule import Schedule
+from embedgrad.tuning.settings import TuningSettings
 
 
 def test_a_constant_rate_is_constant():
@@ -37,3 +38,9 @@ def test_a_fall_within_the_rise_has_both():
     assert schedule.factor(0, None) == pytest.approx(0.1)
     assert schedule.factor(5, 5) == pytest.approx(0.6)
     assert schedule.factor(9, 5) == pytest.approx(1.0 / 5)
+
+
+def test_a_short_run_rises_over_a_tenth_of_its_steps():
+    settings = TuningSettings(min_steps=40, epochs=1e-6)
+    assert settings.schedule(20) == Schedule(40, 4, settings.decay)
+    assert TuningSettings(min_steps=400, epochs=1e-6).schedule(20) == Schedule(400, 10, settings.decay)

@@ -68,7 +68,7 @@ class TuningSettings(Settings):
     optimizer: OptimizerName = Field(
         "muon", description="How gradients move the vectors: muon, or adamw as in the paper."
     )
-    warmup_steps: Count = Field(10, description="Steps over which the learning rate rises.")
+    warmup_steps: Count = Field(10, description="Steps over which the learning rate rises, at most a tenth of all.")
     decay: float = Field(
         0.5,
         ge=0,
@@ -137,7 +137,8 @@ class TuningSettings(Settings):
 
     def schedule(self, rows: int) -> Schedule:
         """How the learning rate goes over a run on `rows` tuning rows."""
-        return Schedule(self.total_steps(rows), self.warmup_steps, self.decay)
+        total = self.total_steps(rows)
+        return Schedule(total, min(self.warmup_steps, total // 10), self.decay)
 
     def steps_between_validations(self, rows: int) -> int:
         return self.evaluate_every or max(-(-rows // self.rows_per_step(rows)), 20)
