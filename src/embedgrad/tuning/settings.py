@@ -70,11 +70,10 @@ class TuningSettings(Settings):
     )
     warmup_steps: Count = Field(10, description="Steps over which the learning rate rises, at most a tenth of all.")
     decay: float = Field(
-        0.5,
+        0.8,
         ge=0,
-        lt=1,
-        description="Share of the steps over which the learning rate falls to zero, once nothing gets better or the "
-        "last steps have come; 0 keeps it constant.",
+        le=1,
+        description="The last share of the steps, over which the learning rate falls to zero; 0 keeps it constant.",
     )
     epochs: float = Field(10.0, gt=0, le=1e6, description="Passes over the tuning rows.")
     min_steps: Count = Field(200, description="Minimum number of steps, however few rows there are.")
@@ -92,8 +91,7 @@ class TuningSettings(Settings):
     )
     patience: PositiveCount = Field(
         5,
-        description="Let the learning rate fall, then stop, after this many validations in a row with neither a lower "
-        "loss nor a higher accuracy.",
+        description="Stop after this many validations in a row with neither a lower loss nor a higher accuracy.",
     )
     radius: float | None = Field(
         None,
