@@ -61,7 +61,7 @@ test-oldest test-newest: test-%:
 stress: $(STAMP) ## the long tests, offline
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m stress
 
-bench: $(STAMP) ## a step of ours against PEFT's, in time and memory (runs/bench): ten minutes on 2 cores, nothing downloaded
+bench: $(STAMP) ## a step of ours against PEFT's, (runs/bench): minutes on 2 cores, nothing downloaded
 	$(BIN)/python benchmarks/step.py --output runs/bench
 
 docs: $(STAMP) ## the documents and the API as a site, in build/site; a broken link is an error

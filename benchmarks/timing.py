@@ -96,6 +96,15 @@ def gemm_rate(dtype: torch.dtype, device: torch.device, sizes: Sequence[int]) ->
     return best
 
 
+def matrix_units() -> str:
+    """What the processor has for products in bfloat16, by the names in /proc/cpuinfo."""
+    path = Path("/proc/cpuinfo")
+    flags = set(path.read_text().split()) if path.is_file() else set()
+    names = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"}
+    found = [name for flag, name in names.items() if flag in flags]
+    return ", ".join(found) or "none for bfloat16"
+
+
 def peak(device: torch.device) -> int:
     """Most memory this process held: torch's allocations on a GPU, else all of the process, libraries included.
 

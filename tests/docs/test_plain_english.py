@@ -10,7 +10,10 @@ from documents import DOCUMENTS, ROOT, name
 
 from embedgrad.cli.main import main
 
-VERBS = ("demo", "tune", "evaluate", "generate", "analyze", "report", "sweep", "learning-curve", "recipes", "inspect")
+VERBS = (
+    *("demo", "tune", "evaluate", "generate", "analyze", "report", "sweep", "learning-curve", "recipes", "fetch"),
+    "inspect",
+)
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 # What is written instead, where the phrase does not say it.

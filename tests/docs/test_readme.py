@@ -13,7 +13,10 @@ from documents import DOCUMENTS, ROOT, Block, blocks, name
 
 import embedgrad as eg
 
-VERBS = ("demo", "tune", "evaluate", "generate", "analyze", "report", "sweep", "learning-curve", "recipes", "inspect")
+VERBS = (
+    *("demo", "tune", "evaluate", "generate", "analyze", "report", "sweep", "learning-curve", "recipes", "fetch"),
+    "inspect",
+)
 NOT_OURS = {"--index-url", "--sentences"}  # flags of pip and of a benchmark
 REASONS = (
     "installs",

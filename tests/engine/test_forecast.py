@@ -148,7 +148,9 @@ def test_a_run_says_its_path_and_cost(tiny_model) -> None:
     path = next(line for line in said if line.startswith("shared prefix: "))
     assert path.startswith("shared prefix: the prompt goes through the model once a step; ")
     assert " times less arithmetic than with prompt and header for every row (" in path
-    assert path.endswith(" a step); with own attention and the last layer only at targets")
+    assert path.endswith(
+        " a step); with own attention, the last layer only at targets, packed rows, fused norms and MLPs"
+    )
     assert not any(line.startswith("Warning: ") for line in said)
     assert any(line.startswith("memory: ") and "predicted at most" in line for line in said)
 
@@ -159,7 +161,8 @@ def test_a_dear_fallback_is_a_warning(tiny_model, monkeypatch) -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("no cache of this kind")
 
-    monkeypatch.setattr(shared_prefix, "prefill", fails)
+    for name in ("prefill", "predict_packed"):
+        monkeypatch.setattr(shared_prefix, name, fails)
     engine, _, layouts = chosen(tiny_model("llama"), "shared prefix")
     assert (engine.path.name, engine.refused) == ("plain", SharedPrefix)
     shared = engine.through(SharedPrefix, engine.techniques)
@@ -187,7 +190,7 @@ def test_a_run_keeps_how_it_was_computed(tiny_model) -> None:
     assert run.engine is not None
     assert run.engine.model_dump() == {
         "path": "shared prefix",
-        "techniques": ["own attention", "the last layer only at targets"],
+        "techniques": ["own attention", "the last layer only at targets", "packed rows", "fused norms and MLPs"],
         "reason": "shared prefix: the prompt goes through the model once a step",
     }
 

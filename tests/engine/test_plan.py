@@ -106,7 +106,13 @@ def test_a_fast_path_that_is_wrong_is_told_once(tiny_model, monkeypatch) -> None
     def wrong(*arguments: object) -> list:
         return [(keys * 1.1, values) for keys, values in right(*arguments)]
 
+    packed = shared_prefix.predict_packed
+
+    def wrong_packed(model, past, prompt, *given: object):
+        return packed(model, past, 1.1 * prompt, *given)
+
     monkeypatch.setattr(shared_prefix, "prefill", wrong)
+    monkeypatch.setattr(shared_prefix, "predict_packed", wrong_packed)
     engine, prompt, layouts, said = chosen(tiny_model("llama"))
     assert not engine.shares
     assert len(said) == 1
@@ -120,7 +126,8 @@ def test_a_fast_path_that_fails_is_told_once(error: type[Exception], tiny_model,
     def fails(*_: object) -> None:
         raise error("no cache\nof this kind")
 
-    monkeypatch.setattr(shared_prefix, "prefill", fails)
+    for name in ("prefill", "predict_packed"):
+        monkeypatch.setattr(shared_prefix, name, fails)
     engine, prompt, layouts, said = chosen(tiny_model("llama"))
     words = "'no cache\\nof this kind'" if error is KeyError else "no cache"
     assert said == [f"plain path: the shared prefix does not fit this model ({error.__name__}: {words})"]
@@ -162,6 +169,25 @@ def test_layers_that_keep_different_shapes_take_the_plain_path(tiny_model, monke
     assert engine.reason == "plain path: its layers keep keys and values of different shapes"
     assert said == []
     check_against_plain(engine, prompt, layouts)
+
+
+def test_a_pass_of_few_tokens_through_few_weights_takes_the_plain_path(tiny_model, monkeypatch) -> None:
+    """Its calls cost more than its arithmetic. A longer one goes the way that was chosen."""
+    engine, prompt, layouts, _ = chosen(tiny_model("llama"))
+    taken: list[int] = []
+    packed = shared_prefix.predict_packed
+
+    def counted(model, past, prompt, rows, *given: object):
+        taken.append(len(rows))
+        return packed(model, past, prompt, rows, *given)
+
+    monkeypatch.setattr(shared_prefix, "predict_packed", counted)
+    work = engine.model.body_parameters * sum(map(len, layouts))
+    for smallest, rows in ((work + 1, []), (work, [len(layouts)])):
+        taken.clear()
+        monkeypatch.setattr(plan, "SMALL_PASS", smallest)
+        engine.loss_and_gradient(prompt.embeddings, layouts)
+        assert taken == rows
 
 
 class LastTokens(Plain):

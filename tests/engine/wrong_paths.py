@@ -12,12 +12,14 @@ import pytest
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from embedgrad.engine import after_prefix, last_layer, shared_prefix
+from embedgrad.engine import after_prefix, last_layer, packed_rows, shared_prefix
 from embedgrad.engine.last_layer import TargetPositions
+from embedgrad.engine.packed_rows import PackedRows
 from embedgrad.engine.plan import Engine
 from embedgrad.engine.prefix_cache import PrefixCache
 from embedgrad.engine.shared_prefix import SharedPrefix
-from embedgrad.model import attention
+from embedgrad.model import attention, packed_attention
+from embedgrad.model.packed_attention import Pack
 
 Install = Callable[[pytest.MonkeyPatch], None]
 
@@ -31,12 +33,20 @@ class Mutant:
     acts_on: Callable[[Engine], bool]
 
 
+def _packs(engine: Engine) -> bool:
+    return engine.path.name == "shared prefix" and engine.techniques.packs
+
+
+def _packs_and_trims(engine: Engine) -> bool:
+    return _packs(engine) and engine.techniques.trims
+
+
 def _is_fast(engine: Engine) -> bool:
-    return engine.path.name != "plain"
+    return engine.path.name != "plain" and not _packs(engine)
 
 
 def _shares(engine: Engine) -> bool:
-    return engine.path.name == "shared prefix"
+    return engine.path.name == "shared prefix" and not _packs(engine)
 
 
 def _caches(engine: Engine) -> bool:
@@ -44,11 +54,11 @@ def _caches(engine: Engine) -> bool:
 
 
 def _attends(engine: Engine) -> bool:
-    return engine.path.name != "plain" and engine.techniques.own_attention
+    return _is_fast(engine) and engine.techniques.own_attention
 
 
 def _trims(engine: Engine) -> bool:
-    return engine.path.name != "plain" and engine.techniques.trims
+    return _is_fast(engine) and engine.techniques.trims
 
 
 def _prefix(change: Callable[[list], list]) -> Install:
@@ -145,7 +155,7 @@ def _last_layer_sees_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         after_prefix,
         "last_layer_at",
-        lambda model, places, past, mask: right(model, places, past, torch.ones_like(mask)),
+        lambda model, places, there: right(model, places, {n: torch.ones_like(mask) for n, mask in there.items()}),
     )
 
 
@@ -170,7 +180,71 @@ def _attends_and_caches(engine: Engine) -> bool:
     return _attends(engine) and _caches(engine)
 
 
+def _packed(**changed: Callable) -> Install:
+    """The packed rows with a field changed by a function of themselves."""
+
+    def install(patch: pytest.MonkeyPatch) -> None:
+        right = packed_rows.pack_rows
+
+        def wrong(*given):
+            rows = right(*given)
+            return replace(rows, **{name: change(rows) for name, change in changed.items()})
+
+        patch.setattr(packed_rows, "pack_rows", wrong)
+
+    return install
+
+
+def _packed_attention(**changed: Callable) -> Install:
+    """Attention of packed rows with an argument changed."""
+
+    def install(patch: pytest.MonkeyPatch) -> None:
+        right = ALL_ATTENTION_FUNCTIONS[packed_attention.NAME]
+
+        def wrong(module, query, key, value, mask, scaling=None, **options):
+            given = {"query": query, "key": key, "value": value, "scaling": scaling}
+            given |= {what: change(given) for what, change in changed.items()}
+            return right(module, **given, attention_mask=mask, **options)
+
+        patch.setitem(ALL_ATTENTION_FUNCTIONS._global_mapping, packed_attention.NAME, wrong)
+
+    return install
+
+
+def _another_order(rows: PackedRows) -> torch.Tensor:
+    return torch.arange(len(rows.targets)).flip(0)
+
+
+def _one_row(rows: PackedRows) -> Pack:
+    """All rows as one: each sees those before it."""
+    return replace(rows.pack, lengths=(sum(rows.pack.lengths),), made={})
+
+
+def _longer_first(rows: PackedRows) -> Pack:
+    return replace(rows.pack, lengths=rows.pack.lengths[::-1], made={})
+
+
+def _first_places(rows: PackedRows) -> Pack:
+    places = rows.at_targets.places
+    return rows.pack.at([range(some.start - 1, some.stop - 1) for some in places])
+
+
+def _padding_counts(patch: pytest.MonkeyPatch) -> None:
+    right = packed_attention.Gather.of.__func__
+    patch.setattr(
+        packed_attention.Gather, "of", classmethod(lambda *given: replace(right(*given), is_padded=False, kept={}))
+    )
+
+
 MUTANTS = [
+    Mutant("packed rows see those before them", _packed(pack=_one_row), _packs),
+    Mutant("packed rows have another's length", _packed(pack=_longer_first), _packs),
+    Mutant("packed rows start one position early", _packed(positions=lambda rows: rows.positions - 1), _packs),
+    Mutant("targets of packed rows are another's", _packed(order=_another_order), _packs),
+    Mutant("packed targets see one token less", _packed(at_targets=_first_places), _packs_and_trims),
+    Mutant("packed attention has no scale", _packed_attention(scaling=lambda given: 1.0), _packs),
+    Mutant("a packed query head is another's", _packed_attention(query=_without_last_head), _packs),
+    Mutant("padding in packed attention has a gradient", _padding_counts, _packs_and_trims),
     Mutant("a prompt token is dropped", _prefix(lambda kv: [(k[..., 1:, :], v[..., 1:, :]) for k, v in kv]), _shares),
     Mutant("no gradient in one layer", _prefix(_in_the_middle(lambda k, v: (k.detach(), v.detach()))), _shares),
     Mutant("the text before the prompt is dropped", _no_head, _shares),

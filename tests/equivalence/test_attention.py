@@ -99,7 +99,7 @@ def test_many_blocks_equal_eager(tokens: int, past: int, small_blocks) -> None:
 
 
 def test_blocks_are_as_small_as_asked_for(small_blocks) -> None:
-    sight = attention._Sight(1.0, None, 0, 8, MANY_BLOCKS, MANY_BLOCKS + 5)
+    sight = attention.Sight(1.0, None, 0, 8, MANY_BLOCKS, MANY_BLOCKS + 5)
     assert list(sight.blocks(None)) == [(0, 32, 37), (32, 64, 69), (64, 80, 85)]
     assert list(sight.blocks(torch.ones(1))) == [(0, 32, 85), (32, 64, 85), (64, 80, 85)]
 

@@ -31,6 +31,10 @@ WORDS = ("happy", "so sad", "I can't believe it worked!", "the dog", "Once upon 
 ROWS = [eg.Example(text, WORDS[-n]) for n, text in enumerate(WORDS)]
 PLACES = {"shared prefix": "{prompt}\n\n{input}", "cached input": "{input}\n\n{prompt}\n"}
 ALL_MEANS = [Techniques(*choice) for choice in product([True, False], repeat=3)]
+ALL_MEANS += [
+    Techniques(True, trims, checkpoints, packs, True)
+    for trims, checkpoints, packs in product([True, False], [True, False], [True, False])
+]
 NO_CAP = ("gemma2",)  # own attention has no soft cap
 
 
@@ -39,6 +43,8 @@ def in_words(techniques: Techniques) -> str:
         ("own attention", techniques.own_attention),
         ("trims", techniques.trims),
         ("checkpoints", techniques.checkpoints),
+        ("packs", techniques.packs),
+        ("fuses", techniques.fuses),
     )
     return ", ".join(name for name, is_on in chosen if is_on) or "none"
 

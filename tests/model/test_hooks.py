@@ -35,6 +35,8 @@ NAMES = (  # none may stand in another file
     "LinearAttentionLayer",
     "slice_logits_to_keep",
     "deprecation_warnings",
+    "modeling_gguf_pytorch_utils",
+    "GGUF_PRE_TOKENIZER_SPLITS",
 )
 WORDS = {"cache", "indices", "sinks"}  # of our own language, too: as names of theirs they would be in quotes
 
@@ -181,3 +183,20 @@ def test_the_backward_of_softmax(gone: bool, monkeypatch) -> None:
 def test_what_the_processor_can_do(name: str) -> None:
     assert isinstance(getattr(torch.cpu, name)(), bool)
     assert isinstance(hooks.cpu_multiplies_bfloat16(), bool)
+
+
+def test_the_bar_of_a_gguf_file(capsys) -> None:
+    from transformers import modeling_gguf_pytorch_utils
+
+    def shown() -> str:
+        list(modeling_gguf_pytorch_utils.tqdm([1, 2], desc="bar"))
+        return capsys.readouterr().err
+
+    with hooks.no_gguf_bar():
+        assert shown() == ""
+    assert "bar" in shown()
+
+
+def test_the_known_splits_of_a_gguf_file() -> None:
+    assert {"qwen2", "llama-bpe"} <= hooks.known_gguf_splits()
+    assert "smollm" not in hooks.known_gguf_splits()  # else gguf_tokenizer.py need not know it

@@ -21,9 +21,12 @@ from embedgrad.model.load.stored import Loader, Say, Source, StoredModel
 
 @dataclass(frozen=True)
 class Halved:
-    """A toy of a quantised base: each weight is stored as half of what it is, in a .gguf beside config.json."""
+    """A toy of a quantised base: each weight is stored as half of what it is, in a .halved beside config.json."""
 
     source: Source
+
+    def prepare(self, say: Say) -> None:
+        say("prepared")
 
     def config(self) -> Any:
         return self._beside.config()
@@ -56,11 +59,11 @@ class Halved:
 
     @property
     def _file(self) -> Path:
-        return next(self.source.path.glob("*.gguf"))
+        return next(self.source.path.glob("*.halved"))
 
 
 def recognise(source: Source) -> StoredModel | None:
-    return Halved(source) if any(source.path.glob("*.gguf")) else None
+    return Halved(source) if any(source.path.glob("*.halved")) else None
 
 
 @pytest.fixture
@@ -71,30 +74,30 @@ def folder(tiny_folder, tmp_path: Path) -> Path:
     found = Path(shutil.copytree(tiny_folder("llama"), tmp_path / "halved"))
     tensors = load_file(found / "model.safetensors")
     (found / "model.safetensors").unlink()
-    save_file({name: tensor / 2 for name, tensor in tensors.items()}, found / "model.gguf")
+    save_file({name: tensor / 2 for name, tensor in tensors.items()}, found / "model.halved")
     return found
 
 
 def test_a_loader_takes_over_from_a_refusal(folder: Path, tiny_model, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(errors.ModelError, match="halved holds its weights as GGUF"):
+    with pytest.raises(errors.ModelError, match="The model folder of halved holds no weights"):
         eg.load_model(folder)
-    monkeypatch.setattr(loaders, "LOADERS", (*LOADERS[:2], Loader(recognise, ("*.gguf",)), *LOADERS[3:]))
+    monkeypatch.setattr(loaders, "LOADERS", (*LOADERS[:2], Loader(recognise, ("*.halved",)), *LOADERS[3:]))
     said: list[str] = []
     model, wanted = eg.load_model(folder, say=said.append), tiny_model("llama")
     embeds = wanted.embed([5, 9, 300])[None]
     with torch.no_grad():
         assert torch.equal(model.lm(inputs_embeds=embeds).logits, wanted.lm(inputs_embeds=embeds).logits)
-    assert model.identity.weights == hashlib.sha256((folder / "model.gguf").read_bytes()).hexdigest()
+    assert model.identity.weights == hashlib.sha256((folder / "model.halved").read_bytes()).hexdigest()
     assert model.identity.tokenizer == wanted.identity.tokenizer
-    assert said == ["weights were stored halved"]
-    assert "*.gguf" in hub_files()
+    assert said == ["prepared", "weights were stored halved"]
+    assert "*.halved" in hub_files()
     assert not any(weight.requires_grad for weight in model.lm.parameters())
 
 
 def test_what_is_not_whole_is_refused_before_it_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaders, "LOADERS", (Loader(recognise),))
-    (folder / "model.gguf").write_bytes(b"")
-    with pytest.raises(errors.ModelError, match=r"model\.gguf is empty\."):
+    (folder / "model.halved").write_bytes(b"")
+    with pytest.raises(errors.ModelError, match=r"model\.halved is empty\."):
         eg.load_model(folder)
 
 

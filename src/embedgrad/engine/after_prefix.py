@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -15,8 +16,8 @@ from embedgrad.engine.last_layer import TargetPositions, last_layer_at
 from embedgrad.engine.lm_head import LOGITS_AT_ONCE
 from embedgrad.engine.padded_rows import PaddedRows, Predicting, target_logits
 from embedgrad.engine.prefix_cache import KeysValues, PrefixCache
-from embedgrad.model import attention, hooks
-from embedgrad.model.anatomy import decoder_layers, last_hidden
+from embedgrad.model import attention, fused, hooks, packed_attention
+from embedgrad.model.anatomy import last_hidden
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.surgery.changes import Change
 from embedgrad.model.surgery.cuts import Forward, Wrapped
@@ -30,11 +31,16 @@ class Techniques:
     own_attention  model/attention.py instead of transformers' own
     trims          the last layer only at targets (engine/last_layer.py)
     checkpoints    layers keep nothing but their input and are run again in the backward
+    packs          rows end to end without padding, the prompt with them (engine/packed_rows.py), with own attention;
+                   of use where a prefix is shared
+    fuses          norms and MLPs in few passes (model/fused.py)
     """
 
     own_attention: bool = False
     trims: bool = False
     checkpoints: bool = False
+    packs: bool = False
+    fuses: bool = False
 
     @property
     def in_words(self) -> list[str]:
@@ -43,6 +49,8 @@ class Techniques:
             "own attention": self.own_attention,
             "the last layer only at targets": self.trims,
             "layers computed again in the backward": self.checkpoints,
+            "packed rows": self.packs,
+            "fused norms and MLPs": self.fuses,
         }
         return [name for name, is_on in words.items() if is_on]
 
@@ -50,14 +58,17 @@ class Techniques:
 PLAIN_TECHNIQUES = Techniques()
 
 
-def usable_techniques(model: FrozenModel) -> list[Techniques]:
-    """How the fast paths may run this model, fastest first."""
+def usable_techniques(model: FrozenModel, shares: bool = True) -> list[Techniques]:
+    """How a fast path may run this model, fastest first; `shares` says whether rows have a prefix in common."""
     if not hooks.takes_own_attention(model.lm):
         return [PLAIN_TECHNIQUES]  # its layers take masks of their own kind
     stock = [Techniques(trims=True), PLAIN_TECHNIQUES]
     if model.device.type != "cpu":
         return stock  # flash attention on a GPU needs no help
-    return [Techniques(own_attention=True, trims=True), Techniques(own_attention=True), *stock]
+    fuses = bool(fused.cuts(model))
+    own = [Techniques(own_attention=True, trims=trims, fuses=fuses) for trims in (True, False)]
+    packs = shares and packed_attention.fits(model)
+    return [*(replace(techniques, packs=True) for techniques in own if packs), *own, *stock]
 
 
 @in_turn
@@ -89,15 +100,20 @@ def predict_after(
     head = model.output_head if large else None  # tried on a token the first time: before anything is changed
     with ExitStack() as stack:
         stack.enter_context(attention.in_use(model, techniques.own_attention))
+        stack.enter_context(fused.in_use(model, techniques.fuses))
         if techniques.checkpoints:
             stack.enter_context(checkpointed(model, techniques))
         if techniques.trims:
             assert mask is not None
-            stack.enter_context(last_layer_at(model, TargetPositions.of(rows.predicts), cache, mask))
+            stack.enter_context(last_layer_at(model, TargetPositions.of(rows.predicts), {"attention_mask": mask}))
         if head is not None:
             hidden = last_hidden(model.lm, inputs_embeds=embeds, **options)[rows.predicts]
             return Predicting(rows, hidden, head)
         return Predicting(rows, target_logits(model, rows, inputs_embeds=embeds, **options))
+
+
+def _attention(techniques: Techniques) -> ModuleType:
+    return packed_attention if techniques.packs else attention
 
 
 def _sees(length: int, tokens: int, padding: Tensor | None, device: torch.device) -> Tensor:
@@ -123,10 +139,13 @@ def _positions(model: FrozenModel, length: int, tokens: int, padding: Tensor, ma
 def checkpointed(model: FrozenModel, techniques: Techniques) -> Change:
     """While this lasts, layers keep only their inputs, a trimmed last one excepted; no other thread has a turn. Trap:
     transformers' own gradient checkpointing works in train mode only, and empties the cache."""
-    layers = list(decoder_layers(model.lm))[: -1 if techniques.trims else None]
+    layers = list(model.layers)[: -1 if techniques.trims else None]
 
     def again(forward: Forward, *args: Any, **kwargs: Any) -> Any:
-        with attention.in_use_again(model, techniques.own_attention):  # in the backward, too
+        with (  # in the backward, too
+            _attention(techniques).in_use_again(model, techniques.own_attention),
+            fused.in_use_again(model, techniques.fuses),
+        ):
             return forward(*args, **kwargs)
 
     def kept(forward: Forward) -> Forward:

@@ -43,7 +43,7 @@ class Step:
 class GeneratedIds:
     """One answer.
 
-    ids             its tokens, without the stop token that ended it
+    ids             its tokens, without what its request had of it and the stop token that ended it
     truncated       whether the token limit came first
     entropies_bits  of each step's next-token distribution, the stop token's step included; empty if not asked for
     """
@@ -71,7 +71,8 @@ def generate_ids(
     *,
     with_entropies: bool = False,
 ) -> Iterator[tuple[int, GeneratedIds]]:
-    """(row number, answer) for each request as it ends, batch by batch; rows of similar length go together.
+    """(row number, answer) for each request as it ends, batch by batch; rows of similar length go together. An answer
+    that has begun goes on, and what was there of it counts among its `max_new_tokens`, which must leave room for one.
 
     padding  left: `[pad][prompt][input]` with positions that do not count the padding; right: the padding lies
              between row and answer and is masked (not with sliding windows, which count it);
@@ -80,7 +81,9 @@ def generate_ids(
     Raises ModelError where the model takes no such padding, NonFiniteLoss for logits that choose no token,
     NotEnoughMemory.
     """
-    padding = checked_padding(model, padding, max((len(r.layout) for r in requests), default=0) + max_new_tokens)
+    padding = checked_padding(
+        model, padding, max((r.layout.target.start for r in requests), default=0) + max_new_tokens
+    )
     for indices in _batches(model, requests, max_new_tokens, padding, batch_tokens):
         rows = [requests[i] for i in indices]
         taken: list[list[Step]] = [[] for _ in indices]
@@ -118,7 +121,7 @@ def _batches(
         for number in sorted(members, key=lambda n: len(requests[n].layout) - requests[n].prefix_tokens):
             row = requests[number]
             longest_prefix = max(longest_prefix, row.prefix_tokens)
-            width = longest_prefix + len(row.layout) - row.prefix_tokens + max_new_tokens
+            width = longest_prefix + len(row.layout) - row.prefix_tokens + max_new_tokens  # or less, of answers begun
             is_full = width * (len(pieces[-1]) + 1) > batch_tokens or width > model.context_tokens
             if pieces[-1] and is_full:
                 pieces.append([])
@@ -171,7 +174,7 @@ def _steps(
         for place, token in enumerate(tokens.tolist()):
             row = going[place]
             if row is not None:
-                end = _end(requests[row], token, produced == max_new_tokens)
+                end = _end(requests[row], token, requests[row].begun_tokens + produced == max_new_tokens)
                 going[place] = None if end else row
                 yield Step(row, token, entropies[place], end)
         kept = [place for place, row in enumerate(going) if row is not None]
@@ -190,8 +193,9 @@ def _check_finite(best: Tensor, going: Sequence[int | None], requests: Sequence[
     strange = zip(going, best.isfinite().tolist(), strict=True)
     rows = sorted(row for row, is_finite in strange if row is not None and not is_finite)
     if rows:
+        token = requests[rows[0]].begun_tokens + produced
         raise NonFiniteLoss(
-            f"The model's logits are NaN or infinite at token {produced} of the answer, "
+            f"The model's logits are NaN or infinite at token {token} of the answer, "
             f"at {line_words([requests[row].layout.line for row in rows])}. Look at the prompt's learning rate, or use "
             f"{setting('dtype', 'float32', of='load_model')}."
         )

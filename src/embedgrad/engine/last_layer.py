@@ -8,15 +8,16 @@ Equals the whole layer at these positions (tests/equivalence/test_techniques.py)
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from embedgrad.engine.prefix_cache import LastLayerReached, PrefixCache
-from embedgrad.model.anatomy import decoder_layers
+from embedgrad.engine.prefix_cache import LastLayerReached
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.hooks import LAYER_ARGUMENTS_PER_POSITION
 from embedgrad.model.surgery.changes import Change
@@ -54,13 +55,32 @@ class TargetPositions:
         return states.expand(len(self.columns), *states.shape[1:])[rows, self.columns]
 
 
-def last_layer_at(model: FrozenModel, places: TargetPositions, past: PrefixCache, mask: Tensor) -> Change:
-    """While this lasts, the model's last layer is computed at `places` only, and gives 0 elsewhere.
+@dataclass(frozen=True)
+class PackedPositions:
+    """Positions of rows that lie end to end in one sequence; the layer's output there is all there is of it.
 
-    mask  [B, 1, T, P + T] or [1, 1, T, P + T] True where a query sees a key, for attention that was given none
+    columns  [A]
     """
-    layer = decoder_layers(model.lm)[-1]
-    names = list(inspect.signature(type(layer).forward).parameters)[2:]  # without `self` and the states
+
+    columns: Tensor
+
+    def spread(self, states: Tensor, tokens: int) -> Tensor:
+        """[1, A, D] as it is: what follows the layer, the final norm and the head, asks for nothing else."""
+        return states
+
+    def gather(self, states: Tensor) -> Tensor:
+        """[1, N, ...] -> [1, A, ...]."""
+        return states[:, self.columns]
+
+
+def last_layer_at(model: FrozenModel, places: TargetPositions | PackedPositions, there: Mapping[str, Any]) -> Change:
+    """While this lasts, the model's last layer is computed at `places` only; its cache must end its first call with
+    LastLayerReached (`PrefixCache`, trimmed).
+
+    there  arguments of the second call: of the mask, if none was given; of others, instead of what they were
+    """
+    layer = model.layers[-1]
+    names = _arguments(type(layer).forward)
 
     def only_there(whole: Forward) -> Forward:
         def at_places(hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -68,8 +88,9 @@ def last_layer_at(model: FrozenModel, places: TargetPositions, past: PrefixCache
             with suppress(LastLayerReached):
                 whole(hidden, *args, **kwargs)
             named = kwargs | dict(zip(names, args, strict=False))
-            if named.get("attention_mask") is None:
-                named["attention_mask"] = mask
+            named |= {
+                name: value for name, value in there.items() if name != "attention_mask" or named.get(name) is None
+            }
             moved = {
                 name: _at(value, places, tokens) if name in LAYER_ARGUMENTS_PER_POSITION else value
                 for name, value in named.items()
@@ -84,7 +105,13 @@ def last_layer_at(model: FrozenModel, places: TargetPositions, past: PrefixCache
     return model.surgery.change("the last layer only at targets", Wrapped(layer, only_there))
 
 
-def _at(value: Any, places: TargetPositions, tokens: int) -> Any:
+@cache
+def _arguments(layer: Callable[..., object]) -> tuple[str, ...]:
+    """What its forward takes besides the states, in order."""
+    return tuple(inspect.signature(layer).parameters)[2:]
+
+
+def _at(value: Any, places: TargetPositions | PackedPositions, tokens: int) -> Any:
     """An argument of the layer, at `places` if it has one entry per position."""
     if isinstance(value, tuple):
         return tuple(_at(part, places, tokens) for part in value)

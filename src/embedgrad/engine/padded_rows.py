@@ -53,9 +53,14 @@ class PaddedRows:
     targets: Tensor
     row_of: Tensor
 
+    @property
+    def count(self) -> int:
+        """B."""
+        return len(self.ids)
+
     def per_row(self, losses: Tensor) -> Tensor:
         """[B] sums of the targets' `losses` [N]."""
-        return torch.zeros(len(self.ids), dtype=losses.dtype, device=losses.device).index_add(0, self.row_of, losses)
+        return torch.zeros(self.count, dtype=losses.dtype, device=losses.device).index_add(0, self.row_of, losses)
 
 
 @dataclass(frozen=True)

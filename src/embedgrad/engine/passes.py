@@ -15,8 +15,10 @@ Cut = Callable[[Sequence[int], int], list[list[int]]]
 
 
 def step_passes(path: RowPath, layouts: Sequence[Layout], batch_tokens: int) -> list[list[int]]:
-    """Row numbers, pass by pass, of a step: cut by length where that saves more than another pass costs."""
-    return _passes(partial(length_buckets, piece_tokens=_piece_tokens(path.model)), path, layouts, batch_tokens)
+    """Row numbers, pass by pass, of a step: cut by length where that saves more than another pass costs. Rows that are
+    packed have no padding to save."""
+    cut = micro_batches if path.techniques.packs else partial(length_buckets, piece_tokens=_piece_tokens(path.model))
+    return _passes(cut, path, layouts, batch_tokens)
 
 
 def reading_passes(path: RowPath, layouts: Sequence[Layout], batch_tokens: int) -> list[list[int]]:

@@ -34,6 +34,10 @@ from embedgrad.template.layout import Layout
 FASTER: tuple[type[RowPath], ...] = (SharedPrefix, CachedInput)
 """Paths that are tried before the plain one, fastest first."""
 
+SMALL_PASS = 2e7
+"""Weights times tokens up to which the calls of a pass cost more than its arithmetic, and the plain path, which has
+fewest, is the fastest (docs/performance.md): 1,000 tokens of a model of 20 thousand weights, 5 of one of 4 million."""
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -108,7 +112,9 @@ class Engine:
 
     def _path_of(self, layouts: Sequence[Layout]) -> RowPath:
         is_long = any(len(layout) > self.model.switch_tokens for layout in layouts)
-        return Plain(self.model, self.techniques) if is_long or self.path.problem(layouts) else self.path
+        is_small = self.model.body_parameters * sum(map(len, layouts)) < SMALL_PASS
+        plain = is_long or is_small or self.path.problem(layouts)
+        return Plain(self.model, self.techniques) if plain else self.path
 
 
 def choose(
@@ -135,7 +141,7 @@ def choose(
     try:
         with memory_told(batch_tokens):
             check = _self_check(model, prompt, layouts, batch_tokens, with_gradient)
-            for techniques in usable_techniques(model):
+            for techniques in usable_techniques(model, path.shares):
                 rows_through = path(model, techniques, free_bytes(model.device) // 4)
                 engine = Engine(rows_through, f"{path.name}: {path.saves}", batch_tokens)
                 try:

@@ -62,6 +62,13 @@ class PrefixCache(Cache):  # type: ignore[misc]  # transformers has no types
         self.trimmed = trimmed
         self.last: tuple[Tensor, Tensor] | None = None
 
+    @classmethod
+    def empty(cls, layers: int, trimmed: bool = False) -> PrefixCache:
+        """Of rows before which nothing stands."""
+        cache = cls([], 1, trimmed)
+        cache.layers = [_NoPast() for _ in range(layers)]
+        return cache
+
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any) -> Any:
         is_last = layer_idx == len(self.layers) - 1
         if is_last and self.last is not None:
@@ -88,6 +95,13 @@ class _PastLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no typ
             for states in joined:
                 attention.mark_frozen(states, self.keys.shape[-2])
         return joined
+
+
+class _NoPast(DynamicLayer):  # type: ignore[misc]  # transformers has no types
+    """One layer of an empty PrefixCache."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        return key_states, value_states
 
 
 class _Recorder(Cache):  # type: ignore[misc]  # transformers has no types

@@ -20,7 +20,7 @@ from embedgrad.template.layout import Layout
 class Request:
     """One answer that is wanted.
 
-    layout    the row, without a target
+    layout    the row; its target is what is there of the answer already, as a rule nothing
     prompt    [P, D] float32, what stands in its prompt span; rows under the same prompt hold the same tensor
     stop_ids  tokens that end the answer
     ends      told each other token of the answer; True where the answer ends with it
@@ -36,6 +36,11 @@ class Request:
     @property
     def prefix_tokens(self) -> int:
         return self.layout.prompt.stop if self.prefix else 0
+
+    @property
+    def begun_tokens(self) -> int:
+        """How many tokens of the answer are there already."""
+        return len(self.layout.target)
 
 
 def with_prefixes(model: FrozenModel, requests: Sequence[Request]) -> list[Request]:

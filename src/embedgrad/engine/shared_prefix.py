@@ -16,6 +16,7 @@ from torch import Tensor
 
 from embedgrad.engine import prefix_cache
 from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques, predict_after
+from embedgrad.engine.packed_rows import predict_packed
 from embedgrad.engine.padded_rows import Predicting, pad_rows
 from embedgrad.engine.prefix_cache import KeysValues
 from embedgrad.engine.row_path import MeanRow
@@ -66,6 +67,8 @@ class SharedPrefix:
         return None
 
     def once(self, prompt: Tensor, layouts: Sequence[Layout]) -> Sequence[Tensor]:
+        if self.techniques.packs:
+            return [prompt]  # it goes along with the rows
         header_ids = layouts[0].header_ids
         header = self._header(header_ids)
         has_backward = prompt.requires_grad  # which is what own attention is for
@@ -73,6 +76,9 @@ class SharedPrefix:
             return [tensor for pair in prefill(self.model, prompt, header_ids, header) for tensor in pair]
 
     def predict(self, once: Sequence[Tensor], layouts: Sequence[Layout], batch_tokens: int = 0) -> Predicting:
+        if self.techniques.packs:
+            header = self._header(layouts[0].header_ids)
+            return predict_packed(self.model, header, once[0], layouts, self.techniques)
         prefix = list(zip(once[::2], once[1::2], strict=True))
         rows = pad_rows(layouts, once[0].shape[-2], self.model.device, self.model.padded_tokens)
         return predict_after(self.model, prefix, self.model.embed(rows.ids), rows, self.techniques)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from embedgrad.data.example import Example
-from embedgrad.engine.generate import generate_ids
+from embedgrad.engine.generate import GeneratedIds, generate_ids
 from embedgrad.engine.plan import Engine, choose, memory_told
 from embedgrad.engine.requests import Request, with_prefixes
 from embedgrad.engine.score import answer_nats
@@ -131,29 +131,38 @@ class Judge:
         """Answers, losses and Score of `bound` on all rows: the one of `prepare`, or another that stands in its place.
         `progress` counts a row once for its loss, once for its answer and once for each label scored. Raises
         NonFiniteLoss, and ValueError where these rows are not laid out behind the prompt of `bound`."""
-        self._check_place(bound)
+        self.check_place(bound)
         count = counted_up(progress, self.work)
         prompt = bound.embeddings
         with bound.in_use():
-            engine = self.engine.afresh() if bound.cuts else self.engine
+            engine = self.engine_for(bound)
             nats = engine.row_nats(prompt, self.targets, count).tolist()
-            lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
-            if lines:
-                raise NonFiniteLoss(
-                    f"The loss of {name!r} is NaN or infinite on {len(lines)} of {counted(len(nats), 'row')}, "
-                    f"at {line_words(lines)}. Look at the prompt's learning rate, or use "
-                    f"{setting('dtype', 'float32', of='load_model')}."
-                )
+            self.check_finite(name, nats)
             answers = self._answers(prompt, count)
             likeliest = self._likeliest(engine, prompt, count)
         predictions = [self._prediction(i, nats[i], answers.get(i), likeliest.get(i)) for i in range(len(nats))]
         return Evaluation(score_of(name, self.task, predictions), tuple(predictions), self.skipped)
 
-    def _check_place(self, bound: Bound) -> None:
+    def check_place(self, bound: Bound) -> None:
+        """Raises ValueError where these rows are not laid out behind the prompt of `bound`."""
         here, there = self.bound.prompt, bound.prompt
         same = len(here) == len(there) and template_of(here).segments == template_of(there).segments
         if bound.model is not self.model or not same:
             raise ValueError("this judge's rows are laid out for another model or prompt; prepare one for this")
+
+    def engine_for(self, bound: Bound) -> Engine:
+        """What reads the rows while `bound` is in use."""
+        return self.engine.afresh() if bound.cuts else self.engine
+
+    def check_finite(self, name: str, nats: Sequence[float]) -> None:
+        """Raises NonFiniteLoss where one of `nats`, of all rows, is not a number."""
+        lines = [example.line for example, row in zip(self.examples, nats, strict=True) if not math.isfinite(row)]
+        if lines:
+            raise NonFiniteLoss(
+                f"The loss of {name!r} is NaN or infinite on {len(lines)} of {counted(len(nats), 'row')}, "
+                f"at {line_words(lines)}. Look at the prompt's learning rate, or use "
+                f"{setting('dtype', 'float32', of='load_model')}."
+            )
 
     @property
     def work(self) -> int:
@@ -170,15 +179,16 @@ class Judge:
         """By row number: generated text without special tokens, and whether it was cut at the limit."""
         found: dict[int, tuple[str, bool]] = {}
         if self.generates:
-            requests = [Request(row, prompt, self.stop_ids) for row in self.rows]
-            if self.engine.shares:
-                requests = with_prefixes(self.model, requests)
-            for number, answer in generate_ids(
-                self.model, requests, self.max_new_tokens, batch_tokens=self.engine.batch_tokens
-            ):
+            for number, answer in self.generated([Request(row, prompt, self.stop_ids) for row in self.rows]):
                 found[number] = (decode(self.model, answer.ids), answer.truncated)
                 count(1)
         return found
+
+    def generated(self, requests: Sequence[Request]) -> Iterator[tuple[int, GeneratedIds]]:
+        """(number, answer) of each of `requests` on these rows, as it ends."""
+        if self.engine.shares:
+            requests = with_prefixes(self.model, requests)
+        return generate_ids(self.model, requests, self.max_new_tokens, batch_tokens=self.engine.batch_tokens)
 
     def _likeliest(self, engine: Engine, prompt: Tensor, count: Callable[[int], None]) -> dict[int, str]:
         """By row number: the label of highest likelihood, where labels are scored."""

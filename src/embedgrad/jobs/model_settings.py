@@ -27,7 +27,9 @@ def _named_once(given: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 
 class ModelSettings(Settings):
-    model: str | None = Field(None, description="Base model: a folder, or a name on the Hugging Face Hub.")
+    model: str | None = Field(
+        None, description="Base model: a folder, a GGUF file, a name on the Hugging Face Hub, smollm2 or pocket."
+    )
     revision: str | None = Field(None, description="Commit, branch or tag of the model on the Hub.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",

@@ -59,7 +59,7 @@ def tune(
     learning_rate: float | str | None = None,
     optimizer: OptimizerName = "muon",
     warmup_steps: int = 10,
-    decay: float = 0.5,
+    decay: float = 0.8,
     epochs: float = 10.0,
     min_steps: int = 200,
     batch_size: int = 16,

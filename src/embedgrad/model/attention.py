@@ -9,7 +9,7 @@ Equals transformers' `eager_attention_forward` (tests/equivalence/test_attention
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -51,15 +51,20 @@ def grouped_attention(
 
     Raises CannotAttend for terms it does not know (soft-capped scores, sinks, biases).
     """
-    further = [name for name in hooks.ATTENTION_TERMS if options.get(name) is not None]
-    if further:
-        raise CannotAttend(f"attention with {', '.join(further)}")
+    if terms := unknown_terms(options):
+        raise CannotAttend(terms)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     window = sliding_window if sliding_window and sliding_window < key.shape[2] else None
     frozen = min(getattr(key, "frozen_tokens", 0), getattr(value, "frozen_tokens", 0))
-    sight = _Sight(scale, window, frozen, query.shape[0] * query.shape[1], query.shape[2], key.shape[2])
+    sight = Sight(scale, window, frozen, query.shape[0] * query.shape[1], query.shape[2], key.shape[2])
     found: Tensor = _GroupedAttention.apply(query, key, value, attention_mask, sight)  # type: ignore[no-untyped-call]
     return found, None
+
+
+def unknown_terms(options: Mapping[str, Any]) -> str:
+    """What `options` ask for that is not written here, in words; "" where that is nothing."""
+    further = [name for name in hooks.ATTENTION_TERMS if options.get(name) is not None]
+    return f"attention with {', '.join(further)}" if further else ""
 
 
 def mark_frozen(states: Tensor, tokens: int) -> None:
@@ -96,7 +101,7 @@ def _own(model: FrozenModel) -> Attending:
 
 
 @dataclass(frozen=True)
-class _Sight:
+class Sight:
     """How scores become weights, and what each of T queries at the end of T' positions may see."""
 
     scale: float
@@ -132,46 +137,81 @@ class _Sight:
 
 
 class _GroupedAttention(torch.autograd.Function):
-    """The R query heads of each key/value head lie side by side: [B * G, R * T, E] against [B * G, T', E]."""
-
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sight: _Sight) -> Tensor:
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sight: Sight) -> Tensor:
         ctx.save_for_backward(query, key, value, mask)
         ctx.sight = sight
-        rows, heads, tokens, _ = query.shape
-        groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
-        output = query.new_empty(rows, tokens, heads, value.shape[-1])
-        for start, stop, seen in sight.blocks(mask):
-            folded = _folded(query[:, :, start:stop], groups)
-            weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
-            part = torch.bmm(weights, values[:, :seen])
-            output[:, start:stop] = part.view(rows, heads, stop - start, -1).transpose(1, 2)
-        return output
+        return attend(query, key, value, mask, sight)[0].transpose(1, 2)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, mask = ctx.saved_tensors
-        sight: _Sight = ctx.sight
-        groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
-        d_query, d_keys, d_values = (
-            torch.zeros_like(tensor) if wanted else None
-            for tensor, wanted in zip((query, keys, values), ctx.needs_input_grad, strict=False)
-        )
-        for start, stop, seen in sight.blocks(mask):
-            folded = _folded(query[:, :, start:stop], groups)
-            weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
-            d_output = _folded(gradient[:, start:stop].transpose(1, 2), groups)
-            if d_values is not None:
-                d_values[:, sight.frozen : seen].baddbmm_(weights[:, :, sight.frozen :].mT, d_output)
-            d_weights = torch.bmm(d_output, values[:, :seen].mT)
-            d_scores = hooks.softmax_backward(d_weights, weights)
-            if d_query is not None:
-                part = torch.baddbmm(query.new_empty(()), d_scores, keys[:, :seen], beta=0, alpha=sight.scale)
-                d_query[:, :, start:stop] = part.view(d_query[:, :, start:stop].shape)
-            if d_keys is not None:
-                d_keys[:, sight.frozen : seen].baddbmm_(d_scores[:, :, sight.frozen :].mT, folded, alpha=sight.scale)
-        d_key, d_value = (None if d is None else d.view_as(given) for d, given in ((d_keys, key), (d_values, value)))
-        return d_query, d_key, d_value, None, None
+        wanted = ctx.needs_input_grad[:3]
+        slope = gradient.transpose(1, 2)
+        return (*attend_backward(slope, query, key, value, mask, ctx.sight, wanted), None, None)
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sight: Sight
+) -> tuple[Tensor, Tensor | None]:
+    """[B, H, T, E], and the weights [B * G, R * T, T'] where they were computed in one piece. The R query heads of each
+    key/value head lie side by side: [B * G, R * T, E] against [B * G, T', E]."""
+    weights = None
+    groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
+    parts = []
+    for start, stop, seen in sight.blocks(mask):
+        folded = _folded(query[:, :, start:stop], groups)
+        weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop)
+        parts.append(torch.bmm(weights, values[:, :seen]).view(*query.shape[:2], stop - start, -1))
+    return (parts[0], weights) if len(parts) == 1 else (torch.cat(parts, dim=2), None)
+
+
+def attend_backward(
+    gradient: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    sight: Sight,
+    wanted: Sequence[bool] = (True, True, True),
+    kept: Tensor | None = None,
+) -> tuple[Tensor | None, ...]:
+    """Gradients of query, key and value, where `wanted`, from that of `attend`'s output; the weights are computed
+    again unless they were `kept`."""
+    groups, keys, values = key.shape[1], key.flatten(0, 1), value.flatten(0, 1)
+    d_queries: list[Tensor] = []
+    d_keys, d_values = None, None
+    for start, stop, seen in sight.blocks(mask):
+        folded = _folded(query[:, :, start:stop], groups)
+        weights = sight.weights(folded, keys[:, :seen], mask, groups, start, stop) if kept is None else kept
+        d_output = _folded(gradient[:, :, start:stop], groups)
+        if wanted[2]:
+            d_values = _added(d_values, weights, d_output, 1.0, sight)
+        d_weights = torch.bmm(d_output, values[:, :seen].mT)
+        d_scores = hooks.softmax_backward(d_weights, weights)
+        if wanted[0]:
+            part = torch.baddbmm(query.new_empty(()), d_scores, keys[:, :seen], beta=0, alpha=sight.scale)
+            d_queries.append(part.view(*query.shape[:2], stop - start, -1))
+        if wanted[1]:
+            d_keys = _added(d_keys, d_scores, folded, sight.scale, sight)
+    d_query = torch.cat(d_queries, dim=2) if len(d_queries) > 1 else d_queries[0] if d_queries else None
+    return (
+        d_query,
+        None if d_keys is None else d_keys.view_as(key),
+        None if d_values is None else d_values.view_as(value),
+    )
+
+
+def _added(total: Tensor | None, weights: Tensor, states: Tensor, scale: float, sight: Sight) -> Tensor:
+    """`total` [B * G, T', E] with what a block of queries adds to it: scale * weights^T states."""
+    weights, seen = weights[:, :, sight.frozen :].mT, weights.shape[2]
+    if total is None and seen == sight.positions:  # the only block. Trap: sums into slices of a batch are slow
+        part = torch.baddbmm(states.new_empty(()), weights, states, beta=0, alpha=scale)
+        return torch.nn.functional.pad(part, (0, 0, sight.frozen, 0)) if sight.frozen else part
+    if total is None:
+        total = states.new_zeros(len(states), sight.positions, states.shape[2])
+    total[:, sight.frozen : seen].baddbmm_(weights, states, alpha=scale)
+    return total
 
 
 def _folded(heads: Tensor, groups: int) -> Tensor:

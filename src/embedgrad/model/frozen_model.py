@@ -123,10 +123,15 @@ class FrozenModel:
         return min(self.context_tokens, self.switch_tokens)
 
     @cached_property
+    def layers(self) -> torch.nn.ModuleList:
+        """First to last. Raises AttributeError where there is no one list of them."""
+        return anatomy.decoder_layers(self.lm)
+
+    @cached_property
     def body_parameters(self) -> int:
         """Weights that every token meets: those of the layers."""
         try:
-            return sum(parameter.numel() for parameter in anatomy.decoder_layers(self.lm).parameters())
+            return sum(parameter.numel() for parameter in self.layers.parameters())
         except AttributeError:
             return self.parameters
 

@@ -9,14 +9,17 @@ test for each, which fails by the name that went. What may decide a result is ch
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 import transformers
 from torch import Tensor
-from transformers import AttentionInterface, AttentionMaskInterface, Cache, DynamicCache
+from transformers import AttentionInterface, AttentionMaskInterface, Cache, DynamicCache, modeling_gguf_pytorch_utils
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer, LinearAttentionLayer
+from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -98,12 +101,34 @@ def silence_long_texts(tokenizer: Any) -> None:
     tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
 
 
+@contextmanager
+def no_gguf_bar() -> Iterator[None]:
+    """transformers' bar over the tensors of a GGUF file, which obeys none of its switches."""
+    bar = modeling_gguf_pytorch_utils.tqdm
+    modeling_gguf_pytorch_utils.tqdm = partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        modeling_gguf_pytorch_utils.tqdm = bar
+
+
+def known_gguf_splits() -> frozenset[str]:
+    """The names of `tokenizer.ggml.pre` that transformers knows; by any other it splits text as GPT-2 does."""
+    return frozenset(GGUF_PRE_TOKENIZER_SPLITS)
+
+
 def softmax_backward(d_weights: Tensor, weights: Tensor) -> Tensor:
     """Gradient of the scores whose softmax over the last dimension is `weights`."""
     fused = getattr(torch, "_softmax_backward_data", None)
     if fused is None:
         return weights * (d_weights - (d_weights * weights).sum(-1, keepdim=True))
     found: Tensor = fused(d_weights, weights, -1, weights.dtype)
+    return found
+
+
+def silu_backward_(gradient: Tensor, states: Tensor) -> Tensor:
+    """Gradient of `states` from that of their silu, which it takes the place of."""
+    found: Tensor = torch.ops.aten.silu_backward.grad_input(gradient, states, grad_input=gradient)
     return found
 
 

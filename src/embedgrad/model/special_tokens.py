@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from embedgrad.arguments import home_path
+from embedgrad.model.shipped import NAMES, folder_of
 
-_POCKET = {"pocket": Path(__file__).parents[1] / "pocket" / "model"}  # as load/locate.py has it, which imports torch
 _FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -28,9 +28,11 @@ def stored_special_tokens(name: str | Path, revision: str | None = None) -> froz
 
 def _path(name: str | Path, file: str, revision: str | None) -> Path | None:
     folder = home_path(name)
-    is_folder = os.path.isdir(folder)  # noqa: PTH112 (is_dir raises for a name that is too long)
-    if is_folder or str(name) in _POCKET:
-        return (folder if is_folder else _POCKET[str(name)]) / file
+    if os.path.isdir(folder):  # noqa: PTH112 (is_dir raises for a name that is too long)
+        return folder / file
+    if name in NAMES:
+        known = folder_of(str(name))
+        return known / file if known else None
     from huggingface_hub import try_to_load_from_cache
 
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from embedgrad.run.course import Course, full_rate_until
+from embedgrad.run.course import Course
 from embedgrad.run.metrics import ValidationMetrics
 from embedgrad.run.record import RunRecord
 from embedgrad.run.restarts import RestartsRecord
@@ -72,8 +72,7 @@ def course_of(record: RunRecord) -> Course | None:
     result = record.result
     majority = result.baselines and result.baselines.majority
     share = majority.correct / majority.total if majority else None
-    until = full_rate_until(record.steps)
-    return Course.of(record.validations, until, result.best_step, share, result.rows.validation)
+    return Course.of(record.validations, result.best_step, share, result.rows.validation)
 
 
 def restarts_words(found: RestartsRecord) -> str:

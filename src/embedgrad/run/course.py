@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from embedgrad.run.metrics import StepMetrics, ValidationMetrics
+from embedgrad.run.metrics import ValidationMetrics
 from embedgrad.units import per_cent
 
 Kind = Literal["learned", "still falling", "majority label", "diverged", "nothing better"]
 
 _ROSE = 1.5  # times the loss of the start: not noise
-_FELL = 0.95  # times the loss of the first half: not noise either
+_FELL = 0.9  # times the lowest loss before: it gets somewhere
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,12 @@ class Course:
     def of(
         cls,
         validations: Sequence[ValidationMetrics],
-        full_until: int,
         best_step: int,
         majority: float | None = None,
         rows: int = 0,
     ) -> Self | None:
-        """None where nothing was validated but the start. `full_until` is the step until which the learning rate was at
-        its height, `majority` how often the most frequent label is right, `rows` how many validation rows there are."""
+        """None where nothing was validated but the start. `majority` is how often the most frequent label is right,
+        `rows` how many validation rows there are."""
         if len(validations) < 2:
             return None
         first, last = validations[0], validations[-1]
@@ -60,22 +59,13 @@ class Course:
                 )
         if best_step == 0:
             return cls("nothing better", f"No step beat the start on the validation rows ({fell}).")
-        if _was_falling([at for at in validations if at.step <= full_until]):
+        if _was_falling(validations):
             return cls("still falling", f"It was still learning when its steps ran out ({fell}).")
         return cls("learned", f"It learned ({fell}).")
 
 
-def full_rate_until(steps: Sequence[StepMetrics]) -> int:
-    """The last step that the learning rate was at its height."""
-    highest = max((step.learning_rate for step in steps), default=0.0)
-    return max((step.step for step in steps if step.learning_rate == highest), default=0)
-
-
-def _was_falling(while_full: Sequence[ValidationMetrics]) -> bool:
-    """Whether the loss fell as long as the learning rate was at its height. (While the rate falls, so does the loss of
-    nearly every run.)"""
-    if len(while_full) < 3:
-        return False
-    last = while_full[-1]
-    early = [at.loss for at in while_full if at.step <= last.step / 2]
-    return last.loss <= min(at.loss for at in while_full) and last.loss < _FELL * min(early)
+def _was_falling(validations: Sequence[ValidationMetrics]) -> bool:
+    """Whether the loss fell by much in the last quarter of the steps, where the learning rate is low already."""
+    last = validations[-1]
+    early = [at.loss for at in validations if at.step <= 0.75 * last.step]
+    return last.loss < _FELL * min(early)

@@ -48,6 +48,10 @@ class TaskKind(Protocol):
         """The answer in any form that a person would take; None where there is none, or two."""
         return None
 
+    def whole_outputs(self, task: Task, target: str) -> Sequence[str] | None:
+        """The outputs of which each right one is one, whitespace around it aside; None where others may be right."""
+        return None
+
     def same(self, task: Task, read: str, target: str) -> bool:
         """Whether what `read_strict` gave is the target."""
         return read == target_form(target)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from embedgrad.data.example import Example
-from embedgrad.data.target_form import canonical
+from embedgrad.data.target_form import canonical, target_form
 from embedgrad.faces import setting
 from embedgrad.folding import folded
 from embedgrad.tasks.boxed import boxed
@@ -92,6 +92,10 @@ class Label(TaskKind):
         """The output where it is a label, case included, whitespace around it aside."""
         stripped = output.strip()
         return stripped if stripped in task.labels else None
+
+    def whole_outputs(self, task: Task, target: str) -> Sequence[str]:
+        """The target."""
+        return (target_form(target),)
 
     def read_by_meaning(self, task: Task, output: str) -> str | None:
         """The output itself where it is a label, else see `concluded_label`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from embedgrad.data.target_form import target_form
 from embedgrad.tasks.kind import SHORT_TARGET, TaskKind
 from embedgrad.tasks.number_answer import MaybeByNumber
 
@@ -21,6 +22,10 @@ class Exact(MaybeByNumber):
     def read_strict(self, task: Task, output: str) -> str | None:
         """The output without whitespace around it."""
         return output.strip() or None
+
+    def whole_outputs(self, task: Task, target: str) -> Sequence[str]:
+        """The target."""
+        return (target_form(target),)
 
     def told_by(self, targets: Sequence[str]) -> dict[str, Any] | None:
         """Nothing more than the kind."""

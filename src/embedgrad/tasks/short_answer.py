@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedgrad.data.target_form import target_form
@@ -48,6 +49,10 @@ class Short(TaskKind):
     def read_strict(self, task: Task, output: str) -> str | None:
         """The output without whitespace around it."""
         return output.strip() or None
+
+    def whole_outputs(self, task: Task, target: str) -> Sequence[str]:
+        """The target."""
+        return (target_form(target),)
 
     def read_by_meaning(self, task: Task, output: str) -> str | None:
         """See `said_answer`."""

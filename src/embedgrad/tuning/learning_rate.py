@@ -4,7 +4,7 @@ A rate of 0.15rms moves a token by about 0.15 times a usual token's length a ste
 each of its D coordinates by about the rate, Muon the token by sqrt(D) times the rate; and a usual token is sqrt(D)
 times the table's RMS long. Embedding rows differ in scale by 10x between models.
 Source of AdamW's defaults: the paper's 0.01 (about 1.5B parameters) and 0.001 (from 7B), section 4.1, on tables whose
-RMS is about 0.02, are 0.5 and 0.05 of the RMS. Of Muon's: experiments (docs/learning.md).
+RMS is about 0.02, are 0.5 and 0.05 of the RMS. Of Muon's: experiments (docs/methods/learning.md).
 """
 
 from __future__ import annotations

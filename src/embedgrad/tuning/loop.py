@@ -53,9 +53,9 @@ def tune_prompt(
         while state.finished is None and (until is None or state.step < until):
             # Trap: a State whose due validation was interrupted must never be the one that is saved.
             moved = _stepped(method, batches, state, schedule, watch)
-            if moved.step % every == 0 or moved.step >= schedule.end(moved.decay_from):
+            if moved.step % every == 0 or moved.step >= schedule.total:
                 moved = _validated(moved, validate, watch)
-            state = _turned(moved, settings, schedule)
+            state = _ended(moved, settings, schedule.total)
             if state.finished or state.step == until or time.monotonic() - saved_at >= settings.checkpoint_seconds:
                 save(state)
                 saved_at = time.monotonic()
@@ -63,7 +63,7 @@ def tune_prompt(
         error.state = state
         raise
     except KeyboardInterrupt:
-        stopped = Interrupted(f"Stopped after step {state.step} of {schedule.end(state.decay_from)}.")
+        stopped = Interrupted(f"Stopped after step {state.step} of {schedule.total}.")
         if state.best is not None:
             save(state)
             stopped.state = state
@@ -73,7 +73,7 @@ def tune_prompt(
 
 def _stepped(method: Method, batches: Batches, state: State, schedule: Schedule, watch: Watch) -> State:
     started = time.monotonic()
-    batch = batches.at(state.step, schedule.factor(state.step, state.decay_from))
+    batch = batches.at(state.step, schedule.factor(state.step))
     done = method.propose(state, batch)
     check_point(done.point, state)
     moved = state.moved(done.point)
@@ -81,7 +81,7 @@ def _stepped(method: Method, batches: Batches, state: State, schedule: Schedule,
     watch.event(
         StepDone(
             step=moved.step,
-            total_steps=schedule.end(state.decay_from),
+            total_steps=schedule.total,
             loss=done.loss,
             learning_rate=batch.learning_rate,
             gradient_norm=done.gradient_norm,
@@ -105,14 +105,9 @@ def _validated(state: State, validate: Validate, watch: Watch) -> State:
     return replace(judged, seconds=judged.seconds + time.monotonic() - started)
 
 
-def _turned(state: State, settings: TuningSettings, schedule: Schedule) -> State:
-    """Where patience has worn out, or the last steps have come, the learning rate begins to fall; at the end of that,
-    or at once where it never falls, the run ends."""
-    is_worn = state.stale >= settings.patience
-    if state.decay_from is None and schedule.decay and (is_worn or schedule.is_decay_due(state.step)):
-        state = replace(state, decay_from=state.step)
-    if state.step < schedule.end(state.decay_from) and not (is_worn and not schedule.decay):
-        return state
-    if state.step >= schedule.total:
+def _ended(state: State, settings: TuningSettings, total: int) -> State:
+    if state.step >= total:
         return replace(state, finished="all steps done")
-    return replace(state, finished=f"no better prompt in {settings.patience} validations")
+    if state.stale >= settings.patience:
+        return replace(state, finished=f"no better prompt in {state.stale} validations")
+    return state

@@ -24,6 +24,7 @@ from embedgrad.engine.whole_rows import whole_rows_words
 from embedgrad.errors import CannotResume, DataError
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
+from embedgrad.evaluation.verdicts import verdicts_of
 from embedgrad.events import Say, Validating
 from embedgrad.methods.embeddings import Embeddings
 from embedgrad.methods.method import Method, Point, Prepare, Tensors
@@ -136,9 +137,9 @@ class Setup:
                 watch.event(Validating(step, done, total))
 
             bound = self.method.artifact(tensors).bind(self.model)
-            score = self.judge.judge(bound, self.start.name, count).score
+            found = verdicts_of(self.judge, bound, self.start.name, count)
             watch.snapshot(step, bound.embeddings)
-            return Validation(score.loss, score.accuracy, len(self.judge.rows))
+            return Validation(found.loss, found.accuracy, len(self.judge.rows))
 
         size = options.rows_per_step(len(self.layouts))
         batches = Batches(self.layouts, self.engine, learning_rate, size, options.seed_of_run)
@@ -202,9 +203,7 @@ def _engine(
     limit = options.memory_limit_bytes
     engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
     techniques = engine.techniques.in_words
-    say(
-        "; ".join([engine.reason, expected.arithmetic()] + ([f"with {' and '.join(techniques)}"] if techniques else []))
-    )
+    say("; ".join([engine.reason, expected.arithmetic()] + ([f"with {', '.join(techniques)}"] if techniques else [])))
     if warning := dear_fallback(engine, layouts, batch):
         say(warning)
     say(expected.memory())

@@ -75,13 +75,12 @@ class TuningSettings(Settings):
     optimizer: OptimizerName = Field(
         "muon", description="How gradients move the vectors: muon, or adamw as in the paper."
     )
-    warmup_steps: Count = Field(10, description="Steps over which the learning rate rises.")
+    warmup_steps: Count = Field(10, description="Steps over which the learning rate rises, at most a tenth of all.")
     decay: float = Field(
-        0.5,
+        0.8,
         ge=0,
-        lt=1,
-        description="Share of the steps over which the learning rate falls to zero, once nothing gets better or the "
-        "last steps have come; 0 keeps it constant.",
+        le=1,
+        description="The last share of the steps, over which the learning rate falls to zero; 0 keeps it constant.",
     )
     epochs: float = Field(10.0, gt=0, le=1e6, description="Passes over the tuning rows.")
     min_steps: Count = Field(200, description="Minimum number of steps, however few rows there are.")
@@ -99,8 +98,7 @@ class TuningSettings(Settings):
     )
     patience: PositiveCount = Field(
         5,
-        description="Let the learning rate fall, then stop, after this many validations in a row with neither a lower "
-        "loss nor a higher accuracy.",
+        description="Stop after this many validations in a row with neither a lower loss nor a higher accuracy.",
     )
     radius: float | None = Field(
         None,
@@ -160,7 +158,8 @@ class TuningSettings(Settings):
 
     def schedule(self, rows: int) -> Schedule:
         """How the learning rate goes over a run on `rows` tuning rows."""
-        return Schedule(self.total_steps(rows), self.warmup_steps, self.decay)
+        total = self.total_steps(rows)
+        return Schedule(total, min(self.warmup_steps, total // 10), self.decay)
 
     def steps_between_validations(self, rows: int) -> int:
         return self.evaluate_every or max(-(-rows // self.rows_per_step(rows)), 20)

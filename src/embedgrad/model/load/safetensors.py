@@ -53,6 +53,9 @@ class SafetensorsFolder:
 
     source: Source
 
+    def prepare(self, say: Say) -> None:
+        """It is read as it lies."""
+
     def config(self) -> Any:
         return told(self.source.label, lambda: AutoConfig.from_pretrained(self.source.path, trust_remote_code=False))
 
@@ -93,7 +96,7 @@ class SafetensorsFolder:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # refused below, by name
         )
-        _check_report(report, self.source.label, say)
+        check_report(report, self.source.label, say)
         try:
             return lm.to(place)
         except torch.OutOfMemoryError as error:
@@ -116,7 +119,7 @@ def _elsewhere(folder: Path) -> str:
     return ". Copy or download it again"
 
 
-def _check_report(report: Mapping[str, Collection[Any]], label: str, say: Say) -> None:
+def check_report(report: Mapping[str, Collection[Any]], label: str, say: Say) -> None:
     """Raises ModelError for weights that transformers would leave random; tells of those that it leaves out."""
     if found := sorted(report["mismatched_keys"]):
         name, stored, wanted = found[0]

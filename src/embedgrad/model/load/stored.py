@@ -37,6 +37,9 @@ class StoredModel(Protocol):
     @property
     def source(self) -> Source: ...
 
+    def prepare(self, say: Say) -> None:
+        """What is done once for all later loads, before anything else is asked for: a conversion, mostly nothing."""
+
     def config(self) -> Any:
         """transformers' config of the architecture. Raises ModelError."""
 
