@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_when_nothing_beat_the_start(capsys, model, work, tmp_path, monkeypatch)
 
     def never_better(state, found):
         judged = real(state, found)
-        return judged if state.best is None else type(state)(**{**judged.__dict__, "best": state.best, "stale": 1})
+        return replace(judged, candidates=state.candidates, stale=1) if state.candidates else judged
 
     monkeypatch.setattr(State, "judged", never_better)
     out, _ = tune(capsys, model, work, tmp_path / "run")

@@ -364,10 +364,9 @@ def test_a_diverged_run_keeps_its_best_prompt(capsys, models, here, monkeypatch)
 def test_a_validation_that_is_not_finite(capsys, tiny_folder, here):
     model = tiny_folder("gpt2")  # a norm of its layers overflows; an RMSNorm would give zeros
     rows.write_jsonl(here / "validation.jsonl", rows.sentiment(4, first=500))
-    arguments = ("--train", "train.jsonl", "--validation", "validation.jsonl", "--output", "run")
-    message = failure(
-        capsys, model.parent, *arguments, "--learning-rate", "1e20", "--evaluate-every", "1", model=model.name, code=1
-    )
+    files = ("--train", "train.jsonl", "--validation", "validation.jsonl", "--output", "run")
+    far = ("--optimizer", "adamw", "--warmup-steps", "0", "--learning-rate", "1e20", "--evaluate-every", "1")
+    message = failure(capsys, model.parent, *files, *far, model=model.name, code=1)
     assert message == (
         "At the validation after step 1: The loss of 'Is it good?' is NaN or infinite on 4 of 4 rows, at lines 1, 2, "
         "3, 4. Look at the prompt's learning rate, or use --dtype float32. The best prompt so far is in "

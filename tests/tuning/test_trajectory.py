@@ -30,16 +30,16 @@ def job(tmp_path_factory, tiny_folder) -> list[str]:
 
 def stopped_at(monkeypatch, step: int) -> None:
     """Ctrl-C in the optimizer of this step."""
-    from embedgrad.methods.optimizers import AdamW
+    from embedgrad.methods.optimizers import Muon
 
-    adam_step = AdamW.step
+    muon_step = Muon.step
 
     def stops(optimizer, at, *arguments):
         if at.step + 1 == step:
             raise KeyboardInterrupt
-        return adam_step(optimizer, at, *arguments)
+        return muon_step(optimizer, at, *arguments)
 
-    monkeypatch.setattr(AdamW, "step", stops)
+    monkeypatch.setattr(Muon, "step", stops)
 
 
 def test_a_stopped_run_ends_with_the_same_files(job, tmp_path, monkeypatch):

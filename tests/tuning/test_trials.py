@@ -82,7 +82,7 @@ def breaks_far_out(monkeypatch):
 
 
 def test_a_rate_that_breaks_the_loss_fails_where_it_does(tiny_model, breaks_far_out):
-    grid = sweep(tiny_model("qwen2"), ("2000", "0.1rms"), (0.4, 2), **COMMON)
+    grid = sweep(tiny_model("qwen2"), ("700", "0.1rms"), (0.4, 2), **COMMON)
     reached, broken, *others = grid.cells
     assert (reached.steps, reached.failed) == (2, None)
     assert (broken.kept, 2 < broken.steps < 10) == (None, True)
