@@ -90,7 +90,7 @@ class Contest:
         rows = [row for row in lay_out_rows(self.model, self.start, self.train) if row is not None]
         judge = self.judge(self.validation)
         recipe = Recipe(
-            rate=resolve_learning_rate(settings["learning_rate"], self.model.parameters, self.model.table_rms),
+            rate=resolve_learning_rate(settings["learning_rate"], self.model.parameters, self.model.table_rms, "adamw"),
             steps=settings["min_steps"],
             batch_size=settings["batch_size"],
             evaluate_every=settings["evaluate_every"],
@@ -105,7 +105,8 @@ class Contest:
     def warm_up(self) -> None:
         """A few uncounted steps of both arms, since each new shape costs time once per process; their losses, the
         later of which depend on the first updates, must agree. Exits with a message where they do not."""
-        ours, (theirs, _) = self.ours(0, min_steps=3), self.peft(0, min_steps=3)
+        alike = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0, "min_steps": 3}
+        ours, (theirs, _) = self.ours(0, **alike), self.peft(0, min_steps=3)
         difference = abs(ours.training_loss - theirs.training_loss) / abs(ours.training_loss)
         if not difference <= TOLERANCE[self.model.dtype]:
             raise SystemExit(

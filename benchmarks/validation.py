@@ -4,7 +4,7 @@
     python benchmarks/validation.py --models smollm2 --shared ../shared --rows 48 --steps 6
 
 pocket    the bundled model on its own tasks
-smollm2   SmolLM2-135M-Instruct (smollm2.py, or --folder) on SST-2 and TREC, behind a written prompt
+smollm2   SmolLM2-135M-Instruct (smollm2.py) on SST-2 and TREC, behind a written prompt
 
 A short tuning keeps the prompt of every validation. At each of them all validation rows are judged by `Judge.judge`
 (the losses, every answer to its end, read strictly and by meaning) and by `verdicts_of`, which tuning uses. Timed are
@@ -38,7 +38,7 @@ from embedgrad.tuning.settings import TuningSettings
 from embedgrad.watch import Watch
 from outcome import OTHER, OURS, Row, bars, deliver, flags, say, seconds, setup
 from real_rows import DATA, SHARED
-from smollm2 import KEPT, smollm2
+from smollm2 import smollm2
 from timing import seconds_of
 
 COLUMNS = {
@@ -76,7 +76,7 @@ def of_pocket(arguments: argparse.Namespace) -> Iterator[Work]:
 
 
 def of_smollm2(arguments: argparse.Namespace) -> Iterator[Work]:
-    model = smollm2(arguments.dtype, arguments.device, arguments.folder)
+    model = smollm2(arguments.dtype, arguments.device)
     for name in arguments.data:
         file, read, text = DATA[name]
         path = arguments.shared / "data" / file
@@ -148,7 +148,6 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", choices=NAMES, default=NAMES, help="of the bundled model")
     parser.add_argument("--data", nargs="+", choices=tuple(DATA), default=("sst2", "trec"), help="for smollm2")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder that has data/sst2, data/trec ...")
-    parser.add_argument("--folder", type=Path, default=KEPT, help="where SmolLM2 is, or is converted to")
     parser.add_argument("--rows", type=int, default=160, help="at most so many validation rows")
     parser.add_argument("--batch", type=int, default=16, help="rows of a step")
     parser.add_argument("--steps", type=int, default=16)

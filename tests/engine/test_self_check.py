@@ -92,7 +92,7 @@ def test_a_right_path_is_taken(family: str, depth: int, dtype: str, path: str, d
     model, said = deep(family, depth, dtype), []
     engine = choose(model, prompt_of(model), rows_of(path), say=said.append)
     packs = path == "shared prefix"
-    best = replace(BEST, trims=family in FUSED or not packs, packs=packs, fuses=family in FUSED)
+    best = replace(BEST, packs=packs, fuses=family in FUSED)
     assert (engine.path.name, engine.techniques, said) == (path, best, [])
     assert engine.refused is None
 
@@ -147,10 +147,10 @@ def test_rows_that_round_more_than_those_of_the_proof(deep, monkeypatch) -> None
     """They are compared in float32 themselves before anything is refused."""
     model, rows = deep("llama", 30, "bfloat16"), rows_of("shared prefix")
     monkeypatch.setitem(self_check.ROUNDING, torch.bfloat16, 0.0)
-    assert choose(model, prompt_of(model), rows).techniques == BEST
+    assert choose(model, prompt_of(model), rows).techniques == replace(BEST, packs=True, fuses=True)
     [proof] = self_check._PROOFS[model]
     self_check._PROOFS[model] = [replace(proof, rounding=0.0)]
-    assert choose(model, prompt_of(model), rows).techniques == BEST
+    assert choose(model, prompt_of(model), rows).techniques == replace(BEST, packs=True, fuses=True)
     assert [round(each.rounding, 6) for each in self_check._PROOFS[model]] == [0.0, round(proof.rounding, 6)]
 
 
@@ -191,7 +191,7 @@ def test_without_float32_the_last_bit_tells_rounding(depth: int, deep, monkeypat
 
     monkeypatch.setattr(InFloat32, "__init__", cannot)
     model = deep("llama", depth, "bfloat16")
-    assert choose(model, prompt_of(model), rows_of("shared prefix")).techniques == BEST
+    assert choose(model, prompt_of(model), rows_of("shared prefix")).techniques == replace(BEST, packs=True, fuses=True)
     dropped = next(mutant for mutant in MUTANTS if mutant.name == "the text before the prompt is dropped")
     check_refused(dropped, model, monkeypatch)
 

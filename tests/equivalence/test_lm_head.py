@@ -11,7 +11,7 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 import embedgrad as eg
 import tiny
-from embedgrad.engine import after_prefix, lm_head, losses
+from embedgrad.engine import after_prefix, lm_head, losses, packed_rows
 from embedgrad.engine.lm_head import token_losses
 from embedgrad.engine.losses import loss_and_gradient
 from embedgrad.engine.plain import Plain
@@ -202,7 +202,8 @@ def test_many_logits_are_taken_in_chunks(family: str, place: str, tiny_model, mo
     monkeypatch.setattr(losses, "token_losses", counted)
     wanted = engine.loss_and_gradient(prompt.embeddings, layouts)
     assert rows == []  # few logits
-    monkeypatch.setattr(after_prefix, "LOGITS_AT_ONCE", 1)
+    for module in (after_prefix, packed_rows):
+        monkeypatch.setattr(module, "LOGITS_AT_ONCE", 1)
     monkeypatch.setattr(lm_head, "LOGITS_AT_ONCE", 3 * model.head_rows)
     for techniques in {engine.techniques, after_prefix.PLAIN_TECHNIQUES}:
         rows.clear()

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 import embedgrad as eg
-from embedgrad.engine import after_prefix, lm_head
+from embedgrad.engine import after_prefix, lm_head, packed_rows
 from embedgrad.engine.after_prefix import PLAIN_TECHNIQUES, Techniques
 from embedgrad.engine.objective import CROSS_ENTROPY, Extras, Objective
 from embedgrad.engine.plan import Engine
@@ -100,7 +100,8 @@ def test_an_objective_is_the_same_on_every_path(
     prompt, layouts = laid_out(model, path)
     objective = Smoothed() if kind == "smoothed" else Taught.of(layouts, model.head_rows)
     loss, gradient, sums = by_hand(model, prompt, layouts, objective)
-    monkeypatch.setattr(after_prefix, "LOGITS_AT_ONCE", 1 if chunk else 1 << 23)
+    for module in (after_prefix, packed_rows):
+        monkeypatch.setattr(module, "LOGITS_AT_ONCE", 1 if chunk else 1 << 23)
     monkeypatch.setattr(lm_head, "LOGITS_AT_ONCE", max(1, chunk) * model.head_rows)
     engine = Engine(PATHS[path](model, techniques), "", batch_tokens, objective)
     found = engine.loss_and_gradient(prompt, layouts)
@@ -126,7 +127,8 @@ def test_cross_entropy_is_torchs_to_the_last_bit(path: str, chunk: int, tiny_mod
 
     model = tiny_model("llama", "bfloat16")
     prompt, layouts = laid_out(model, path)
-    monkeypatch.setattr(after_prefix, "LOGITS_AT_ONCE", 1 if chunk else 1 << 23)
+    for module in (after_prefix, packed_rows):
+        monkeypatch.setattr(module, "LOGITS_AT_ONCE", 1 if chunk else 1 << 23)
     monkeypatch.setattr(lm_head, "LOGITS_AT_ONCE", max(1, chunk) * model.head_rows)
     ours, theirs = (
         Engine(PATHS[path](model, OWN), objective=objective).loss_and_gradient(prompt, layouts)

@@ -58,8 +58,8 @@ class Techniques:
 PLAIN_TECHNIQUES = Techniques()
 
 
-def usable_techniques(model: FrozenModel, shares: bool = True) -> list[Techniques]:
-    """How a fast path may run this model, fastest first; `shares` says whether rows have a prefix in common."""
+def usable_techniques(model: FrozenModel, packs: bool = True) -> list[Techniques]:
+    """How a fast path may run this model, fastest first; `packs` says whether rows may lie end to end."""
     if not hooks.takes_own_attention(model.lm):
         return [PLAIN_TECHNIQUES]  # its layers take masks of their own kind
     stock = [Techniques(trims=True), PLAIN_TECHNIQUES]
@@ -67,8 +67,8 @@ def usable_techniques(model: FrozenModel, shares: bool = True) -> list[Technique
         return stock  # flash attention on a GPU needs no help
     fuses = bool(fused.cuts(model))
     own = [Techniques(own_attention=True, trims=trims, fuses=fuses) for trims in (True, False)]
-    packs = shares and packed_attention.fits(model)
-    return [*(replace(techniques, packs=True) for techniques in own if packs), *own, *stock]
+    packed = [replace(techniques, packs=True) for techniques in own if packs and packed_attention.fits(model)]
+    return [*packed, *own, *stock]
 
 
 @in_turn

@@ -9,7 +9,7 @@ loss and gradient (tests/equivalence). Cost per step, N body parameters, B rows,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -80,6 +80,7 @@ class CachedInput:
     inputs: InputCache = field(init=False)
 
     def __post_init__(self) -> None:
+        self.techniques = replace(self.techniques, packs=False)  # rows have no prefix in common
         self.inputs = InputCache(self.budget_bytes)
 
     @classmethod

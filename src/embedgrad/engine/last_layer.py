@@ -57,7 +57,7 @@ class TargetPositions:
 
 @dataclass(frozen=True)
 class PackedPositions:
-    """Positions of rows that lie end to end in one sequence; the layer's output there is all there is of it.
+    """Positions of rows that lie end to end in one sequence.
 
     columns  [A]
     """
@@ -65,8 +65,9 @@ class PackedPositions:
     columns: Tensor
 
     def spread(self, states: Tensor, tokens: int) -> Tensor:
-        """[1, A, D] as it is: what follows the layer, the final norm and the head, asks for nothing else."""
-        return states
+        """[1, A, D] -> [1, N, D], 0 at other positions. (Trap: GPT-2 takes the layer's output for as long as its
+        input.)"""
+        return states.new_zeros(1, tokens, states.shape[-1]).index_copy(1, self.columns, states)
 
     def gather(self, states: Tensor) -> Tensor:
         """[1, N, ...] -> [1, A, ...]."""

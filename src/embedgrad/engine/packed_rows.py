@@ -119,9 +119,6 @@ def predict_packed(
             there = {packed_attention.ARGUMENT: rows.at_targets}
             stack.enter_context(last_layer_at(model, places, there))
         if head is not None:
-            hidden = last_hidden(model.lm, **options)
-            hidden = hidden[0] if techniques.trims else hidden[rows.predicts]
+            hidden = last_hidden(model.lm, **options)[rows.predicts]
             return Predicting(rows, rows.in_order(hidden), head)
-        if techniques.trims:
-            return Predicting(rows, rows.in_order(model.lm(**options).logits[0]))
         return Predicting(rows, rows.in_order(target_logits(model, rows, **options)))

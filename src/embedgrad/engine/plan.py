@@ -141,7 +141,7 @@ def choose(
     try:
         with memory_told(batch_tokens):
             check = _self_check(model, prompt, layouts, batch_tokens, with_gradient)
-            for techniques in usable_techniques(model, path.shares):
+            for techniques in usable_techniques(model, packs=path.shares and with_gradient):
                 rows_through = path(model, techniques, free_bytes(model.device) // 4)
                 engine = Engine(rows_through, f"{path.name}: {path.saves}", batch_tokens)
                 try:
