@@ -4,9 +4,9 @@
     python benchmarks/tune.py --dtype bfloat16 --tasks orders --seeds 0 1 2
 
 The pocket model on its own tasks, each arm by its defaults: ours as `embedgrad demo` tunes, PEFT with Trainer's AdamW
-at the paper's constant rate. Validations come every 20 steps and never end a tuning early. Both arms have the same start
-(the best of the written prompts), rows, batches and clipping, and validate at the same steps by greedy answers and the
-task's strict reading; that they tune the same thing is checked first, with one update for both. The pocket
+at the paper's constant rate. Validations come every 20 steps and never end a tuning early. Both arms have the same
+start (the best of the written prompts), rows, batches and clipping, and validate at the same steps by greedy answers
+and the task's strict reading; that they tune the same thing is checked first, with one update for both. The pocket
 model's template, "{prompt}\\n{input}\\n" without a BOS, has the prompt first, so that PEFT can take it as it is.
 
 Our validation also has the loss, which chooses among equal accuracies; PEFT's has not. PEFT pads its answers' inputs

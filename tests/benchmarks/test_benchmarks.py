@@ -197,7 +197,7 @@ def test_tune(run: Run) -> None:
     words = ("--tasks", "desk", "--rows", "8", "--steps", "3", "--evaluate-every", "2")
     (row,) = run("tune", *words)
     assert [step for step, _, _ in row["curve"]] == [step for step, _, _ in row["peft_curve"]] == [0, 2, 3]
-    assert row["training_loss"] == pytest.approx(row["peft_training_loss"], rel=1e-3)
+    assert row["training_loss"] != row["peft_training_loss"]  # each has its own update; the check before has one
     assert row["total"] == 8
     assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
     assert row["ratio"] == pytest.approx(row["peft_seconds"] / row["seconds"])

@@ -42,10 +42,13 @@ def in_use_again(model: FrozenModel, wanted: bool) -> AbstractContextManager[Non
 def cuts(model: FrozenModel) -> tuple[Wrapped, ...]:
     """One for each norm and MLP that gives the same this way; tried at the first call. None on an accelerator, or where
     a part's forward is not its own any more (compiled, or set by another library)."""
-    if model not in _CUTS:
-        parts = [part for layer in model.layers for part in layer.children()]
-        _CUTS[model] = tuple(_tried(parts)) if model.device.type == "cpu" else ()
-    return tuple(cut for cut in _CUTS[model] if not _is_set(cut.part))
+    if model.device.type != "cpu":
+        return ()
+    with model.turns:  # in another thread's turn, they may be in use there
+        if model not in _CUTS:
+            parts = [part for layer in model.layers for part in layer.children()]
+            _CUTS[model] = tuple(_tried(parts))
+        return tuple(cut for cut in _CUTS[model] if not _is_set(cut.part))
 
 
 def _is_set(part: Module) -> bool:
