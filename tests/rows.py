@@ -26,6 +26,16 @@ def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
+def sentiment_files(folder: Path, train: int) -> list[str]:
+    """`train` rows to tune on, 10 for validation and 20 for the test, as a command's flags."""
+    parts = {"train": (train, 0), "validation": (10, 300), "test": (20, 500)}
+    return [
+        word
+        for name, (count, first) in parts.items()
+        for word in (f"--{name}", str(write_jsonl(folder / f"{name}.jsonl", sentiment(count, first))))
+    ]
+
+
 def said(path: Path) -> bytes:
     """What a JSON file of a run folder says, its `content_sha256` checked and left out."""
     content, is_sealed = unsealed_json(path.read_bytes())

@@ -14,17 +14,16 @@ from embedgrad.report.learning_curve import curve_note, curve_table, curve_words
 from embedgrad.run.learning_curve import LearningCurve, read_learning_curve
 from embedgrad.run.record import read_run
 from kept import kept_settings
+from stopping import stopped_at
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory, tiny_folder) -> list[str]:
     folder = tmp_path_factory.mktemp("curve")
-    train = rows.write_jsonl(folder / "train.jsonl", rows.sentiment(24))
-    validation = rows.write_jsonl(folder / "validation.jsonl", rows.sentiment(10, first=300))
-    test = rows.write_jsonl(folder / "test.jsonl", rows.sentiment(20, first=500))
     return [
         *("learning-curve", "--model", str(tiny_folder("qwen2")), "--prompt", "Is it good?", "--max-new-tokens", "2"),
-        *("--train", str(train), "--validation", str(validation), "--test", str(test), "--evaluate-every", "4"),
+        *rows.sentiment_files(folder, 24),
+        *("--evaluate-every", "4"),
         *("--min-steps", "8", "--epochs", "8", "--rows-grid", "8,12,all"),
     ]
 
@@ -76,25 +75,14 @@ def test_the_curve_is_what_the_runs_reached(folder):
     assert (folder / "learning_curve.svg").read_text().startswith("<svg")
 
 
-@pytest.mark.parametrize("stopped_at", [5, 11, 20])
-def test_a_stopped_curve_goes_on(job, folder, tmp_path, monkeypatch, capsys, stopped_at):
-    from embedgrad.methods.embeddings import Embeddings
-
-    path, propose, steps = tmp_path / "run", Embeddings.propose, []
-
-    def stops(*arguments):
-        steps.append(0)
-        if len(steps) == stopped_at:
-            raise KeyboardInterrupt
-        return propose(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Embeddings, "propose", stops)
-        assert main([*job, "--output", str(path), "--quiet"]) == 1
+@pytest.mark.parametrize("count", [5, 11, 20])
+def test_a_stopped_curve_goes_on(job, folder, tmp_path, monkeypatch, capsys, count):
+    path = tmp_path / "run"
+    steps = stopped_at(monkeypatch, count)
+    assert main([*job, "--output", str(path), "--quiet"]) == 1
     assert capsys.readouterr().err.endswith(
         f"The curve so far is saved. Continue with: embedgrad learning-curve --resume {path}\n"
     )
-    monkeypatch.setattr(Embeddings, "propose", lambda *arguments: steps.append(0) or propose(*arguments))
     assert main(["learning-curve", "--resume", str(path), "--quiet"]) == 0
     assert len(steps) == 29, "what was done is not done again"
     one, other = (read_learning_curve(at / "learning_curve.json") for at in (path, folder))

@@ -15,6 +15,7 @@ from embedgrad.report.seeds import seeds_table, seeds_words
 from embedgrad.run.record import read_run
 from embedgrad.run.seeds import Seeds, read_seeds
 from kept import kept_settings
+from stopping import stopped_at
 
 
 @pytest.fixture(scope="module")
@@ -76,28 +77,17 @@ def test_the_prompt_is_that_of_the_best_validation(folder):
     assert (folder / "prompt.safetensors").read_bytes() == best.read_bytes()
 
 
-@pytest.mark.parametrize("stopped_at", [5, 12, 24])
-def test_a_stopped_one_goes_on(job, folder, tmp_path, monkeypatch, capsys, stopped_at):
-    from embedgrad.methods.embeddings import Embeddings
-
-    path, propose, steps = tmp_path / "run", Embeddings.propose, []
-
-    def stops(*arguments):
-        steps.append(0)
-        if len(steps) == stopped_at:
-            raise KeyboardInterrupt
-        return propose(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Embeddings, "propose", stops)
-        assert main([*job, *THREE, "--output", str(path), "--quiet"]) == 1
+@pytest.mark.parametrize("count", [5, 12, 24])
+def test_a_stopped_one_goes_on(job, folder, tmp_path, monkeypatch, capsys, count):
+    path = tmp_path / "run"
+    steps = stopped_at(monkeypatch, count)
+    assert main([*job, *THREE, "--output", str(path), "--quiet"]) == 1
     said = capsys.readouterr().err
-    step = (stopped_at - 1) % 8
+    step = (count - 1) % 8
     assert said == (
         f"embedgrad: Stopped after step {step} of 8. The tuning so far is saved. "
         f"Continue with: embedgrad tune --resume {path}\n"
     )
-    monkeypatch.setattr(Embeddings, "propose", lambda *arguments: steps.append(0) or propose(*arguments))
     assert main(["tune", "--resume", str(path), "--quiet"]) == 0
     assert len(steps) == 25, "what was done is not done again"
     one, other = (read_seeds(at / "seeds.json").model_dump(exclude={"seconds"}) for at in (path, folder))

@@ -14,17 +14,16 @@ from embedgrad.cli.main import main
 from embedgrad.jobs.sweep_settings import SweepSettings
 from embedgrad.run.grid import Grid
 from kept import kept_settings
+from stopping import stopped_at
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory, tiny_folder) -> list[str]:
     folder = tmp_path_factory.mktemp("sweep")
-    train = rows.write_jsonl(folder / "train.jsonl", rows.sentiment(32))
-    validation = rows.write_jsonl(folder / "validation.jsonl", rows.sentiment(10, first=300))
-    test = rows.write_jsonl(folder / "test.jsonl", rows.sentiment(20, first=500))
     return [
         *("--model", str(tiny_folder("qwen2")), "--prompt", "Is it good?", "--max-new-tokens", "2"),
-        *("--train", str(train), "--validation", str(validation), "--test", str(test), "--evaluate-every", "4"),
+        *rows.sentiment_files(folder, 32),
+        *("--evaluate-every", "4"),
     ]
 
 
@@ -60,21 +59,6 @@ def seen(monkeypatch) -> set[str]:
     monkeypatch.setattr(Engine, "row_nats", watched(Engine.row_nats))
     monkeypatch.setattr(Engine, "loss_and_gradient", watched(Engine.loss_and_gradient))
     return found
-
-
-def stopped_at(monkeypatch, count: int) -> None:
-    """Ctrl-C in the so-many-th optimizer step."""
-    from embedgrad.methods.optimizers import Muon
-
-    muon_step, steps = Muon.step, []
-
-    def stops(*arguments):
-        steps.append(0)
-        if len(steps) == count:
-            raise KeyboardInterrupt
-        return muon_step(*arguments)
-
-    monkeypatch.setattr(Muon, "step", stops)
 
 
 def test_folder_and_grid(swept):

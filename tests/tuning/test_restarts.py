@@ -22,6 +22,7 @@ from embedgrad.tuning.restarts import short_steps
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.units import per_cent
 from kept import kept_settings
+from stopping import stopped_at
 
 PROMPT = "Is it positive or negative?"
 EXAMPLES = [eg.Example(row["text"], row["label"]) for row in rows.sentiment(20)]
@@ -93,18 +94,18 @@ def test_what_is_said_of_them(restarted):
     )
 
 
-@pytest.mark.parametrize("stopped_at", [2, 8, 13, 18])
-def test_stopped_among_the_restarts_and_resumed(restarted, tiny_model, tmp_path, stopped_at):
+@pytest.mark.parametrize("count", [2, 8, 13, 18])
+def test_stopped_among_the_restarts_and_resumed(restarted, tiny_model, tmp_path, count):
     run, path = restarted[0], tmp_path / "state.safetensors"
 
     def stop(event) -> None:
-        if isinstance(event, Restarting) and event.done == stopped_at:
+        if isinstance(event, Restarting) and event.done == count:
             raise KeyboardInterrupt
 
     asked = {"restarts": 3, "seed": 5, "checkpoint": path, **COMMON}
     with pytest.raises(Interrupted) as error:
         eg.tune(tiny_model("qwen2"), PROMPT, EXAMPLES, listen=stop, **asked)
-    assert str(error.value).endswith(f"That was restart {-(-stopped_at // 6)} of 3.")
+    assert str(error.value).endswith(f"That was restart {-(-count // 6)} of 3.")
     again = eg.tune(tiny_model("qwen2"), PROMPT, EXAMPLES, **asked)
     assert torch.equal(again.prompt.embeddings, run.prompt.embeddings)
     assert without_seconds(again.events) == without_seconds(run.events)
@@ -182,12 +183,10 @@ def test_how_many_there_can_be(tiny_model):
 @pytest.fixture(scope="module")
 def command(tmp_path_factory, tiny_folder) -> list[str]:
     folder = tmp_path_factory.mktemp("restarts")
-    train = rows.write_jsonl(folder / "train.jsonl", rows.sentiment(32))
-    validation = rows.write_jsonl(folder / "validation.jsonl", rows.sentiment(10, first=300))
-    test = rows.write_jsonl(folder / "test.jsonl", rows.sentiment(20, first=500))
     return [
         *("tune", "--model", str(tiny_folder("qwen2")), "--prompt", "Is it good?", "--max-new-tokens", "2"),
-        *("--train", str(train), "--validation", str(validation), "--test", str(test), "--evaluate-every", "4"),
+        *rows.sentiment_files(folder, 32),
+        *("--evaluate-every", "4"),
         *("--min-steps", "16", "--epochs", "1", "--restarts", "3", "--start", "random", "--quiet"),
     ]
 
@@ -245,21 +244,11 @@ def test_a_record_that_names_no_run_is_refused(folder, tmp_path):
     )
 
 
-@pytest.mark.parametrize("stopped_at", [3, 17, 27])
-def test_a_stopped_command_goes_on(command, folder, tmp_path, monkeypatch, capsys, stopped_at):
-    from embedgrad.methods.embeddings import Embeddings
-
-    path, propose, steps = tmp_path / "run", Embeddings.propose, []
-
-    def stops(*arguments):
-        steps.append(0)
-        if len(steps) == stopped_at:
-            raise KeyboardInterrupt
-        return propose(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Embeddings, "propose", stops)
-        assert main([*command, "--output", str(path)]) == 1
+@pytest.mark.parametrize("count", [3, 17, 27])
+def test_a_stopped_command_goes_on(command, folder, tmp_path, monkeypatch, capsys, count):
+    path = tmp_path / "run"
+    stopped_at(monkeypatch, count)
+    assert main([*command, "--output", str(path)]) == 1
     said = capsys.readouterr().err
     assert said.endswith(f"The tuning so far is saved. Continue with: embedgrad tune --resume {path}\n")
     assert main(["tune", "--resume", str(path), "--quiet"]) == 0

@@ -10,7 +10,6 @@ from typing import Self
 
 import numpy as np
 
-from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
@@ -18,10 +17,11 @@ from embedgrad.evaluation.power_law import Grown, grown
 from embedgrad.evaluation.seeds import over_seeds
 from embedgrad.evaluation.statistics import paired_mean, wilson
 from embedgrad.jobs.learning_curve_settings import LearningCurveSettings
-from embedgrad.jobs.resuming import discarding, told_how_to_resume
+from embedgrad.jobs.new_folder import new_folder
+from embedgrad.jobs.resuming import told_how_to_resume
 from embedgrad.jobs.runs_inside import Inside, runs_inside
 from embedgrad.jobs.seeds import matrices
-from embedgrad.jobs.tune_settings import keep_stdin, run_settings
+from embedgrad.jobs.tune_settings import run_settings
 from embedgrad.json_shape import Interval
 from embedgrad.report.figures import accuracy_by_rows
 from embedgrad.report.page import render_comparison, write_page
@@ -32,7 +32,7 @@ from embedgrad.run.names import CURVE_PICTURE, LEARNING_CURVE, REPORT, SETTINGS,
 from embedgrad.run.predictions import Answer
 from embedgrad.run.record import RunRecord
 from embedgrad.run.split import keep_split
-from embedgrad.settings import read_toml, write_toml
+from embedgrad.settings import read_toml
 from embedgrad.units import counted
 from embedgrad.watch import Watch
 
@@ -49,18 +49,8 @@ class LearningCurveJob:
     @contextmanager
     def create(cls, settings: LearningCurveSettings, watch: Watch = Watch()) -> Iterator[Self]:
         """A new one, whose folder is made. Raises what `TuneJob.create` raises."""
-        settings = settings.resolved()
-        parts = None if settings.rows.train == "-" else settings.read_parts(watch.note)
-        if parts is not None:
-            settings.sizes(len(parts.train))  # what is wrong with them is said before there is a folder
-        path = home_path(settings.output) if settings.output else settings.default_folder("-curve")
-        with RunFolder.create(path, "learning-curve") as folder, discarding(folder):
-            settings = keep_stdin(settings, folder)
-            parts = parts or settings.read_parts(watch.note)
-            sizes = ",".join(map(str, settings.sizes(len(parts.train))))
-            settings = settings.changed(output=None, rows_grid=sizes)
-            write_toml(folder.file(SETTINGS), settings)
-            yield cls(settings, folder, parts)
+        with new_folder(settings, watch, "-curve", "learning-curve", _with_sizes) as (kept, folder, parts):
+            yield cls(kept, folder, parts)
 
     @classmethod
     @contextmanager
@@ -106,6 +96,11 @@ class LearningCurveJob:
             own = settings.of_run(place, tuning_rows=size, task=task.kind)
             name = f"rows-{size:0{digits}d}" + (f"-seed-{settings.seed_at(place)}" if settings.seeds > 1 else "")
             yield Inside(name, own, own.with_fewer(parts))
+
+
+def _with_sizes(settings: LearningCurveSettings, parts: Parts) -> LearningCurveSettings:
+    """With its sizes as numbers. Raises SettingsError."""
+    return settings.changed(rows_grid=",".join(map(str, settings.sizes(len(parts.train)))))
 
 
 def curve(sizes: Sequence[int], runs: Sequence[Sequence[RunRecord]]) -> LearningCurve:

@@ -11,14 +11,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.evaluation.seeds import OverSeeds, over_seeds
-from embedgrad.jobs.resuming import discarding, told_how_to_resume
+from embedgrad.jobs.new_folder import new_folder
+from embedgrad.jobs.resuming import told_how_to_resume
 from embedgrad.jobs.runs_inside import Inside, runs_inside
 from embedgrad.jobs.seeds_settings import SeedsSettings
-from embedgrad.jobs.tune_settings import keep_stdin, run_settings
+from embedgrad.jobs.tune_settings import run_settings
 from embedgrad.named_file import read_named
 from embedgrad.report.page import render_comparison, write_page
 from embedgrad.report.runs import collect
@@ -28,7 +28,7 @@ from embedgrad.run.predictions import Answer
 from embedgrad.run.record import RunRecord
 from embedgrad.run.seeds import Mean, SeedRun, Seeds, read_seeds
 from embedgrad.run.split import keep_split
-from embedgrad.settings import read_toml, write_toml
+from embedgrad.settings import read_toml
 from embedgrad.watch import Watch
 
 
@@ -44,13 +44,8 @@ class SeedsJob:
     @contextmanager
     def create(cls, settings: SeedsSettings, watch: Watch = Watch()) -> Iterator[Self]:
         """New ones, whose outer folder is made. Raises what `TuneJob.create` raises."""
-        settings = settings.resolved()
-        parts = None if settings.rows.train == "-" else settings.read_parts(watch.note)
-        path = home_path(settings.output) if settings.output else settings.default_folder("-seeds")
-        with RunFolder.create(path) as folder, discarding(folder):
-            settings = keep_stdin(settings, folder).changed(output=None)
-            write_toml(folder.file(SETTINGS), settings)
-            yield cls(settings, folder, parts)
+        with new_folder(settings, watch, "-seeds") as (kept, folder, parts):
+            yield cls(kept, folder, parts)
 
     @classmethod
     @contextmanager

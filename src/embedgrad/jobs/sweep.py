@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts
 from embedgrad.durable import write_file
 from embedgrad.errors import CannotResume
 from embedgrad.events import Event, StepDone, Underway
-from embedgrad.jobs.resuming import discarding, told_how_to_resume
+from embedgrad.jobs.new_folder import new_folder
+from embedgrad.jobs.resuming import told_how_to_resume
 from embedgrad.jobs.sweep_settings import SweepSettings
-from embedgrad.jobs.tune_settings import keep_stdin, run_settings
+from embedgrad.jobs.tune_settings import run_settings
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.grid import Grid, read_grid
 from embedgrad.run.names import CHECKPOINT, PICTURE, SETTINGS, SPLIT, SWEEP
@@ -42,13 +42,8 @@ class SweepJob:
     def create(cls, settings: SweepSettings, watch: Watch = Watch()) -> Iterator[Self]:
         """A new sweep, whose folder is made; it goes again when something fails before there is anything to resume.
         Raises what `TuneJob.create` raises."""
-        settings = settings.resolved()
-        parts = None if settings.rows.train == "-" else settings.read_parts(watch.note)
-        path = home_path(settings.output) if settings.output else settings.default_folder("-sweep")
-        with RunFolder.create(path, "sweep") as folder, discarding(folder):
-            settings = keep_stdin(settings, folder).changed(output=None)
-            write_toml(folder.file(SETTINGS), settings)
-            yield cls(settings, folder, parts)
+        with new_folder(settings, watch, "-sweep", "sweep") as (kept, folder, parts):
+            yield cls(kept, folder, parts)
 
     @classmethod
     @contextmanager

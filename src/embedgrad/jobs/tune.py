@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts, data_sha256
 from embedgrad.errors import NonFiniteLoss
 from embedgrad.events import Calibrating, Event, Listener, Restarting, Underway, Validated, Validating
 from embedgrad.jobs.missing import missing
-from embedgrad.jobs.resuming import discarding, told_how_to_resume
-from embedgrad.jobs.tune_settings import TuneSettings, keep_stdin, run_settings
+from embedgrad.jobs.new_folder import new_folder
+from embedgrad.jobs.resuming import told_how_to_resume
+from embedgrad.jobs.tune_settings import TuneSettings, run_settings
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.metrics import MetricsFile
 from embedgrad.run.names import (
@@ -62,15 +62,8 @@ class TuneJob:
         """A new run, whose folder is made; it goes again when something fails before there is anything to resume. What
         is wrong with the settings and the rows is said before. Raises SettingsError, DataError and its kin,
         FolderExists, FolderInUse, OutputError."""
-        settings = settings.resolved()
-        parts = None if settings.rows.train == "-" else settings.read_parts(watch.note)
-        path = home_path(settings.output) if settings.output else settings.default_folder()
-        with RunFolder.create(path) as folder, discarding(folder):
-            settings = keep_stdin(settings, folder)
-            parts = parts or settings.read_parts(watch.note)
-            settings = settings.changed(output=None)
-            write_toml(folder.file(SETTINGS), settings)
-            yield cls(settings, folder, parts)
+        with new_folder(settings, watch) as (kept, folder, parts):
+            yield cls(kept, folder, parts)
 
     @classmethod
     @contextmanager
