@@ -26,6 +26,7 @@ from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
 from embedgrad.tuning.learning_rate import resolve_learning_rate
+from embedgrad.tuning.settings import BEFORE
 from outcome import Row
 from trainer import Recipe, tune_with_trainer
 
@@ -103,10 +104,10 @@ class Contest:
         return Tuned(run.curve, prompt, run.training_loss, time.perf_counter() - started), wrapped
 
     def warm_up(self) -> None:
-        """A few uncounted steps of both arms, since each new shape costs time once per process; their losses, the
-        later of which depend on the first updates, must agree. Exits with a message where they do not."""
-        alike = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0, "min_steps": 3}
-        ours, (theirs, _) = self.ours(0, **alike), self.peft(0, min_steps=3)
+        """A few uncounted steps of both arms, since each new shape costs time once per process; with one update for
+        both, their losses, the later of which depend on the first updates, must agree. Exits with a message where they
+        do not."""
+        ours, (theirs, _) = self.ours(0, **BEFORE, min_steps=3), self.peft(0, min_steps=3)
         difference = abs(ours.training_loss - theirs.training_loss) / abs(ours.training_loss)
         if not difference <= TOLERANCE[self.model.dtype]:
             raise SystemExit(
