@@ -9,6 +9,7 @@ from typing import Any
 
 from peft import PeftModel
 
+import embedgrad as eg
 from answers import peft_answers
 from arms import TOLERANCE
 from embedgrad.data.example import Example
@@ -18,61 +19,117 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
 from embedgrad.events import Event, StepDone, Validated, Validating
 from embedgrad.jobs.python import tune
-from embedgrad.model.frozen_model import FrozenModel
-from embedgrad.pocket.tasks import PocketTask
-from embedgrad.pocket.trial import best_prompt, settings_of
+from embedgrad.pocket.tasks import NAMES, load_task
+from embedgrad.pocket.trial import settings_of
 from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
 from embedgrad.tasks.grade import is_correct
-from embedgrad.tuning.learning_rate import resolve_learning_rate
-from embedgrad.tuning.settings import BEFORE
+from embedgrad.tuning.settings import BEFORE, TuningSettings
+from learning_tasks import LearningTask
 from outcome import Row
-from trainer import Recipe, tune_with_trainer
+from trainer import At, Recipe, tune_with_trainer
 
-Curve = Sequence[tuple[int, float, float]]  # step, seconds, validation accuracy
+REAL_STEPS = 150
+PROMPT_FIRST = "{prompt}<|im_start|>user\n{input}<|im_end|>\n<|im_start|>assistant\n"
+"""SmolLM2's turns behind a prompt that stands first, since PEFT can put it nowhere else."""
+
+
+@dataclass(frozen=True)
+class PeftRate:
+    """A learning rate of PEFT's arm, absolute, and Trainer's schedule for it."""
+
+    name: str
+    rate: float
+    schedule: str = "linear"
+
+
+DOCUMENTED = PeftRate("documented", 3e-2)
+"""As PEFT's guide to prompt tuning has it, with AdamW and a linear fall, which is Trainer's default too."""
 
 
 @dataclass(frozen=True)
 class Tuned:
     """What one arm came to: its validations, its best prompt, its mean loss over the steps, all its seconds."""
 
-    curve: Curve
+    curve: Sequence[At]
     prompt: SoftPrompt
     training_loss: float
     seconds: float
 
+    @property
+    def best(self) -> float:
+        return max(at.accuracy for at in self.curve)
+
+    def until(self, accuracy: float) -> Spent:
+        """What it took until a validation first found that accuracy."""
+        end = next(number for number, at in enumerate(self.curve) if at.accuracy >= accuracy)
+        validating = sum(at.own_seconds for at in self.curve[: end + 1])
+        at = self.curve[end]
+        return Spent(at.step, end + 1, at.seconds - validating, validating)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Steps and validations, and the seconds of each kind; what comes before the first validation counts as its own."""
+
+    steps: int
+    validations: int
+    stepping: float
+    validating: float
+
+    @property
+    def seconds(self) -> float:
+        return self.stepping + self.validating
+
+    def over(self, ours: Spent) -> dict[str, float]:
+        """How many times ours this takes, as a product of three parts: our step in place of this one, then our
+        validation, then our number of both."""
+        step = ours.stepping / max(ours.steps, 1) * self.steps if self.steps else self.stepping
+        validation = ours.validating / ours.validations * self.validations
+        with_steps, with_both = step + self.validating, step + validation
+        return {
+            "ratio": self.seconds / ours.seconds,
+            "by_step": self.seconds / with_steps,
+            "by_validation": with_steps / with_both,
+            "by_optimizer": with_both / ours.seconds,
+        }
+
 
 class Contest:
-    """A task, a model and a start.
+    """A task and a start on a model.
 
-    steps           of the optimizer; default the task's own number
+    steps           of the optimizer; default the task's own number, of a real data set 150
     evaluate_every  steps between validations
     most_rows       of each part of the task; default all
     """
 
-    def __init__(
-        self, model: FrozenModel, task: PocketTask, steps: int | None, evaluate_every: int, most_rows: int | None
-    ) -> None:
-        self.model, self.task = model, task
-        self.train, self.validation, self.test = (task.rows(p)[:most_rows] for p in ("train", "validation", "test"))
-        self.start, _ = best_prompt(model, task, self.validation)
-        exact = {"min_steps": steps or task.steps, "epochs": 1e-9, "patience": 10**6, "evaluate_every": evaluate_every}
-        self.settings = settings_of(task).model_dump() | exact
+    def __init__(self, task: LearningTask, steps: int | None, evaluate_every: int, most_rows: int | None) -> None:
+        self.model, self.task = task.model, task
+        self.train, self.validation, self.test = (rows[:most_rows] for rows in (task.train, task.validation, task.test))
+        is_real = task.name not in NAMES
+        template = eg.Template.text(PROMPT_FIRST) if is_real else None
+        self.start = eg.start(self.model, task.start.text or "", template) if is_real else task.start
+        own = {"min_steps": REAL_STEPS} if is_real else settings_of(load_task(task.name)).model_dump()
+        exact = {"epochs": 1e-9, "patience": 10**6, "evaluate_every": evaluate_every}
+        self.settings: dict[str, Any] = own | exact | ({"min_steps": steps} if steps else {})
 
     def ours(self, seed: int, **changed: Any) -> Tuned:
         """By `embedgrad.tune`."""
-        curve: list[tuple[int, float, float]] = []
+        curve: list[At] = []
         losses: list[float] = []
 
         def listen(event: Event | Validating) -> None:
+            nonlocal stepped
+            now = time.perf_counter()
             if isinstance(event, Validated):
-                curve.append((event.step, time.perf_counter() - started, event.accuracy or 0.0))
+                curve.append(At(event.step, now - started, now - stepped, event.accuracy or 0.0))
             elif isinstance(event, StepDone):
                 losses.append(event.loss)
+                stepped = now
 
         settings = self.settings | {"seed": seed} | changed
-        started = time.perf_counter()
+        started = stepped = time.perf_counter()
         run = tune(
             self.model,
             self.start,
@@ -84,17 +141,18 @@ class Contest:
         )
         return Tuned(curve, run.prompt, sum(losses) / len(losses), time.perf_counter() - started)
 
-    def peft(self, seed: int, **changed: Any) -> tuple[Tuned, PeftModel]:
+    def peft(self, seed: int, at: PeftRate, **changed: Any) -> tuple[Tuned, PeftModel]:
         """By PEFT in HF Trainer; the PEFT model holds the best prompt."""
-        settings = self.settings | changed
+        settings = TuningSettings.model_validate(self.settings | changed)
         started = time.perf_counter()
         rows = [row for row in lay_out_rows(self.model, self.start, self.train) if row is not None]
         judge = self.judge(self.validation)
         recipe = Recipe(
-            rate=resolve_learning_rate(settings["learning_rate"], self.model.parameters, self.model.table_rms, "adamw"),
-            steps=settings["min_steps"],
-            batch_size=settings["batch_size"],
-            evaluate_every=settings["evaluate_every"],
+            rate=at.rate,
+            schedule=at.schedule,
+            steps=settings.min_steps,
+            batch_size=settings.batch_size,
+            evaluate_every=settings.steps_between_validations(len(rows)),
             seed=seed,
         )
         run, wrapped = tune_with_trainer(
@@ -107,13 +165,18 @@ class Contest:
         """A few uncounted steps of both arms, since each new shape costs time once per process; with one update for
         both, their losses, the later of which depend on the first updates, must agree. Exits with a message where they
         do not."""
-        ours, (theirs, _) = self.ours(0, **BEFORE, min_steps=3), self.peft(0, min_steps=3)
+        same = PeftRate("the paper's", self.rate_of_rms(0.5), "constant")
+        ours, (theirs, _) = self.ours(0, **BEFORE, min_steps=3), self.peft(0, same, min_steps=3)
         difference = abs(ours.training_loss - theirs.training_loss) / abs(ours.training_loss)
         if not difference <= TOLERANCE[self.model.dtype]:
             raise SystemExit(
                 f"The arms tune different things: over 3 steps of {self.task.name} their losses differ by "
                 f"{difference:.1e} relative. Nothing was timed."
             )
+
+    def rate_of_rms(self, share: float) -> float:
+        """Of the embedding table's RMS, absolute."""
+        return share * self.model.table_rms
 
     def judge(self, rows: Sequence[Example]) -> Judge:
         return Judge.prepare(self.start.bind(self.model), rows, Judging(self.task.task))
@@ -127,42 +190,45 @@ class Contest:
         right = [is_correct(self.task.task, *pair) for pair in zip(reads, targets, strict=True)]
         return sum(map(bool, right)) / len(right)
 
-    def row(self, seed: int) -> Row:
-        """Both arms; which of them is first alternates with the seed."""
+    def rows(self, seed: int, rates: Sequence[PeftRate]) -> list[Row]:
+        """Ours against PEFT at each of `rates`; which is first alternates with the seed."""
         first = self.ours(seed) if seed % 2 == 0 else None
-        theirs, wrapped = self.peft(seed)
+        theirs = [self.peft(seed, rate)[0] for rate in rates]
         ours = first or self.ours(seed)
-        reached = min(max(accuracy for _, _, accuracy in arm.curve) for arm in (ours, theirs))
-        to, peft_to = (_seconds_to(arm.curve, reached) for arm in (ours, theirs))
         judge = self.judge(self.test)
-        total = len(judge.rows)
-        correct, peft_correct = (
-            judge.judge(arm.prompt.bind(self.model), arm.prompt.name).score.correct or 0 for arm in (ours, theirs)
-        )
+
+        def tested(arm: Tuned) -> dict[str, Any]:
+            right = judge.judge(arm.prompt.bind(self.model), arm.prompt.name).score.correct or 0
+            return {"accuracy": right / len(judge.rows), "interval": wilson(right, len(judge.rows))}
+
+        our_test = tested(ours)
+        return [
+            self._row(seed, ours, arm, rate) | our_test | {f"peft_{name}": value for name, value in tested(arm).items()}
+            for arm, rate in zip(theirs, rates, strict=True)
+        ]
+
+    def _row(self, seed: int, ours: Tuned, theirs: Tuned, rate: PeftRate) -> Row:
+        reached = min(ours.best, theirs.best)
+        spent, peft_spent = ours.until(reached), theirs.until(reached)
         return {
             "task": self.task.name,
+            "model": self.model.identity.name,
             "dtype": self.model.dtype_name,
+            "against": rate.name,
+            "peft_rate": rate.rate,
             "seed": seed,
-            "steps": self.settings["min_steps"],
+            "steps": ours.curve[-1].step,
             "reached": reached,
-            "peft_seconds_to": peft_to,
-            "seconds_to": to,
-            "ratio_to": peft_to / to,
-            "peft_seconds": theirs.seconds,
-            "seconds": ours.seconds,
-            "ratio": theirs.seconds / ours.seconds,
-            "peft_training_loss": theirs.training_loss,
-            "training_loss": ours.training_loss,
-            "total": total,
-            "peft_accuracy": peft_correct / total,
-            "peft_interval": wilson(peft_correct, total),
-            "accuracy": correct / total,
-            "interval": wilson(correct, total),
-            "accuracy_by_peft": self.peft_accuracy(wrapped, judge),
-            "peft_curve": theirs.curve,
-            "curve": ours.curve,
+            "seconds": spent.seconds,
+            "peft_seconds": peft_spent.seconds,
+            **peft_spent.over(spent),
+            "steps_to": spent.steps,
+            "peft_steps_to": peft_spent.steps,
+            "whole_seconds": ours.seconds,
+            "peft_whole_seconds": theirs.seconds,
+            "best": ours.best,
+            "peft_best": theirs.best,
+            "total": len(self.test),
+            "curve": [vars(at) for at in ours.curve],
+            "peft_curve": [vars(at) for at in theirs.curve],
         }
-
-
-def _seconds_to(curve: Curve, accuracy: float) -> float:
-    return next(seconds for _, seconds, found in curve if found >= accuracy)

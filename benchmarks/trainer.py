@@ -22,10 +22,21 @@ Accuracy = Callable[[PeftModel], float]  # on the validation rows, by `generate`
 
 
 @dataclass(frozen=True)
+class At:
+    """A validation: when it ended, how long it took itself, in seconds, and the accuracy that it found."""
+
+    step: int
+    seconds: float
+    own_seconds: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """What both arms share: AdamW without weight decay, constant rate, gradient norm clipped at 1."""
+    """AdamW without weight decay, gradient norm clipped at 1; `rate` absolute, `schedule` as Trainer names it."""
 
     rate: float
+    schedule: str
     steps: int
     batch_size: int
     evaluate_every: int
@@ -36,7 +47,7 @@ class Recipe:
 class TrainerRun(TrainerCallback):  # type: ignore[misc]
     """A tuning on its way, validated at the start, every `evaluate_every` steps and at the end; then what came of it.
 
-    curve          (step, seconds since the beginning, validation accuracy)
+    curve          its validations; what comes before the first counts as its own
     embeddings     [k, D] of the best validation, the latest of equals
     training_loss  nats per target token, mean over all steps
     """
@@ -44,7 +55,8 @@ class TrainerRun(TrainerCallback):  # type: ignore[misc]
     recipe: Recipe
     accuracy: Accuracy
     started: float = field(default_factory=time.perf_counter)
-    curve: list[tuple[int, float, float]] = field(default_factory=list)
+    curve: list[At] = field(default_factory=list)
+    stepped: float = field(default_factory=time.perf_counter)
     embeddings: Tensor = field(default_factory=lambda: torch.empty(0))
     training_loss: float = 0.0
 
@@ -57,6 +69,7 @@ class TrainerRun(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, model: Any, **rest: Any
     ) -> None:
         step = int(state.global_step)
+        self.stepped = time.perf_counter()
         if step % self.recipe.evaluate_every == 0 or step >= self.recipe.steps:
             self._validate(model, step)
 
@@ -64,9 +77,10 @@ class TrainerRun(TrainerCallback):  # type: ignore[misc]
         model.eval()
         found = self.accuracy(model)
         model.train()
-        if found >= max((accuracy for _, _, accuracy in self.curve), default=0.0):
+        if found >= max((at.accuracy for at in self.curve), default=0.0):
             self.embeddings = prompt_weight(model).detach().float().cpu().clone()
-        self.curve.append((step, time.perf_counter() - self.started, found))
+        now = time.perf_counter()
+        self.curve.append(At(step, now - self.started, now - self.stepped, found))
 
 
 def tune_with_trainer(
@@ -86,7 +100,7 @@ def tune_with_trainer(
             per_device_train_batch_size=recipe.batch_size,
             max_steps=recipe.steps,
             learning_rate=recipe.rate,
-            lr_scheduler_type="constant",
+            lr_scheduler_type=recipe.schedule,
             weight_decay=0.0,
             max_grad_norm=1.0,
             optim="adamw_torch",

@@ -1,18 +1,24 @@
 """A whole tuning to the same validation accuracy: `embedgrad.tune` against PEFT PromptTuning in HF Trainer.
 
     python benchmarks/tune.py
-    python benchmarks/tune.py --dtype bfloat16 --tasks orders --seeds 0 1 2
+    python benchmarks/tune.py --tasks desk reviews trec sst2 --seeds 0 1 2 --best-of 0.1 0.25 0.5 1.0 --json
 
-The pocket model on its own tasks, each arm by its defaults: ours as `embedgrad demo` tunes, PEFT with Trainer's AdamW
-at the paper's constant rate. Validations come every 20 steps and never end a tuning early. Both arms have the same
-start (the best of the written prompts), rows, batches and clipping, and validate at the same steps by greedy answers
-and the task's strict reading; that they tune the same thing is checked first, with one update for both. The pocket
-model's template, "{prompt}\\n{input}\\n" without a BOS, has the prompt first, so that PEFT can take it as it is.
+The pocket model on its own tasks, or SmolLM2-135M-Instruct on real data sets (`trec`, `sst2`, `imdb`, `medd`), each arm
+by its defaults: ours as embedgrad tunes, PEFT as its guide has it: AdamW at 3e-2 with a linear fall. With `--best-of`
+PEFT is also run at the best of several rates, in shares of the embedding table's RMS: the one of the highest validation
+accuracy with the first seed, of equals the one that was there first; that search is not counted.
 
-Our validation also has the loss, which chooses among equal accuracies; PEFT's has not. PEFT pads its answers' inputs
-on the left between prompt and input, which changes them, so here its rows go in the order of their length, which
-leaves little padding. The clocks begin before tokenizing and end with the last validation. `accuracy` is that of each
-arm's best prompt on the test rows, both read by our evaluation; `by PEFT` is what PEFT's `generate` makes of its own.
+Validations come every `--evaluate-every` steps and never end a tuning early. Both arms have the same start (of the
+pocket the best of the written prompts), rows, batches and clipping, and validate at the same steps by greedy answers
+and the task's strict reading; that they tune the same thing is checked first, with one update for both. The prompt stands
+first, so that PEFT can take it: that is the pocket model's own template, and for SmolLM2 one of ours.
+
+`to validation` is the lower of the two arms' best validation accuracies, and the seconds are those until each first
+found it; they begin before tokenizing. Their ratio is the product of three: our step in place of PEFT's, our validation
+in place of its, and how many of both we need. Medians over the seeds. PEFT pads its answers' inputs on the left between
+prompt and input, which changes them, so here its rows go in the order of their length, which leaves little padding.
+Accuracies are those of each arm's best prompt on the test rows, both read by our evaluation, the interval that of the
+first seed. Needs ../shared for the real data sets.
 """
 
 from __future__ import annotations
@@ -20,51 +26,53 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from statistics import median
 
 from matplotlib.figure import Figure
 
-from contest import Contest
-from embedgrad.model.load import load_model
-from embedgrad.pocket.tasks import load_task
+from contest import DOCUMENTED, Contest, PeftRate
+from learning_tasks import NAMES, REAL, learning_task
 from outcome import OURS, PEFT, Row, deliver, flags, say, seconds, setup
+from real_rows import SHARED
 
-
-def _share(row: Row, arm: str) -> str:
-    low, high = row[f"{arm}interval"]
-    return f"{100 * row[f'{arm}accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
-
-
+MEDIANS = ("ratio", "by_step", "by_validation", "by_optimizer", "seconds", "peft_seconds", "reached", "steps_to")
+MEDIANS += ("peft_steps_to", "whole_seconds", "peft_whole_seconds", "accuracy", "peft_accuracy")
 COLUMNS = {
     "task": lambda row: row["task"],
-    "dtype": lambda row: row["dtype"],
-    "seed": lambda row: row["seed"],
+    "PEFT's rate": lambda row: row["against"],
+    "seeds": lambda row: len(row["seeds"]),
     "to validation": lambda row: f"{100 * row['reached']:.1f} %",
-    "PEFT, s": lambda row: seconds(row["peft_seconds_to"]),
-    "ours, s": lambda row: seconds(row["seconds_to"]),
-    "ratio": lambda row: f"{row['ratio_to']:.2f}",
-    "whole, PEFT, s": lambda row: seconds(row["peft_seconds"]),
-    "whole, ours, s": lambda row: seconds(row["seconds"]),
-    "whole, ratio": lambda row: f"{row['ratio']:.2f}",
+    "PEFT, s": lambda row: seconds(row["peft_seconds"]),
+    "ours, s": lambda row: seconds(row["seconds"]),
+    "ratio": lambda row: f"{row['ratio']:.2f}",
+    "by the step": lambda row: f"{row['by_step']:.2f}",
+    "validation": lambda row: f"{row['by_validation']:.2f}",
+    "optimizer": lambda row: f"{row['by_optimizer']:.2f}",
+    "whole, PEFT, s": lambda row: seconds(row["peft_whole_seconds"]),
+    "whole, ours, s": lambda row: seconds(row["whole_seconds"]),
     "test rows": lambda row: row["total"],
     "accuracy, PEFT": lambda row: _share(row, "peft_"),
     "accuracy, ours": lambda row: _share(row, ""),
-    "by PEFT": lambda row: f"{100 * row['accuracy_by_peft']:.1f}",
 }
 
 
+def _share(row: Row, arm: str) -> str:
+    low, high = row["runs"][0][f"{arm}interval"]
+    return f"{100 * row[f'{arm}accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
 def draw(rows: Sequence[Row]) -> Figure:
-    """Validation accuracy over seconds, a panel per task, a line per seed."""
-    tasks = list(dict.fromkeys(row["task"] for row in rows))
-    figure = Figure(figsize=(max(6.4, 3.2 * len(tasks)), 3.0), layout="constrained")
-    panels = figure.subplots(1, len(tasks), squeeze=False)[0]
-    for panel, task in zip(panels, tasks, strict=True):
-        mine = [row for row in rows if row["task"] == task]
+    """Validation accuracy over seconds, a panel per task and rate of PEFT's, a line per seed."""
+    figure = Figure(figsize=(max(6.4, 3.2 * len(rows)), 3.0), layout="constrained")
+    panels = figure.subplots(1, len(rows), squeeze=False)[0]
+    for panel, row in zip(panels, rows, strict=True):
         for name, key, colour in (("PEFT + HF Trainer", "peft_curve", PEFT), ("embedgrad", "curve", OURS)):
-            for number, row in enumerate(mine):
-                _, at, accuracy = zip(*row[key], strict=True)
-                label = name if number == 0 else None
-                panel.plot(at, [100 * a for a in accuracy], color=colour, marker="o", markersize=3, label=label)
-        panel.set_title(f"{task}, {mine[0]['dtype']}", fontsize=10)
+            for number, run in enumerate(row["runs"]):
+                at, found = [one["seconds"] for one in run[key]], [100 * one["accuracy"] for one in run[key]]
+                panel.plot(at, found, color=colour, marker="o", markersize=3, label=None if number else name)
+        panel.set_title(f"{row['task']}, {row['against']}", fontsize=10)
         panel.set_ylim(bottom=0)
         panel.set_xlabel("seconds")
     panels[0].set_ylabel("validation accuracy (%)")
@@ -72,25 +80,56 @@ def draw(rows: Sequence[Row]) -> Figure:
     return figure
 
 
+def summed_up(runs: Sequence[Row]) -> list[Row]:
+    """A row for each task and rate of PEFT's: medians over the seeds, and the runs themselves."""
+
+    def kind(run: Row) -> tuple[str, str]:
+        return run["task"], run["against"]
+
+    rows = []
+    for _, group in groupby(sorted(runs, key=kind), key=kind):
+        mine = sorted(group, key=lambda run: run["seed"])
+        shared = {name: mine[0][name] for name in ("task", "model", "dtype", "against", "peft_rate", "total", "steps")}
+        medians = {name: median(run[name] for run in mine) for name in MEDIANS}
+        rows.append({**shared, **medians, "seeds": [run["seed"] for run in mine], "runs": mine})
+    return rows
+
+
+def contested(contest: Contest, seeds: Sequence[int], shares: Sequence[float]) -> list[Row]:
+    """The runs of one task."""
+    contest.warm_up()
+    rates = [PeftRate(f"{share:g}rms", contest.rate_of_rms(share)) for share in shares]
+    say(f"{contest.task.name}: seed {seeds[0]}")
+    found = contest.rows(seeds[0], [DOCUMENTED, *rates])
+    if rates:
+        searched = found[1:]
+        at = max(range(len(rates)), key=lambda one: (searched[one]["peft_best"], -searched[one]["peft_steps_to"]))
+        best = PeftRate(f"best of {len(rates)}", rates[at].rate)
+        found = [found[0], searched[at] | {"against": best.name}]
+    for seed in seeds[1:]:
+        say(f"{contest.task.name}: seed {seed}")
+        found += contest.rows(seed, [DOCUMENTED, *([best] if rates else [])])
+    return found
+
+
 def main(words: Sequence[str] | None = None) -> int:
     parser = flags(__doc__, presets=False)
-    parser.add_argument("--tasks", nargs="+", default=("desk", "reviews", "orders"))
+    parser.add_argument("--tasks", nargs="+", choices=(*NAMES, *REAL), default=("desk", "reviews"))
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,))
+    parser.add_argument("--best-of", nargs="+", type=float, default=(), help="rates of PEFT's, in RMS of the table")
     parser.add_argument("--evaluate-every", type=int, default=20, help="steps between validations")
     parser.add_argument("--steps", type=int, help="instead of each task's own number")
     parser.add_argument("--rows", type=int, help="at most so many rows of each part")
+    parser.add_argument("--shared", type=Path, default=SHARED, help="folder that has data/sst2, data/trec ...")
     arguments = parser.parse_args(words)
     warnings.filterwarnings("ignore", message="Position ids are not supported")  # PEFT says so at every answer
-    model = load_model("pocket", arguments.dtype, arguments.device)
-    rows = []
+    runs: list[Row] = []
     for name in arguments.tasks:
-        say(f"{name}: the best written prompt, warming up")
-        contest = Contest(model, load_task(name), arguments.steps, arguments.evaluate_every, arguments.rows)
-        contest.warm_up()
-        for seed in arguments.seeds:
-            say(f"{name}: both arms, seed {seed}")
-            rows.append(contest.row(seed))
-    deliver(arguments, rows, COLUMNS, draw, setup(arguments))
+        say(f"{name}: the start, warming up")
+        task = learning_task(name, arguments.shared, arguments.dtype, arguments.device)
+        contest = Contest(task, arguments.steps, arguments.evaluate_every, arguments.rows)
+        runs += contested(contest, arguments.seeds, arguments.best_of)
+    deliver(arguments, summed_up(runs), COLUMNS, draw, setup(arguments))
     return 0
 
 

@@ -196,12 +196,26 @@ def test_generate_stops_at_a_wrong_answer(script, monkeypatch: pytest.MonkeyPatc
 
 
 def test_tune(run: Run) -> None:
-    words = ("--tasks", "desk", "--rows", "8", "--steps", "3", "--evaluate-every", "2")
-    (row,) = run("tune", *words)
-    assert [step for step, _, _ in row["curve"]] == [step for step, _, _ in row["peft_curve"]] == [0, 2, 3]
-    assert row["total"] == 8
-    assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
-    assert row["ratio"] == pytest.approx(row["peft_seconds"] / row["seconds"])
+    words = ("--tasks", "desk", "--rows", "8", "--steps", "3", "--evaluate-every", "2", "--seeds", "0", "1")
+    best, documented = run("tune", *words, "--best-of", "0.25", "0.5")
+    assert (best["against"], documented["against"]) == ("best of 2", "documented")
+    for row in (best, documented):
+        assert (row["model"], row["seeds"], row["total"]) == ("pocket", [0, 1], 8)
+        for one in row["runs"]:
+            assert [at["step"] for at in one["curve"]] == [at["step"] for at in one["peft_curve"]] == [0, 2, 3]
+            assert one["interval"][0] <= one["accuracy"] <= one["interval"][1]
+            assert one["ratio"] == pytest.approx(one["peft_seconds"] / one["seconds"])
+            assert one["ratio"] == pytest.approx(one["by_step"] * one["by_validation"] * one["by_optimizer"])
+        assert row["ratio"] == pytest.approx(sum(one["ratio"] for one in row["runs"]) / 2)
+
+
+def test_the_parts_of_a_whole_tuning(script) -> None:
+    """PEFT: 4 steps of 3 s and 3 validations of 5 s. Ours: 2 of 1 s and 2 of 2 s."""
+    spent = script("contest").Spent
+    found = spent(4, 3, 12.0, 15.0).over(spent(2, 2, 2.0, 4.0))
+    assert found == pytest.approx(
+        {"ratio": 27 / 6, "by_step": 27 / 19, "by_validation": 19 / 10, "by_optimizer": 10 / 6}
+    )
 
 
 def test_tune_stops_where_the_arms_differ(script, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,3 +255,61 @@ def test_validation_stops_at_another_loss(script, monkeypatch: pytest.MonkeyPatc
     words = ("--models", "pocket", "--tasks", "desk", "--rows", "2", "--batch", "2", "--steps", "1")
     with pytest.raises(SystemExit, match=r"The loss is -1\.0 by verdicts and"):
         validation.main([*words, "--repeats", "1"])
+
+
+QUICK = ("--rows", "32", "--set", "min_steps=4", "epochs=0.1", "evaluate_every=2")
+
+
+def test_learning(script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Resumable, and every rule keeps a step that was validated."""
+    learning, runs = script("learning"), tmp_path / "runs.jsonl"
+    words = ["tune", str(runs), "--tasks", "desk", "--arms", "default", "whole", "--seeds", "0", "1", "--test", *QUICK]
+    assert learning.main([*words, "--workers", "2"]) == 0
+    assert len(learning.read(runs)) == 2
+    assert learning.main(words) == 0
+    found = learning.read(runs)
+    assert {(run["arm"], run["seed"]) for run in found} == {("default", 0), ("default", 1), ("whole", 0), ("whole", 1)}
+    for run in found:
+        assert [at["step"] for at in run["validations"]] == [0, 2, 4]
+        assert run["validation_rows"] == 8
+        assert {run["kept"], 0} <= {int(step) for step in run["tests"]}
+        assert learning.RULES["lowest loss within an error of it"](run["validations"], 8) == run["kept"]
+    capsys.readouterr()
+    assert learning.main(["table", str(runs)]) == 0
+    assert learning.main(["rules", str(runs)]) == 0
+    printed = capsys.readouterr().out
+    assert "desk, 32 rows  default" in printed
+    assert "test, mean of 4 runs" in printed
+
+
+def test_learning_stops_after_as_many_seconds(script, tmp_path: Path) -> None:
+    learning, first, second = script("learning"), tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    assert learning.main(["tune", str(first), "--tasks", "desk", *QUICK]) == 0
+    (run,) = learning.read(first)
+    run["seconds"] = 0.0
+    first.write_text(json.dumps(run) + "\n")
+    assert learning.main(["tune", str(second), "--tasks", "desk", "--at-most-seconds-of", str(first), *QUICK]) == 0
+    (stopped,) = learning.read(second)
+    assert (stopped["steps"], stopped["finished"], stopped["kept"]) == (0, None, 0)
+
+
+def test_every_update_begins_at_its_start_and_moves(script) -> None:
+    from embedgrad.evaluation.judging import Judging
+    from embedgrad.tuning.prepare import Setup, tuning_parts
+    from embedgrad.tuning.settings import TuningSettings
+
+    task = script("learning_tasks").learning_task("desk", FOLDER).of_rows(32)
+    parts = tuning_parts(task.train, task.validation, 0, columns=())
+    for name, arm in script("updates").ARMS.items():
+        options = TuningSettings.model_validate({**arm.settings, "min_steps": 2, "epochs": 0.1})
+        start = arm.start(task)
+
+        def method(model, placed, arm=arm, options=options):
+            made = script("embedgrad.methods.embeddings").Embeddings
+            return arm.around(made.prepare(model, placed, optimizer=arm.optimizer_of(options)))
+
+        setup = Setup.prepare(task.model, start, parts, options, Judging(task.task), method=method)
+        first = setup.method.artifact(setup.method.begin().tensors)
+        torch.testing.assert_close(first.embeddings, start.embeddings, msg=name)
+        moved = setup.method.artifact(setup.run(options, 0.1 * task.model.table_rms).tensors)
+        assert bool((moved.embeddings != start.embeddings).any()), name

@@ -114,6 +114,12 @@ def test_what_is_printed(folder, capsys):
     assert Seeds.model_validate_json(json.dumps(printed)) == found
 
 
+def test_an_analysis_is_of_one_of_them(folder, capsys):
+    assert main(["analyze", str(folder), "--quiet"]) == 1
+    told = capsys.readouterr().err
+    assert f"{folder} holds 3 runs and is none itself. Give one of them, such as {folder / 'seed-7'}." in told
+
+
 def test_the_report_shows_all_and_the_mean(folder, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["report", str(folder), "--output", str(page), "--json", "--quiet"]) == 0

@@ -31,6 +31,7 @@ from embedgrad.run.predictions import PredictedRow
 from embedgrad.run.restarts import RestartsRecord, read_restarts
 from embedgrad.run.result import Result
 from embedgrad.strict_json import shown
+from embedgrad.units import counted
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,11 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         return read_named(folder / name)
     except FileNotFoundError as error:
+        if inside := _runs_inside(folder):
+            raise EmbedgradError(
+                f"{folder} holds {counted(len(inside), 'run')} and is none itself. Give one of them, such as "
+                f"{inside[0]}."
+            ) from error
         if name == RESULT:
             resume = command("tune", resume=str(folder))
             problem = f"has no {RESULT}: the run has not finished. First continue it: {resume}"
@@ -148,6 +154,11 @@ def _read(folder: Path, name: str) -> bytes:
         raise EmbedgradError(f"The run folder {folder} {problem}") from error
     except OSError as error:
         raise unreadable(folder / name, error) from error
+
+
+def _runs_inside(folder: Path) -> list[Path]:
+    """Of a folder of seeds, sizes, cells or tasks."""
+    return sorted(path.parent for path in folder.glob(f"*/{SETTINGS}"))
 
 
 def _nearest_folder(folder: Path) -> str:

@@ -1,0 +1,249 @@
+"""Ways of moving a prompt that `learning.py` compares with the default: updates, averages, another form, other starts.
+
+None of them is part of embedgrad; what is better moves there. A rate r is a step of r of a usual token's length in all
+of them (for the ones by Adam: of r in each coordinate).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor
+
+import embedgrad as eg
+from embedgrad.methods import optimizers
+from embedgrad.methods.descent import check_finite
+from embedgrad.methods.embeddings import EMBEDDINGS, Embeddings
+from embedgrad.methods.method import Batch, Point, Proposal, Tensors
+from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.prompt.soft_prompt import SoftPrompt
+from embedgrad.tuning.settings import TuningSettings
+from learning_tasks import LearningTask
+
+
+@dataclass(frozen=True)
+class _Momentum:
+    """Nesterov's momentum of 0.9, and what its subclass makes of it."""
+
+    momentum: float = 0.9
+
+    def begin(self, tensors: Tensors) -> Tensors:
+        return {f"{name}.momentum": torch.zeros_like(tensor) for name, tensor in tensors.items()}
+
+    def step(self, at: Point, gradients: Tensors, learning_rate: float) -> Point:
+        tensors, moments = dict[str, Tensor](), dict[str, Tensor]()
+        for name, tensor in at.tensors.items():
+            momentum = self.momentum * at.moments[f"{name}.momentum"] + gradients[name]
+            direction = self.direction(gradients[name] + self.momentum * momentum)
+            tensors[name] = tensor - learning_rate * tensor.shape[1] ** 0.5 * direction
+            moments[f"{name}.momentum"] = momentum
+        return Point(at.step + 1, tensors, moments)
+
+    def direction(self, momentum: Tensor) -> Tensor:
+        """Of rows of length 1."""
+        raise NotImplementedError
+
+
+class Rows(_Momentum):
+    """Each row of the momentum at length 1: every token moves equally far, where its own gradient points."""
+
+    def direction(self, momentum: Tensor) -> Tensor:
+        return momentum / momentum.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+class Whole(_Momentum):
+    """The momentum as it is, at the length of rows of 1."""
+
+    def direction(self, momentum: Tensor) -> Tensor:
+        return momentum * (len(momentum) ** 0.5 / momentum.norm().clamp_min(1e-12))
+
+
+class Signs(_Momentum):
+    """The signs of the momentum."""
+
+    def direction(self, momentum: Tensor) -> Tensor:
+        return momentum.sign() / momentum.shape[1] ** 0.5
+
+
+@dataclass(frozen=True)
+class Whitened:
+    """The momentum times the inverse root of the running mean of G G^T [P, P]: as Muon, but over many steps, so that
+    directions of noise, which average out, stay short. Source: one side of Shampoo (Gupta et al. 2018)."""
+
+    momentum: float = 0.9
+    memory: float = 0.95
+
+    def begin(self, tensors: Tensors) -> Tensors:
+        return {
+            f"{name}.{kind}": torch.zeros(shape)
+            for name, tensor in tensors.items()
+            for kind, shape in (("mean", tensor.shape), ("outer", (len(tensor), len(tensor))))
+        }
+
+    def step(self, at: Point, gradients: Tensors, learning_rate: float) -> Point:
+        tensors, moments, now = dict[str, Tensor](), dict[str, Tensor](), at.step + 1
+        for name, tensor in at.tensors.items():
+            gradient, keep = gradients[name], self.memory
+            mean = self.momentum * at.moments[f"{name}.mean"] + (1 - self.momentum) * gradient
+            outer = keep * at.moments[f"{name}.outer"] + (1 - keep) * gradient @ gradient.mT
+            values, vectors = torch.linalg.eigh(outer.double() / (1 - keep**now))
+            root = vectors * values.clamp_min(1e-4 * float(values[-1]) + 1e-30).rsqrt() @ vectors.mT
+            direction = root.float() @ (mean / (1 - self.momentum**now))
+            tensors[name] = tensor - learning_rate * tensor.shape[1] ** 0.5 * direction
+            moments |= {f"{name}.mean": mean, f"{name}.outer": outer}
+        return Point(now, tensors, moments)
+
+
+@dataclass(frozen=True, eq=False)
+class Averaged:
+    """A `Method`: another one, of which the running mean of the points is kept."""
+
+    inner: Embeddings
+    memory: float = 0.95
+    depends_on = ("averaged",)
+
+    def begin(self) -> Point:
+        first = self.inner.begin()
+        return replace(first, tensors={**first.tensors, "average": first.tensors[EMBEDDINGS]})
+
+    def propose(self, at: Point, batch: Batch) -> Proposal:
+        done = self.inner.propose(replace(at, tensors={EMBEDDINGS: at.tensors[EMBEDDINGS]}), batch)
+        now = done.point.tensors[EMBEDDINGS]
+        average = self.memory * at.tensors["average"] + (1 - self.memory) * now
+        return replace(done, point=replace(done.point, tensors={EMBEDDINGS: now, "average": average}))
+
+    def artifact(
+        self,
+        tensors: Tensors,
+        metrics: Mapping[str, JsonValue] | None = None,
+        settings: Mapping[str, JsonValue] | None = None,
+    ) -> SoftPrompt:
+        return self.inner.artifact({EMBEDDINGS: tensors["average"]}, metrics, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """A `Method`: v = e + a b tanh(a e), the [P, D] matrix e and one small network for all tokens, which is folded
+    into v at the end. Source: residual prompt tuning (Razdaibiedina et al. 2023, arXiv 2305.03937); its output is zero
+    at first, so that tuning starts from the text."""
+
+    inner: Embeddings
+    hidden: int = 64
+    network_rate: float = 0.1  # by Adam, as a share of the embeddings' rate in units of the table's RMS
+    depends_on = ("residual",)
+
+    def begin(self) -> Point:
+        first = self.inner.begin()
+        rows = first.tensors[EMBEDDINGS]
+        scale = float(rows.square().mean().sqrt())
+        draw = torch.Generator().manual_seed(0)
+        down = torch.randn(rows.shape[1], self.hidden, generator=draw) / rows.shape[1] ** 0.5 / scale
+        network = {"down": down, "up": torch.zeros(self.hidden, rows.shape[1])}
+        tensors = {**first.tensors, **network}
+        return Point(0, tensors, {**first.moments, **optimizers.ADAM_W.begin(network)})
+
+    def _rows(self, tensors: Tensors) -> Tensor:
+        rows = tensors[EMBEDDINGS]
+        scale = self.inner.start.embeddings.square().mean().sqrt()
+        return rows + scale * torch.tanh(rows @ tensors["down"]) @ tensors["up"]
+
+    def _network_rate(self, rate: float) -> float:
+        return self.network_rate * rate / float(self.inner.start.embeddings.square().mean().sqrt())
+
+    def propose(self, at: Point, batch: Batch) -> Proposal:
+        leaves = {name: tensor.clone().requires_grad_() for name, tensor in at.tensors.items()}
+        rows = self._rows(leaves)
+        found = batch.engine.loss_and_gradient(rows.detach(), batch.rows)
+        check_finite(found.row_nats, [found.gradient], batch.rows, at.step + 1)
+        names = list(leaves)
+        gradients = dict(zip(names, torch.autograd.grad(rows, list(leaves.values()), found.gradient), strict=True))
+        of = {name: EMBEDDINGS if name.startswith(EMBEDDINGS) else "network" for name in (*names, *at.moments)}
+
+        def part(which: str, mapping: Tensors) -> dict[str, Tensor]:
+            return {name: tensor for name, tensor in mapping.items() if of[name] == which}
+
+        parts = [Point(at.step, part(which, at.tensors), part(which, at.moments)) for which in (EMBEDDINGS, "network")]
+        moved, norm = self.inner.descent.step(parts[0], part(EMBEDDINGS, gradients), batch.learning_rate)
+        net = optimizers.ADAM_W.step(parts[1], part("network", gradients), self._network_rate(batch.learning_rate))
+        point = Point(moved.step, {**moved.tensors, **net.tensors}, {**moved.moments, **net.moments})
+        return Proposal(point, found.loss, found.tokens, norm)
+
+    def artifact(
+        self,
+        tensors: Tensors,
+        metrics: Mapping[str, JsonValue] | None = None,
+        settings: Mapping[str, JsonValue] | None = None,
+    ) -> SoftPrompt:
+        return self.inner.artifact({EMBEDDINGS: self._rows(tensors)}, metrics, settings)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What differs from the default: settings, the optimizer, what is put around the method, the start."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    optimizer: Callable[[], object] = lambda: None
+    around: Callable[[Embeddings], Any] = lambda method: method
+    start: Callable[[LearningTask], SoftPrompt] = lambda task: task.start
+
+    def optimizer_of(self, options: TuningSettings) -> Any:
+        """None: the published AdamW, which was the only one once."""
+        known = getattr(optimizers, "OPTIMIZERS", {})
+        return self.optimizer() or known.get(getattr(options, "optimizer", None))
+
+
+def _with_labels(task: LearningTask) -> SoftPrompt:
+    """The text, then the labels, so that what moves begins at what is to be said."""
+    return eg.start(task.model, f"{task.start.text} {', '.join(task.task.labels)}")
+
+
+def _with_free_tokens(number: int) -> Callable[[LearningTask], SoftPrompt]:
+    """The text, then so many rows of the vocabulary, drawn at random."""
+
+    def start(task: LearningTask) -> SoftPrompt:
+        model: FrozenModel = task.model
+        longer = eg.start(model, (task.start.text or "") + number * " the")
+        rows = longer.embeddings.clone()
+        drawn = random.Random(0).sample(range(model.vocabulary), number)
+        rows[-number:] = model.embed(drawn).float().cpu()
+        return longer.moved(rows)
+
+    return start
+
+
+ADAM_W = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0}  # the default once
+
+ARMS: Mapping[str, Arm] = {
+    "default": Arm(),
+    "adamw-constant": Arm(ADAM_W),
+    "adamw": Arm({"optimizer": "adamw"}),
+    "adamw-1.0": Arm({"optimizer": "adamw", "learning_rate": "1.0rms"}),
+    "adamw-0.25": Arm({"optimizer": "adamw", "learning_rate": "0.25rms"}),
+    **{f"muon-{rate}": Arm({"learning_rate": f"{rate}rms"}) for rate in ("0.08", "0.1", "0.2", "0.3")},
+    "muon-constant": Arm({"decay": 0.0}),
+    "muon-linear": Arm({"decay": 1.0}),
+    "muon-half": Arm({"decay": 0.5}),
+    "muon-0.95": Arm(optimizer=lambda: optimizers.Muon(0.95)),
+    "muon-0.8": Arm(optimizer=lambda: optimizers.Muon(0.8)),
+    "rows": Arm({"learning_rate": "0.15rms"}, Rows),
+    "whole": Arm({"learning_rate": "0.15rms"}, Whole),
+    "signs": Arm({"learning_rate": "0.15rms"}, Signs),
+    **{f"whitened-{rate}": Arm({"learning_rate": f"{rate}rms"}, Whitened) for rate in ("0.15", "0.3", "0.6")},
+    "averaged": Arm({"decay": 0.0}, around=Averaged),
+    "residual": Arm(around=Residual),
+    "residual-adamw": Arm({"optimizer": "adamw", "learning_rate": "0.1rms"}, around=lambda one: Residual(one, 64, 1.0)),
+    "batch-8": Arm({"batch_size": 8}),
+    "batch-32": Arm({"batch_size": 32}),
+    "batch-64": Arm({"batch_size": 64}),
+    "labels": Arm(start=_with_labels),
+    "free-8": Arm(start=_with_free_tokens(8)),
+    "free-16": Arm(start=_with_free_tokens(16)),
+    "keep-nearest": Arm({"keep_nearest": True}),
+    "keep-nearest-adamw": Arm({**ADAM_W, "keep_nearest": True}),
+}
+"""By name. `batch-*` take as many steps as go over the same number of rows."""
