@@ -1,15 +1,17 @@
 """How prompts learn: updates, schedules, starts, and which step is kept, over tasks and seeds. Resumable.
 
     python benchmarks/learning.py tune RUNS.jsonl --tasks desk reviews --arms default adamw --seeds 0 1
-    python benchmarks/learning.py tune RUNS.jsonl --tasks trec sst2 --arms default --seeds 0 1 2 3 4 --test
     python benchmarks/learning.py table RUNS.jsonl
+    python benchmarks/learning.py test RUNS.jsonl
     python benchmarks/learning.py rules RUNS.jsonl
 
-tune    one run for every task, arm (updates.py) and seed that RUNS.jsonl does not have yet, a line each. The pocket's
-        tasks go over their rows ten times, the real data sets three times (150 steps of 16 rows). Only with --test are
-        the test rows looked at: a search goes by the validation rows. `--worker 1 --workers 2` takes every second run
+tune    one run for every task, arm (updates.py) and seed that RUNS.jsonl does not have yet, a line each, its prompts at
+        every validation in RUNS.prompts. The pocket's tasks go over their rows ten times, the real data sets three
+        times (150 steps of 16 rows). `--worker 1 --workers 2` takes every second run
+test    what was kept, on the test rows, which a search never looks at, in RUNS.tests.jsonl; with --measures also what
+        each of RULES would have kept, by further measures on the validation rows
 table   of each task and arm: validation, and where it was measured test accuracy, drift, seconds
-rules   of runs with --test: the step that each rule would keep, by what the validation rows said, and its test accuracy
+rules   of runs tested with --measures: mean test accuracy by each rule
 
 Seconds are those of the processor, on one thread, so that other work on the machine does not count: tuning and its
 validations, without loading, choosing the start and testing. `--at-most-seconds-of OTHER.jsonl` ends a run when it has
@@ -29,17 +31,16 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from embedgrad.errors import Interrupted
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
-from embedgrad.evaluation.result import Evaluation
 from embedgrad.events import StepDone, Validated
 from embedgrad.methods.embeddings import Embeddings
 from embedgrad.pocket.tasks import NAMES
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.prompt.trust_region import OriginalTokens, lead
-from embedgrad.run.score import Score
 from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.prepare import Setup, tuning_parts
 from embedgrad.tuning.settings import TuningSettings
@@ -52,9 +53,9 @@ REAL_EPOCHS = 3.0
 
 
 def tune(
-    task: LearningTask, arm_name: str, seed: int, seconds: float | None, rows: int | None, test: bool, **settings: str
-) -> Row:
-    """One run, which ends when it has taken so many `seconds`."""
+    task: LearningTask, arm_name: str, seed: int, seconds: float | None, rows: int | None, **settings: str
+) -> tuple[Row, dict[int, Tensor]]:
+    """One run, which ends when it has taken so many `seconds`, and its prompt [P, D] at every validation, by step."""
     from updates import ARMS
 
     arm = ARMS[arm_name]
@@ -69,7 +70,7 @@ def tune(
             taken["optimizer"] = optimizer
         return arm.around(Embeddings.prepare(model, placed, **taken))
 
-    snapshots: dict[int, Any] = {}
+    snapshots: dict[int, Tensor] = {}
     validations: list[dict[str, Any]] = []
     steps = 0
     began = time.process_time()
@@ -108,7 +109,7 @@ def tune(
         "kept": kept,
         **_moved(task, start, prompt),
     }
-    return found | (_tested(task, start, snapshots, found, setup.judge) if test else {})
+    return found, snapshots
 
 
 def _moved(task: LearningTask, start: SoftPrompt, prompt: SoftPrompt) -> Row:
@@ -121,28 +122,37 @@ def _moved(task: LearningTask, start: SoftPrompt, prompt: SoftPrompt) -> Row:
     }
 
 
-def _tested(task: LearningTask, start: SoftPrompt, snapshots: Mapping[int, Any], found: Row, judge: Judge) -> Row:
-    """What every validated prompt is by further measures on the validation rows, and on the test rows those that some
-    rule would keep."""
-    by = "both" if task.task.labels else "generation"
-    wide = Judge.prepare(judge.bound, judge.examples, Judging(task.task, by))
-    for validation in found["validations"]:
-        score = wide.judge(start.moved(snapshots[validation["step"]]).bind(task.model), "validation").score
-        validation |= {"f1": score.macro_f1 and score.macro_f1.value, "likelihood": _likelihood(score)}
-    tester = Judge.prepare(start.bind(task.model), task.test, Judging(task.task, by))
-    picks = {0, found["kept"], *(rule(found["validations"], found["validation_rows"]) for rule in RULES.values())}
-    tests = {step: tester.judge(start.moved(snapshots[step]).bind(task.model), "test") for step in sorted(picks)}
-    return {"test_rows": len(tester.rows), "tests": {step: _figures(test) for step, test in tests.items()}}
+def tested(task: LearningTask, run: Row, snapshots: Mapping[int, Tensor], measures: bool) -> Row:
+    """The start and what was kept on the test rows; with `measures` what every rule would keep, too, and every
+    validated prompt by further measures on the validation rows."""
+    from embedgrad.evaluation.verdicts import verdicts_of
+    from updates import ARMS
 
-
-def _figures(test: Evaluation) -> Row:
-    score = test.score
-    return {"correct": score.correct, "loss": score.loss, "likelihood": _likelihood(score)}
-
-
-def _likelihood(score: Score) -> float | None:
-    found = score.by_likelihood
-    return found and found.correct / found.total
+    start = ARMS[run["arm"]].start(task)
+    labels = bool(task.task.labels)
+    judging = Judging(task.task, "both" if labels and measures else "generation")
+    picks, further = {0, run["kept"]}, {}
+    if measures:
+        wide = Judge.prepare(start.bind(task.model), task.of_rows(run["rows"]).validation, judging)
+        for validation in run["validations"]:
+            score = wide.judge(start.moved(snapshots[validation["step"]]).bind(task.model), "validation").score
+            f1, likelihood = score.macro_f1, score.by_likelihood
+            further[validation["step"]] = {
+                "f1": f1 and f1.value,
+                "likelihood": likelihood and likelihood.correct / likelihood.total,
+            }
+            validation |= further[validation["step"]]
+        picks |= {rule(run["validations"], run["validation_rows"]) for rule in RULES.values()}
+    tester = Judge.prepare(start.bind(task.model), task.test, judging)
+    tests = {}
+    for step in sorted(picks):
+        found = verdicts_of(tester, start.moved(snapshots[step]).bind(task.model), "test")
+        tests[step] = {"correct": round((found.accuracy or 0.0) * len(found.rows)), "loss": found.loss}
+    if labels:
+        likelier = Judge.prepare(start.bind(task.model), task.test, Judging(task.task, "likelihood"))
+        score = likelier.judge(start.moved(snapshots[run["kept"]]).bind(task.model), "test").score
+        tests[run["kept"]]["likelihood"] = score.by_likelihood and score.by_likelihood.correct
+    return {"test_rows": len(tester.rows), "tests": tests, "measures": further}
 
 
 def _highest(name: str) -> Callable[[Sequence[Mapping[str, Any]], int], int]:
@@ -178,8 +188,31 @@ RULES: Mapping[str, Callable[[Sequence[Mapping[str, Any]], int], int]] = {
 
 
 def read(path: Path) -> list[Row]:
+    """The runs, each with what its test said where there was one."""
+    tests = {_key(one): one for one in _lines(path.with_suffix(".tests.jsonl"))}
+    runs = _lines(path)
+    for run in runs:
+        found = tests.get(_key(run), {})
+        for validation in run["validations"]:
+            validation |= found.get("measures", {}).get(str(validation["step"]), {})
+        run |= {name: found[name] for name in ("test_rows", "tests") if name in found}
+    return runs
+
+
+def _lines(path: Path) -> list[Row]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
+
+
+def _append(path: Path, row: Row) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def _prompts(path: Path, run: Row) -> Path:
+    folder = path.with_suffix(".prompts")
+    folder.mkdir(exist_ok=True)
+    return folder / f"{'-'.join(map(str, _key(run)))}.pt"
 
 
 def _key(run: Row) -> tuple[Any, ...]:
@@ -225,8 +258,8 @@ def _share(run: Row, step: int) -> float:
 
 
 def _likelihoods(runs: Sequence[Row]) -> list[float]:
-    found = [run["tests"][str(run["kept"])]["likelihood"] for run in runs if "tests" in run]
-    return [one for one in found if one is not None]
+    found = [(run["tests"][str(run["kept"])].get("likelihood"), run["test_rows"]) for run in runs if "tests" in run]
+    return [right / rows for right, rows in found if right is not None]
 
 
 def _percent(shares: Iterable[float | None]) -> str:
@@ -237,13 +270,13 @@ def _percent(shares: Iterable[float | None]) -> str:
 def rules(runs: Sequence[Row]) -> str:
     """What each rule would have kept: mean test accuracy over runs, against the first rule of RULES in the runs where
     they differ."""
-    tested = [run for run in runs if "tests" in run and run["validations"][0].get("likelihood") is not None]
+    known = [run for run in runs if "tests" in run and run["validations"][0].get("likelihood") is not None]
     lines = []
     for name, rule in RULES.items():
-        shares = {_key(run): _share(run, rule(run["validations"], run["validation_rows"])) for run in tested}
+        shares = {_key(run): _share(run, rule(run["validations"], run["validation_rows"])) for run in known}
         first = {
             _key(run): _share(run, next(iter(RULES.values()))(run["validations"], run["validation_rows"]))
-            for run in tested
+            for run in known
         }
         apart = [shares[key] - first[key] for key in shares if shares[key] != first[key]]
         error = 100 * stdev(shares[key] - first[key] for key in shares) / len(shares) ** 0.5
@@ -252,7 +285,7 @@ def rules(runs: Sequence[Row]) -> str:
         lines.append([name, _percent(shares.values()), f"{gain:+.2f}", f"{error:.2f}", f"{better} of {len(apart)}"])
     header = [
         "kept",
-        f"test, mean of {len(tested)} runs",
+        f"test, mean of {len(known)} runs",
         "against the first",
         "standard error",
         "better where it differs",
@@ -260,48 +293,60 @@ def rules(runs: Sequence[Row]) -> str:
     return plain_table(header, lines)
 
 
+def run_tune(arguments: argparse.Namespace) -> None:
+    limits = {_key(run): run["seconds"] for run in read(arguments.at_most_seconds_of or Path("-"))}
+    queue = [(task, seed, arm) for task in arguments.tasks for seed in arguments.seeds for arm in arguments.arms]
+    for task_name, seed, arm in queue[arguments.worker :: arguments.workers]:
+        if (task_name, arm, seed, arguments.rows) in {_key(run) for run in _lines(arguments.runs)}:
+            continue
+        task = learning_task(task_name, arguments.shared, smollm2=arguments.smollm2)
+        limit = limits[(task_name, "default", seed, arguments.rows)] if arguments.at_most_seconds_of else None
+        settings = dict(one.split("=") for one in arguments.set)
+        run, snapshots = tune(task, arm, seed, limit, arguments.rows, **settings)
+        torch.save(snapshots, _prompts(arguments.runs, run))
+        _append(arguments.runs, run)
+        last = run["validations"][-1]
+        say(f"{task_name}, {arm}, {seed}: validation {last['strict']}, loss {last['loss']:.3f}, {run['seconds']:.0f} s")
+
+
+def run_test(arguments: argparse.Namespace) -> None:
+    path = arguments.runs.with_suffix(".tests.jsonl")
+    for run in _lines(arguments.runs)[arguments.worker :: arguments.workers]:
+        if _key(run) in {_key(one) for one in _lines(path)}:
+            continue
+        task = learning_task(run["task"], arguments.shared, smollm2=arguments.smollm2)
+        snapshots = torch.load(_prompts(arguments.runs, run))
+        names = ("task", "arm", "seed", "rows")
+        _append(path, {name: run[name] for name in names} | tested(task, run, snapshots, arguments.measures))
+        say(f"tested {', '.join(map(str, _key(run)))}")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    tuning = commands.add_parser("tune")
-    tuning.add_argument("runs", type=Path)
+    tuning, testing = commands.add_parser("tune"), commands.add_parser("test")
+    for one in (tuning, testing):
+        one.add_argument("runs", type=Path)
+        one.add_argument("--shared", type=Path, default=SHARED)
+        one.add_argument("--smollm2", default="smollm2", help="the real model")
+        one.add_argument("--worker", type=int, default=0)
+        one.add_argument("--workers", type=int, default=1)
     tuning.add_argument("--tasks", nargs="+", choices=(*NAMES, *REAL), required=True)
     tuning.add_argument("--arms", nargs="+", default=["default"])
     tuning.add_argument("--seeds", nargs="+", type=int, default=[0])
     tuning.add_argument("--rows", type=int, help="tuning rows, with a quarter as many for validation")
     tuning.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="further settings of tune")
-    tuning.add_argument("--test", action="store_true")
     tuning.add_argument("--at-most-seconds-of", type=Path)
-    tuning.add_argument("--shared", type=Path, default=SHARED)
-    tuning.add_argument("--smollm2", default="smollm2", help="the real model")
-    tuning.add_argument("--worker", type=int, default=0)
-    tuning.add_argument("--workers", type=int, default=1)
+    testing.add_argument("--measures", action="store_true")
     for name in ("table", "rules"):
         commands.add_parser(name).add_argument("runs", type=Path, nargs="+")
     arguments = parser.parse_args(words)
-    if arguments.command != "tune":
+    torch.set_num_threads(1)
+    if arguments.command in ("tune", "test"):
+        (run_tune if arguments.command == "tune" else run_test)(arguments)
+    else:
         found = [run for path in arguments.runs for run in read(path)]
         print((table if arguments.command == "table" else rules)(found))
-        return 0
-    torch.set_num_threads(1)
-    limits = {
-        _key(run): run["seconds"]
-        for run in (read(arguments.at_most_seconds_of) if arguments.at_most_seconds_of else [])
-    }
-    queue = [(task, seed, arm) for task in arguments.tasks for seed in arguments.seeds for arm in arguments.arms]
-    for task_name, seed, arm in queue[arguments.worker :: arguments.workers]:
-        key = (task_name, arm, seed, arguments.rows)
-        if key in {_key(run) for run in read(arguments.runs)}:
-            continue
-        task = learning_task(task_name, arguments.shared, smollm2=arguments.smollm2)
-        limit = limits[(task_name, "default", seed, arguments.rows)] if arguments.at_most_seconds_of else None
-        run = tune(
-            task, arm, seed, limit, arguments.rows, arguments.test, **dict(one.split("=") for one in arguments.set)
-        )
-        with arguments.runs.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(run) + "\n")
-        last = run["validations"][-1]
-        say(f"{task_name}, {arm}, {seed}: validation {last['strict']}, loss {last['loss']:.3f}, {run['seconds']:.0f} s")
     return 0
 
 

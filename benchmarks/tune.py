@@ -9,9 +9,10 @@ PEFT is also run at the best of several rates, in shares of the embedding table'
 accuracy with the first seed, of equals the one that was there first; that search is not counted.
 
 Validations come every `--evaluate-every` steps and never end a tuning early. Both arms have the same start (of the
-pocket the best of the written prompts), rows, batches and clipping, and validate at the same steps by greedy answers
-and the task's strict reading; that they tune the same thing is checked first, with one update for both. The prompt stands
-first, so that PEFT can take it: that is the pocket model's own template, and for SmolLM2 one of ours.
+pocket the best of the written prompts), rows, batch size and clipping, and validate at the same steps by greedy answers
+and the task's strict reading; that they tune the same thing is checked first, with one update and one order of the rows
+for both. The prompt stands first, so that PEFT can take it: that is the pocket model's own template, and for SmolLM2
+one of ours.
 
 `to validation` is the lower of the two arms' best validation accuracies, and the seconds are those until each first
 found it; they begin before tokenizing. Their ratio is the product of three: our step in place of PEFT's, our validation

@@ -1,6 +1,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, product
 
 import pytest
 from hypothesis import given
@@ -35,6 +35,33 @@ def test_the_order_is_the_same_on_every_machine():
 
 
 PINNED = (1, 2, 4, 3, 5, 0, 1, 0)
+
+
+@given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=4), batch=st.integers(1, 60), seed=st.integers(0, 99))
+def test_strata_keep_each_row_once_per_epoch(sizes, batch, seed):
+    strata = tuple(chain.from_iterable([str(number)] * size for number, size in enumerate(sizes)))
+    rows = len(strata)
+    batches = [batch_rows(rows, batch, seed, step, strata) for step in range(-(-rows // batch))]
+    assert Counter(list(chain(*batches))[:rows]) == Counter(range(rows))
+
+
+@pytest.mark.parametrize("sizes", [(120, 120, 120, 120), (54, 6), (400, 50, 30), (7, 6, 5, 4, 3, 2, 1)])
+@pytest.mark.parametrize("batch", [4, 10, 16])
+def test_strata_come_in_the_proportion_of_all_rows(sizes, batch):
+    strata = tuple(chain.from_iterable([str(number)] * size for number, size in enumerate(sizes)))
+    for seed, step in product(range(20), range(len(strata) // batch)):
+        found = Counter(strata[row] for row in batch_rows(len(strata), batch, seed, step, strata))
+        for number, size in enumerate(sizes):
+            assert abs(found[str(number)] - batch * size / len(strata)) < 2
+
+
+def test_strata_are_drawn_anew_by_seed_and_epoch():
+    strata = ("a", "b") * 25
+    assert len({batch_rows(50, 50, seed, step, strata) for seed in range(3) for step in range(3)}) == 9
+    assert batch_rows(6, 4, 0, 0, ("a", "a", "b", "b", "b", "b")) == STRATIFIED
+
+
+STRATIFIED = (3, 1, 5, 4)
 
 
 @pytest.mark.parametrize("sizes", [(0, 1, 0), (1, 0, 0), (1, 1, -1)])

@@ -127,3 +127,33 @@ def test_the_token_that_cannot_be_chosen_is_counted_from_the_answers_beginning(m
         f"The model's logits are NaN or infinite at token {begun + 2} of the answer, at line 1. Look at the prompt's "
         'learning rate, or use eg.load_model(..., dtype="float32").'
     )
+
+
+SAID = {
+    "math": ("\\boxed{1}", "\\boxed{2}", "\\boxed{0.5}", "\\boxed{\\frac{1}{2}}", " so ", "1/2 ", "\\boxed{"),
+    "json": ("1", "[1]", "[1", ", 2]", "{}", ' {"a": 1}', '{"a":', " "),
+}
+WANTED = {"math": ("1", "\\frac12", "2"), "json": ("1", "[1, 2]", "{}", '{"a": 1}')}
+
+
+@pytest.mark.parametrize("kind", ["math", "json"])
+def test_boxes_and_json(kind, model, bound, monkeypatch):
+    """A random model writes neither: what it says is read as a word of SAID for each token, answer and validation
+    alike."""
+    from embedgrad.evaluation import judge as full_answers
+    from embedgrad.evaluation import verdicts
+
+    def decode(model, ids):
+        return "".join(SAID[kind][token % len(SAID[kind])] for token in ids)
+
+    for module in (full_answers, verdicts):
+        monkeypatch.setattr(module, "decode", decode)
+    examples = [
+        eg.Example(f"{number} and {2 * number}", WANTED[kind][number % len(WANTED[kind])], line=number)
+        for number in range(120)
+    ]
+    for most in (1, 2, 3):
+        judge = Judge.prepare(bound, examples, Judging(eg.Task(kind), max_new_tokens=most))
+        full, found = judge.judge(bound, "it"), verdicts_of(judge, bound, "it")
+        assert [(row.read, row.correct) for row in found.rows] == [(p.prediction, p.correct) for p in full.predictions]
+        assert full.score.correct > 0

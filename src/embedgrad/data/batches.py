@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 
-def batch_rows(rows: int, batch: int, seed: int, step: int) -> tuple[int, ...]:
+def batch_rows(
+    rows: int, batch: int, seed: int, step: int, strata: tuple[str, ...] | None = None
+) -> tuple[int, ...]:
     """Row numbers of optimizer step `step` (from 0): the `step`-th piece of `batch` rows of an endless line
-    of shuffles of `range(rows)`.
+    of shuffles of `range(rows)`. With `strata` [rows], each row's stratum, those of a stratum are spread evenly over
+    each shuffle, so that every batch has the strata in nearly the proportion of all rows.
 
     A pure function of its arguments, so a resumed run needs no sampler state. Every batch is full and may
     span two shuffles; each shuffle (epoch) has each row once. Raises ValueError for sizes below 1.
@@ -17,7 +20,9 @@ def batch_rows(rows: int, batch: int, seed: int, step: int) -> tuple[int, ...]:
     if rows < 1 or batch < 1 or step < 0:
         raise ValueError(f"expected rows >= 1, batch >= 1, step >= 0; got {rows}, {batch}, {step}")
     places = (divmod(place, rows) for place in range(step * batch, (step + 1) * batch))
-    return tuple(_shuffle(rows, seed, epoch)[row] for epoch, row in places)
+    if strata is None:
+        return tuple(_shuffle(rows, seed, epoch)[row] for epoch, row in places)
+    return tuple(_stratified(strata, seed, epoch)[row] for epoch, row in places)
 
 
 def micro_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
@@ -57,3 +62,16 @@ def _shuffle(rows: int, seed: int, epoch: int) -> tuple[int, ...]:
     order = list(range(rows))
     random.Random(f"batches:{seed}:{epoch}").shuffle(order)
     return tuple(order)
+
+
+@lru_cache(maxsize=4)
+def _stratified(strata: tuple[str, ...], seed: int, epoch: int) -> tuple[int, ...]:
+    """The k-th of a stratum's n rows, in random order, comes at (k + u) / n of the line, u random for each stratum."""
+    draw = random.Random(f"strata:{seed}:{epoch}")
+    placed = []
+    for stratum in sorted(set(strata)):
+        rows = [row for row, its in enumerate(strata) if its == stratum]
+        draw.shuffle(rows)
+        offset = draw.random()
+        placed += [((at + offset) / len(rows), draw.random(), row) for at, row in enumerate(rows)]
+    return tuple(row for _, _, row in sorted(placed))

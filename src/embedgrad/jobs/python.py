@@ -35,7 +35,7 @@ from embedgrad.template.layout import Overlong
 from embedgrad.template.template import Template
 from embedgrad.tuning.learning_rate import OptimizerName
 from embedgrad.tuning.prepare import Rows, Setup, tuning_parts
-from embedgrad.tuning.settings import Compile, TuningSettings
+from embedgrad.tuning.settings import BatchOrder, Compile, TuningSettings
 from embedgrad.tuning.tune import Run, run_tuning
 from embedgrad.watch import Snapshot, Watch
 
@@ -63,6 +63,7 @@ def tune(
     epochs: float = 10.0,
     min_steps: int = 200,
     batch_size: int = 16,
+    batch_order: BatchOrder = "stratified",
     batch_tokens: int = BATCH_TOKENS,
     memory_limit: str | int | None = None,
     compile: Compile = "auto",  # noqa: A002 - the setting's name

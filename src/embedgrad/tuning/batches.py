@@ -18,6 +18,7 @@ class Batches:
     layouts        the tuning rows, each with a target
     learning_rate  absolute, at its full height
     size           rows of a batch
+    labels         each row's, where every batch is to have them in the proportion of all rows
     """
 
     layouts: Sequence[Layout]
@@ -25,6 +26,7 @@ class Batches:
     learning_rate: float
     size: int
     seed: int
+    labels: tuple[str, ...] | None = None
 
     @property
     def rows(self) -> int:
@@ -33,5 +35,5 @@ class Batches:
 
     def at(self, step: int, factor: float = 1.0) -> Batch:
         """The batch of step `step`, from 0, at `factor` times the learning rate."""
-        numbers = batch_rows(self.rows, self.size, self.seed, step)
+        numbers = batch_rows(self.rows, self.size, self.seed, step, self.labels)
         return Batch([self.layouts[number] for number in numbers], self.engine, factor * self.learning_rate)

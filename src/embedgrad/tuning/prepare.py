@@ -50,12 +50,14 @@ Rows = Sequence[Example] | str | Path
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """A tuning that is ready to run. `layouts` are the tuning rows that fit, `skipped` how many do not."""
+    """A tuning that is ready to run. `layouts` are the tuning rows that fit, `skipped` how many do not, `labels` those
+    of `layouts` where the task has any."""
 
     model: FrozenModel
     start: SoftPrompt
     task: Task
     layouts: tuple[Layout, ...]
+    labels: tuple[str, ...] | None
     skipped: int
     judge: Judge
     engine: Engine
@@ -82,7 +84,9 @@ class Setup:
         if task.has_metric or not template_of(placed).special_tokens_in_rows:
             check_special_tokens((*parts.train, *parts.validation), special_tokens_of(model.tokenizer))
         laid = lay_out_rows(model, placed, parts.train, overlong=judging.overlong)
-        layouts = tuple(layout for layout in laid if layout is not None)
+        fitting = [(row, layout) for row, layout in zip(parts.train, laid, strict=True) if layout is not None]
+        layouts = tuple(layout for _, layout in fitting)
+        labels = tuple(row.target or "" for row, _ in fitting) if task.labels else None
         if not layouts:
             raise DataError("Every tuning row is longer than the model's context: there is nothing to tune on.")
         prepare_method = method or _embeddings(options)
@@ -101,7 +105,7 @@ class Setup:
                 watch.note(sentence)
         engine = _engine(model, placed.embeddings.to(model.device), layouts, options, watch.note)
         skipped = len(laid) - len(layouts)
-        return cls(model, placed, task, layouts, skipped, judge, engine, prepared, prepare_method, depends_on)
+        return cls(model, placed, task, layouts, labels, skipped, judge, engine, prepared, prepare_method, depends_on)
 
     def beginning_at(self, placed: SoftPrompt) -> Setup:
         """The same from another start, which is as long and placed alike: rows are laid out behind both the same."""
@@ -142,7 +146,8 @@ class Setup:
             return Validation(found.loss, found.accuracy, len(self.judge.rows))
 
         size = options.rows_per_step(len(self.layouts))
-        batches = Batches(self.layouts, self.engine, learning_rate, size, options.seed_of_run)
+        labels = self.labels if options.batch_order == "stratified" else None
+        batches = Batches(self.layouts, self.engine, learning_rate, size, options.seed_of_run, labels)
         return tune_prompt(self.method, batches, validate, state, options, until=until, watch=watch, save=save)
 
     def _inputs_sha256(self, options: TuningSettings, learning_rate: float) -> str:

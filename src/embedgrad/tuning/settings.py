@@ -29,6 +29,7 @@ def _as_text(value: object) -> object:
     return repr(value) if abs(value) < 1e300 else "inf"  # Python writes no number of more than 4300 digits
 
 
+BatchOrder = Literal["stratified", "shuffled"]
 Compile = Literal["auto", "on", "off"]
 LearningRate = Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_rate)]
 
@@ -58,6 +59,7 @@ BEFORE: Mapping[str, Any] = {
     "optimizer": "adamw",
     "warmup_steps": 0,
     "decay": 0.0,
+    "batch_order": "shuffled",
     "restarts": 1,
     "run_seed": None,
 }
@@ -85,6 +87,11 @@ class TuningSettings(Settings):
     epochs: float = Field(10.0, gt=0, le=1e6, description="Passes over the tuning rows.")
     min_steps: Count = Field(200, description="Minimum number of steps, however few rows there are.")
     batch_size: PositiveCount = Field(16, description="Rows per step, at most all tuning rows.")
+    batch_order: BatchOrder = Field(
+        "stratified",
+        description="Which rows come together: stratified, each step with the labels in the proportion of all rows, "
+        "or shuffled, as without labels.",
+    )
     batch_tokens: BatchTokens = BATCH_TOKENS
     memory_limit: Annotated[str | None, BeforeValidator(_as_text), AfterValidator(_checked_bytes)] = Field(
         None, description='Maximum memory to use, such as "8GB"; default: what is free. Changes time, not results.'
