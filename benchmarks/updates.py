@@ -216,7 +216,7 @@ def _with_free_tokens(number: int) -> Callable[[LearningTask], SoftPrompt]:
     return start
 
 
-ADAM_W = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0}  # the default once
+ADAM_W = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0, "batch_order": "shuffled"}  # the default once
 
 ARMS: Mapping[str, Arm] = {
     "default": Arm(),
@@ -224,7 +224,7 @@ ARMS: Mapping[str, Arm] = {
     "adamw": Arm({"optimizer": "adamw"}),
     "adamw-1.0": Arm({"optimizer": "adamw", "learning_rate": "1.0rms"}),
     "adamw-0.25": Arm({"optimizer": "adamw", "learning_rate": "0.25rms"}),
-    **{f"muon-{rate}": Arm({"learning_rate": f"{rate}rms"}) for rate in ("0.08", "0.1", "0.2", "0.3")},
+    **{f"muon-{rate}": Arm({"learning_rate": f"{rate}rms"}) for rate in ("0.05", "0.1", "0.15", "0.2", "0.3")},
     "muon-constant": Arm({"decay": 0.0}),
     "muon-linear": Arm({"decay": 1.0}),
     "muon-half": Arm({"decay": 0.5}),
@@ -234,6 +234,7 @@ ARMS: Mapping[str, Arm] = {
     "whole": Arm({"learning_rate": "0.15rms"}, Whole),
     "signs": Arm({"learning_rate": "0.15rms"}, Signs),
     **{f"whitened-{rate}": Arm({"learning_rate": f"{rate}rms"}, Whitened) for rate in ("0.15", "0.3", "0.6")},
+    "shuffled": Arm({"batch_order": "shuffled"}),
     "averaged": Arm({"decay": 0.0}, around=Averaged),
     "residual": Arm(around=Residual),
     "residual-adamw": Arm({"optimizer": "adamw", "learning_rate": "0.1rms"}, around=lambda one: Residual(one, 64, 1.0)),

@@ -15,7 +15,7 @@ def test_the_papers_rates_come_out_on_tables_like_its():
 
 
 def test_muons_is_the_same_share_of_a_tokens_length_for_all_sizes():
-    assert {default_rate(size, "muon") for size in (10**6, 10**9, 10**11)} == {0.15}
+    assert {default_rate(size, "muon") for size in (10**6, 10**9, 10**11)} == {0.08}
 
 
 def test_between_3b_and_7b_it_falls_evenly_in_the_logarithm():

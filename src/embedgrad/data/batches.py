@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 
-def batch_rows(
-    rows: int, batch: int, seed: int, step: int, strata: tuple[str, ...] | None = None
-) -> tuple[int, ...]:
+def batch_rows(rows: int, batch: int, seed: int, step: int, strata: tuple[str, ...] | None = None) -> tuple[int, ...]:
     """Row numbers of optimizer step `step` (from 0): the `step`-th piece of `batch` rows of an endless line
     of shuffles of `range(rows)`. With `strata` [rows], each row's stratum, those of a stratum are spread evenly over
     each shuffle, so that every batch has the strata in nearly the proportion of all rows.

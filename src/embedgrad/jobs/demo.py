@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _ALL = 100  # parts of the progress per task
 SWEPT = "reviews"
-RATES, EPOCHS = "0.04rms,0.08rms,0.15rms,0.3rms", "2,4,8"
-"""A grid around the demo's own setting: 0.15rms, and 120 steps of 32 rows, which are 8 epochs."""
+RATES, EPOCHS = "0.02rms,0.04rms,0.08rms,0.16rms", "2,4,8"
+"""A grid around the demo's own setting: 0.08rms, and 120 steps of 32 rows, which are 8 epochs."""
 
 
 @dataclass(frozen=True)

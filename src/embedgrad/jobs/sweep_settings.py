@@ -38,7 +38,7 @@ class SweepSettings(TuneSettings):
     """A tuning's settings, with several rates and numbers of epochs."""
 
     rates: Annotated[str, AfterValidator(_checked_rates)] = Field(
-        "0.04rms,0.08rms,0.15rms,0.3rms", description="Learning rates to try, comma-separated."
+        "0.02rms,0.04rms,0.08rms,0.16rms", description="Learning rates to try, comma-separated."
     )
     epochs_grid: Annotated[str, AfterValidator(_checked_epochs)] = Field(
         "2,5,10", description="Numbers of epochs to try, comma-separated; a tuning for each, at each rate."

@@ -1,6 +1,6 @@
 """Learning rates relative to the embedding table, which transfer between models; absolute ones do not.
 
-A rate of 0.15rms moves a token by about 0.15 times a usual token's length a step, with either optimizer: AdamW moves
+A rate of 0.08rms moves a token by about 0.08 times a usual token's length a step, with either optimizer: AdamW moves
 each of its D coordinates by about the rate, Muon the token by sqrt(D) times the rate; and a usual token is sqrt(D)
 times the table's RMS long. Embedding rows differ in scale by 10x between models.
 Source of AdamW's defaults: the paper's 0.01 (about 1.5B parameters) and 0.001 (from 7B), section 4.1, on tables whose
@@ -16,7 +16,7 @@ OptimizerName = Literal["muon", "adamw"]
 
 AUTO = "auto"  # chosen in short runs: `calibrate`
 MOST = 1e30  # what a float32 holds, and a step by it
-_MUON = 0.15
+_MUON = 0.08
 _SMALL, _LARGE = 3e9, 7e9
 _SMALL_RATE, _LARGE_RATE = 0.5, 0.05
 

@@ -71,7 +71,7 @@ class TuningSettings(Settings):
 
     learning_rate: LearningRate = Field(
         None,
-        description='Step size: "0.15rms" (a step moves a token by about 0.15 of a usual token\'s length), a number, '
+        description='Step size: "0.08rms" (a step moves a token by about 0.08 of a usual token\'s length), a number, '
         "or auto, which chooses it in short runs; default: by optimizer and model size.",
     )
     optimizer: OptimizerName = Field(
