@@ -15,6 +15,7 @@ from embedgrad.engine.row_path import MeanRow
 from embedgrad.errors import NotEnoughMemory
 from embedgrad.faces import setting
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.in_float32 import InFloat32, extra_bytes
 from embedgrad.model.memory import free_bytes
 from embedgrad.template.layout import Layout
 from embedgrad.units import bytes_words, flops_words
@@ -69,6 +70,7 @@ def forecast(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch_si
     model = engine.model
     step, naive = step_flops(engine, layouts, batch_size), naive_flops(model, layouts, batch_size)
     weights = sum(tensor.nbytes for tensor in (*model.lm.parameters(), *model.lm.buffers()))
+    weights += extra_bytes(model) if engine.wide else 0
     kept = _pass_bytes(engine, prompt, layouts, batch_size)
     return Forecast(step, naive, weights, kept, engine.path.kept_bytes(prompt, layouts))
 
@@ -141,8 +143,8 @@ def _pass_bytes(engine: Engine, prompt: Tensor, layouts: Sequence[Layout], batch
     longest = max(map(engine.path.row_tokens, layouts))
     most_rows = min(batch_size, max(1, engine.batch_tokens // longest))
     shared = engine.path.shared_tokens(rows[-1])
-    with kept_bytes(engine.model) as kept:
-        engine.loss_and_gradient(prompt, rows)
+    with kept_bytes(engine.model, engine.wide) as kept:
+        replace(engine, wide=None).loss_and_gradient(prompt, rows)
     measured = shared + sum(map(engine.path.row_tokens, rows)) - shared * len(rows)
     return int(kept.total / measured * (shared + most_rows * (longest - shared)))
 
@@ -156,12 +158,15 @@ class Kept:
 
 
 @contextmanager
-def kept_bytes(model: FrozenModel) -> Iterator[Kept]:
-    """Counts while it lasts what autograd keeps, each storage at its largest."""
+def kept_bytes(model: FrozenModel, wide: InFloat32 | None = None) -> Iterator[Kept]:
+    """Counts while it lasts what autograd keeps, each storage at its largest. Of a model in float32 (`wide`) it keeps
+    no weight, as `wide.differentiable` does, which must not be entered as well: of two hooks only the inner counts."""
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.lm.parameters(), *model.lm.buffers())}
     kept = Kept()
 
-    def pack(tensor: Tensor) -> Tensor:
+    def pack(tensor: Tensor) -> Any:
+        if wide is not None and wide.is_widened(tensor):
+            return wide.packed(tensor)
         storage = tensor.untyped_storage()
         address = storage.data_ptr()
         if address not in own and storage.nbytes() > kept.seen.get(address, 0):
@@ -169,8 +174,8 @@ def kept_bytes(model: FrozenModel) -> Iterator[Kept]:
             kept.seen[address] = storage.nbytes()
         return tensor
 
-    def unpack(tensor: Any) -> Any:
-        return tensor
+    def unpack(packed: Any) -> Any:
+        return packed if wide is None else wide.unpacked(packed)
 
     with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
         yield kept

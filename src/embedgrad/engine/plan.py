@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,6 +25,8 @@ from embedgrad.faces import setting
 from embedgrad.model.attention import CannotAttend
 from embedgrad.model.compiled import compile_parts, uncompile
 from embedgrad.model.frozen_model import FrozenModel
+from embedgrad.model.hooks import cpu_multiplies_bfloat16
+from embedgrad.model.in_float32 import InFloat32, extra_bytes
 from embedgrad.model.memory import free_bytes
 from embedgrad.model.turns import in_turn
 from embedgrad.run.result import EngineUsed
@@ -38,6 +40,10 @@ SMALL_PASS = 2e7
 """Weights times tokens up to which the calls of a pass cost more than its arithmetic, and the plain path, which has
 fewest, is the fastest (docs/performance.md): 1,000 tokens of a model of 20 thousand weights, 5 of one of 4 million."""
 
+EMULATED_PASS = 1e9
+"""Weights times tokens of all rows from which a model whose dtype the processor only emulates is computed in float32:
+widening the weights costs as much as the products of some 45 tokens save (docs/performance.md)."""
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -48,6 +54,7 @@ class Engine:
     batch_tokens  upper bound of rows x longest row in one forward pass
     objective     what is a row's loss
     refused       the faster path that these rows allow and that does not fit the model, if any
+    wide          the model in float32, where the path runs that one: its weights are widened as they are used
     """
 
     path: RowPath
@@ -55,6 +62,7 @@ class Engine:
     batch_tokens: int = BATCH_TOKENS
     objective: Objective = CROSS_ENTROPY
     refused: type[RowPath] | None = None
+    wide: InFloat32 | None = None
 
     @property
     def model(self) -> FrozenModel:
@@ -68,7 +76,8 @@ class Engine:
     @property
     def used(self) -> EngineUsed:
         """Path, techniques and reason, as `result.json` has them."""
-        return EngineUsed(path=self.path.name, techniques=self.techniques.in_words, reason=self.reason)
+        widened = ["weights widened to float32"] if self.wide else []
+        return EngineUsed(path=self.path.name, techniques=[*self.techniques.in_words, *widened], reason=self.reason)
 
     @property
     def shares(self) -> bool:
@@ -88,7 +97,7 @@ class Engine:
         path = self._path_of(layouts)
         order = step_passes(path, layouts, self.batch_tokens)
         batches = [[layouts[i] for i in indices] for indices in order]
-        with memory_told(self.batch_tokens):
+        with memory_told(self.batch_tokens), self.wide.differentiable() if self.wide else nullcontext():
             found = loss_and_gradient(path, prompt, batches, self.objective)
         nats = torch.empty_like(found.row_nats)
         nats[torch.tensor([i for indices in order for i in indices])] = found.row_nats
@@ -130,17 +139,20 @@ def choose(
     """The engine for `layouts`: the shared prefix where the prompt comes before everything that varies, the cached
     input where something stands before the prompt, if two rows give the plain path's loss and gradient; else the
     plain path. A model whose fast path fails is told to `say`, once. Rows that are only to be judged need no gradient,
-    nor its memory. With `compiled`, norms and MLPs of the model are compiled first, and stay so unless that fails.
-    Raises NotEnoughMemory."""
-    if compiled:
+    nor its memory. With `compiled`, norms and MLPs of the model are compiled first, and stay so unless that fails. A
+    half-precision model on a processor that only emulates its dtype takes its steps in float32, which is faster there
+    and rounds less. Raises NotEnoughMemory."""
+    is_emulated = with_gradient and _is_emulated(model, layouts)
+    if compiled and is_emulated:
+        say("not compiled: this processor only emulates the model's dtype, so steps are computed in float32")
+    elif compiled:
         _compile(model, prompt, layouts, say)
     path = next((path for path in FASTER if path.problem(layouts) is None), None)
     if path is None:
         return Engine(Plain(model), f"plain path: {FASTER[0].problem(layouts)}", batch_tokens)
-    problem = ""
+    check, problem = _self_check(model, prompt, layouts, batch_tokens, with_gradient), ""
     try:
         with memory_told(batch_tokens):
-            check = _self_check(model, prompt, layouts, batch_tokens, with_gradient)
             for techniques in usable_techniques(model, packs=path.shares and with_gradient):
                 rows_through = path(model, techniques, free_bytes(model.device) // 4)
                 engine = Engine(rows_through, f"{path.name}: {path.saves}", batch_tokens)
@@ -153,12 +165,30 @@ def choose(
                     problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
                     continue
                 if not problem:
-                    return engine
+                    return _in_float32(engine, check) if is_emulated else engine
     except CannotShare as error:
-        return Engine(Plain(model), f"plain path: {error}", batch_tokens)
+        engine = Engine(Plain(model), f"plain path: {error}", batch_tokens)
+        return _in_float32(engine, check) if is_emulated else engine
     reason = f"plain path: the {path.name} does not fit this model ({problem})"
     say(reason)
-    return Engine(Plain(model), reason, batch_tokens, refused=path)
+    engine = Engine(Plain(model), reason, batch_tokens, refused=path)
+    return _in_float32(engine, check) if is_emulated else engine
+
+
+def _is_emulated(model: FrozenModel, layouts: Sequence[Layout]) -> bool:
+    """Whether steps on `layouts` are faster in float32, and there is memory for it."""
+    is_half = model.dtype in (torch.bfloat16, torch.float16) and model.device.type == "cpu"
+    if not is_half or cpu_multiplies_bfloat16() or model.body_parameters * sum(map(len, layouts)) < EMULATED_PASS:
+        return False
+    return extra_bytes(model) <= free_bytes(model.device) // 2
+
+
+def _in_float32(engine: Engine, check: SelfCheck) -> Engine:
+    """The same on the model in float32, where that can be computed."""
+    if check.wide is None:
+        return engine
+    path = type(engine.path)(check.wide.model, engine.techniques, free_bytes(engine.model.device) // 4)
+    return replace(engine, path=path, wide=check.wide)
 
 
 @in_turn

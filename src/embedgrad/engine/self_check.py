@@ -131,6 +131,11 @@ class SelfCheck:
             proofs.append(_Proof(path, techniques, self.kind, rounding))
         return problem
 
+    @property
+    def wide(self) -> InFloat32 | None:
+        """The model in float32, where it has been computed so."""
+        return self._wide if _PROOFS.get(self.model) or self._exact_plain is not None else None
+
     def _beyond(self, path: type[RowPath], techniques: Techniques, rounding: float) -> str | None:
         """What is more than `rounding` in the model's dtype. Of rows that are all but right, rounding is most of the
         loss; so losses under a nat are not looked at more closely than one of a nat."""

@@ -44,8 +44,24 @@ class InFloat32:
     @contextmanager
     def differentiable(self) -> Iterator[None]:
         """For forward and backward: what autograd keeps of a widened weight is how to make it again."""
-        with torch.autograd.graph.saved_tensors_hooks(partial(_noted, self._widened), _restored):
+        with torch.autograd.graph.saved_tensors_hooks(self.packed, self.unpacked):
             yield
+
+    def is_widened(self, tensor: Tensor) -> bool:
+        """Whether it is a widened weight, or a view of one."""
+        return tensor.untyped_storage().data_ptr() in self._widened
+
+    def packed(self, saved: Tensor) -> Tensor | Callable[[], Tensor]:
+        """What autograd is to keep for the backward: of a widened weight, how to make it again."""
+        weight = self._widened.get(saved.untyped_storage().data_ptr())
+        if weight is None:
+            return saved
+        place = saved.size(), saved.stride(), saved.storage_offset()
+        return lambda: weight.detach().float().as_strided(*place)
+
+    def unpacked(self, kept: Tensor | Callable[[], Tensor]) -> Tensor:
+        """The tensor that was packed."""
+        return kept if isinstance(kept, Tensor) else kept()
 
 
 def _with_shared_weights(lm: Any) -> Any:
@@ -70,19 +86,6 @@ def _narrow(half: dict[str, Tensor], widened: _Widened, part: Module, inputs: ob
         assert wide is not None
         widened.pop(wide.untyped_storage().data_ptr(), None)
         part._parameters[name] = weight  # type: ignore[assignment]
-
-
-def _noted(widened: _Widened, saved: Tensor) -> Tensor | Callable[[], Tensor]:
-    """What autograd keeps for the backward: of a widened weight, how to make it again."""
-    weight = widened.get(saved.untyped_storage().data_ptr())
-    if weight is None:
-        return saved
-    place = saved.size(), saved.stride(), saved.storage_offset()
-    return lambda: weight.detach().float().as_strided(*place)
-
-
-def _restored(kept: Tensor | Callable[[], Tensor]) -> Tensor:
-    return kept if isinstance(kept, Tensor) else kept()
 
 
 def extra_bytes(model: FrozenModel) -> int:

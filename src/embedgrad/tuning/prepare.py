@@ -207,7 +207,7 @@ def _engine(
     engine = choose(model, embeddings, layouts, options.batch_tokens, say, compiled=compiled)
     limit = options.memory_limit_bytes
     engine, expected = fitted(engine, embeddings, layouts, batch, limit, say)
-    techniques = engine.techniques.in_words
+    techniques = engine.used.techniques
     say("; ".join([engine.reason, expected.arithmetic()] + ([f"with {', '.join(techniques)}"] if techniques else [])))
     if warning := dear_fallback(engine, layouts, batch):
         say(warning)
