@@ -156,10 +156,9 @@ def test_real_rows(run: Run, tmp_path: Path) -> None:
     rows = run("real_rows", "--model", "pocket", "--dtype", "bfloat16", "--shared", str(tmp_path), "--steps", "1")
     assert [row["data"] for row in rows] == ["sst2", "trec"]
     for row in rows:
-        assert (row["path"], row["techniques"]) == (
-            "shared prefix",
-            ["own attention", "the last layer only at targets", "packed rows", "fused norms and MLPs"],
-        )
+        techniques = ["own attention", "the last layer only at targets", "packed rows", "fused norms and MLPs"]
+        assert (row["path"], row["techniques"][:4]) == ("shared prefix", techniques)
+        assert row["techniques"][4:] in ([], ["weights widened to float32"])  # by the processor
         assert row["differs_in_float32"] < 1e-4 < row["rounding"]
         assert row["ratio"] == pytest.approx(row["plain_seconds"] / row["seconds"])
 
