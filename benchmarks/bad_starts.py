@@ -58,11 +58,34 @@ def starts_of(name: str) -> list[str]:
     return ["x", "The weather was fine and we went to the lake.", load_task(_OTHERS[name]).prompts[0], wrong, RANDOM]
 
 
-def tuned(model: FrozenModel, name: str, start: SoftPrompt, task: Task, parts: Sequence[list[Example]]) -> Row:
+Parts = tuple[list[Example], list[Example], list[Example]]  # tuning, validation, test
+_TREC = ("train.jsonl", "test.jsonl")
+
+
+def starts(
+    model: FrozenModel, tasks: Sequence[str], trec: Path | None
+) -> Iterator[tuple[str, Task, SoftPrompt, Parts]]:
+    """Each with its task and the task's rows."""
+    for name in tasks:
+        pocket = load_task(name)
+        train, validation, test = (pocket.rows(part) for part in ("train", "validation", "test"))
+        for text in starts_of(name):
+            is_random = text == RANDOM
+            start = eg.start(model, pocket.prompts[0] if is_random else text, kind="random" if is_random else "text")
+            yield name, pocket.task, start, (train, validation, test)
+    if trec is not None:
+        _, read, text = DATA["trec"]
+        train, test = ([row for row in read(trec / file) if row.target != "abbreviation"] for file in _TREC)
+        random.Random("trec").shuffle(train)
+        start = eg.start(model, text.replace("abbreviation, ", ""))
+        yield "TREC, five labels", settled(None, train), start, (train[VALIDATION:], train[:VALIDATION], test)
+
+
+def tuned(model: FrozenModel, name: str, task: Task, start: SoftPrompt, parts: Parts, **settings: int) -> Row:
     """One run and its end."""
     train, validation, test = parts
-    run = eg.tune(model, start, train[:ROWS], validation=validation[:VALIDATION], task=task)
-    judge = Judge.prepare(start.bind(model), test[:TEST], Judging(task))
+    run = eg.tune(model, start, train, validation=validation, task=task, **settings)
+    judge = Judge.prepare(start.bind(model), test, Judging(task))
     before, after = (judge.judge(prompt.bind(model), name).score.correct or 0 for prompt in (start, run.prompt))
     total = len(judge.rows)
     return {
@@ -79,28 +102,6 @@ def tuned(model: FrozenModel, name: str, start: SoftPrompt, task: Task, parts: S
     }
 
 
-def runs(model: FrozenModel, tasks: Sequence[str], trec: Path | None) -> Iterator[Row]:
-    """A row for each."""
-    for name in tasks:
-        task, parts = load_task(name), [load_task(name).rows(part) for part in ("train", "validation", "test")]
-        for text in starts_of(name):
-            say(f"{name}: {text[:60]}")
-            kind = "random" if text == RANDOM else "text"
-            start = eg.start(model, task.prompts[0] if kind == "random" else text, kind=kind)
-            yield tuned(model, name, start, task.task, parts)
-    if trec is not None:
-        _, read, text = DATA["trec"]
-        train, test = ([row for row in read(trec / file) if row.target != "abbreviation"] for file in _TREC)
-        random.Random("trec").shuffle(train)
-        parts = [train[VALIDATION:], train[:VALIDATION], test]
-        say("TREC, five labels")
-        start = eg.start(model, text.replace("abbreviation, ", ""))
-        yield tuned(model, "TREC, five labels", start, settled(None, train), parts)
-
-
-_TREC = ("train.jsonl", "test.jsonl")
-
-
 def draw(rows: Sequence[Row]) -> Figure:
     series = {"start": [100 * row["before"] for row in rows], "tuned": [100 * row["after"] for row in rows]}
     return bars([f"{row['task']}\n{row['start'][:12]}" for row in rows], series, "test accuracy (%)", (OTHER, OURS))
@@ -110,9 +111,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = flags(__doc__, presets=False)
     parser.add_argument("--tasks", nargs="*", choices=TASKS, default=TASKS)
     parser.add_argument("--five", type=Path, help="folder with TREC's train.jsonl and test.jsonl")
+    parser.add_argument("--steps", type=int, help="instead of the default number")
+    parser.add_argument("--rows", type=int, help="at most so many rows of each part")
     arguments = parser.parse_args(words)
     model = load_model("pocket", arguments.dtype, arguments.device)
-    deliver(arguments, list(runs(model, arguments.tasks, arguments.five)), COLUMNS, draw, setup(arguments))
+    settings = {"min_steps": arguments.steps, "epochs": 0.01} if arguments.steps else {}
+    rows: list[Row] = []
+    for name, task, start, parts in starts(model, arguments.tasks, arguments.five):
+        say(f"{name}: {(start.text or RANDOM)[:60]}")
+        sizes = [min(size, arguments.rows or size) for size in (ROWS, VALIDATION, TEST)]
+        short = tuple(part[:size] for part, size in zip(parts, sizes, strict=True))
+        rows.append(tuned(model, name, task, start, short, **settings))
+    deliver(arguments, rows, COLUMNS, draw, setup(arguments))
     return 0
 
 

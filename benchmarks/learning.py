@@ -37,7 +37,6 @@ from embedgrad.errors import Interrupted
 from embedgrad.evaluation.judge import Judge
 from embedgrad.evaluation.judging import Judging
 from embedgrad.events import StepDone, Validated
-from embedgrad.methods.embeddings import Embeddings
 from embedgrad.pocket.tasks import NAMES
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.prompt.trust_region import OriginalTokens, lead
@@ -45,7 +44,7 @@ from embedgrad.tuning.learning_rate import resolve_learning_rate
 from embedgrad.tuning.prepare import Setup, tuning_parts
 from embedgrad.tuning.settings import TuningSettings
 from embedgrad.watch import Watch
-from learning_tasks import REAL, LearningTask, learning_task
+from learning_tasks import REAL, Arm, LearningTask, learning_task
 from outcome import Row, plain_table, say
 from real_rows import SHARED
 
@@ -56,19 +55,11 @@ def tune(
     task: LearningTask, arm_name: str, seed: int, seconds: float | None, rows: int | None, **settings: str
 ) -> tuple[Row, dict[int, Tensor]]:
     """One run, which ends when it has taken so many `seconds`, and its prompt [P, D] at every validation, by step."""
-    from updates import ARMS
-
-    arm = ARMS[arm_name]
+    arm = _arm(arm_name)
     epochs = {"epochs": REAL_EPOCHS, "min_steps": 1} if task.name in REAL and rows is None else {}
     options = TuningSettings.model_validate({**epochs, **arm.settings, **settings, "seed": seed})
     start, part = arm.start(task), task.of_rows(rows)
     parts = tuning_parts(part.train, part.validation, 0, columns=())
-
-    def method(model: Any, placed: SoftPrompt) -> Any:
-        taken = {"clip_norm": options.clip_norm, "keep_nearest": options.keep_nearest}
-        if optimizer := arm.optimizer_of(options):
-            taken["optimizer"] = optimizer
-        return arm.around(Embeddings.prepare(model, placed, **taken))
 
     snapshots: dict[int, Tensor] = {}
     validations: list[dict[str, Any]] = []
@@ -85,7 +76,7 @@ def tune(
         if isinstance(event, Validated):
             validations.append({"step": event.step, "seconds": taken, "loss": event.loss, "strict": event.accuracy})
 
-    setup = Setup.prepare(task.model, start, parts, options, Judging(task.task), method=method)
+    setup = arm.applied(Setup.prepare(task.model, start, parts, options, Judging(task.task)))
     parameters, table_rms = task.model.parameters, task.model.table_rms
     by = [options.optimizer] if hasattr(options, "optimizer") else []
     rate = resolve_learning_rate(options.learning_rate, parameters, table_rms, *by)
@@ -112,6 +103,15 @@ def tune(
     return found, snapshots
 
 
+def _arm(name: str) -> Arm:
+    """An older embedgrad, whose defaults are run as well, has not all that the others are made of."""
+    if name == "default":
+        return Arm()
+    from updates import ARMS
+
+    return ARMS[name]
+
+
 def _moved(task: LearningTask, start: SoftPrompt, prompt: SoftPrompt) -> Row:
     """Median drift in lengths, and the share of tokens that are still the nearest to their vector."""
     length = start.embeddings.norm(dim=1)
@@ -126,9 +126,8 @@ def tested(task: LearningTask, run: Row, snapshots: Mapping[int, Tensor], measur
     """The start and what was kept on the test rows; with `measures` what every rule would keep, too, and every
     validated prompt by further measures on the validation rows."""
     from embedgrad.evaluation.verdicts import verdicts_of
-    from updates import ARMS
 
-    start = ARMS[run["arm"]].start(task)
+    start = _arm(run["arm"]).start(task)
     labels = bool(task.task.labels)
     judging = Judging(task.task, "both" if labels and measures else "generation")
     picks, further = {0, run["kept"]}, {}
@@ -147,7 +146,7 @@ def tested(task: LearningTask, run: Row, snapshots: Mapping[int, Tensor], measur
     tests = {}
     for step in sorted(picks):
         found = verdicts_of(tester, start.moved(snapshots[step]).bind(task.model), "test")
-        tests[step] = {"correct": round((found.accuracy or 0.0) * len(found.rows)), "loss": found.loss}
+        tests[step] = {"correct": sum(bool(row.correct) for row in found.rows), "loss": found.loss}
     if labels:
         likelier = Judge.prepare(start.bind(task.model), task.test, Judging(task.task, "likelihood"))
         score = likelier.judge(start.moved(snapshots[run["kept"]]).bind(task.model), "test").score
@@ -155,8 +154,12 @@ def tested(task: LearningTask, run: Row, snapshots: Mapping[int, Tensor], measur
     return {"test_rows": len(tester.rows), "tests": tests, "measures": further}
 
 
-def _highest(name: str) -> Callable[[Sequence[Mapping[str, Any]], int], int]:
-    """The highest of that measure, of equals the lower loss: today's rule until now, by strict accuracy."""
+Rule = Callable[[Sequence[Mapping[str, Any]], int], int]
+"""The step that is kept of validations on so many rows."""
+
+
+def _highest(name: str) -> Rule:
+    """The highest of that measure, of equals the lower loss: by strict accuracy the rule of earlier versions."""
 
     def rule(found: Sequence[Mapping[str, Any]], rows: int) -> int:
         return int(max(found, key=lambda one: (one[name] or 0.0, -one["loss"]))["step"])
@@ -164,18 +167,18 @@ def _highest(name: str) -> Callable[[Sequence[Mapping[str, Any]], int], int]:
     return rule
 
 
-def _within_an_error(name: str) -> Callable[[Sequence[Mapping[str, Any]], int], int]:
-    """The lowest loss among those within one standard error of the highest of that measure."""
+def _within_an_error(name: str) -> Rule:
+    """`choice.kept`, by that measure in the place of accuracy."""
 
     def rule(found: Sequence[Mapping[str, Any]], rows: int) -> int:
-        best = max(one[name] or 0.0 for one in found)
-        least = best - (best * (1 - best) / rows) ** 0.5
-        return int(min((one for one in found if (one[name] or 0.0) >= least), key=lambda one: one["loss"])["step"])
+        from embedgrad.tuning.choice import Validation, kept
+
+        return int(found[kept([Validation(one["loss"], one[name], rows) for one in found])]["step"])
 
     return rule
 
 
-RULES: Mapping[str, Callable[[Sequence[Mapping[str, Any]], int], int]] = {
+RULES: Mapping[str, Rule] = {
     "highest strict accuracy": _highest("strict"),
     "lowest loss within an error of it": _within_an_error("strict"),
     "highest macro-F1": _highest("f1"),
@@ -271,37 +274,30 @@ def rules(runs: Sequence[Row]) -> str:
     """What each rule would have kept: mean test accuracy over runs, against the first rule of RULES in the runs where
     they differ."""
     known = [run for run in runs if "tests" in run and run["validations"][0].get("likelihood") is not None]
-    lines = []
-    for name, rule in RULES.items():
-        shares = {_key(run): _share(run, rule(run["validations"], run["validation_rows"])) for run in known}
-        first = {
-            _key(run): _share(run, next(iter(RULES.values()))(run["validations"], run["validation_rows"]))
-            for run in known
-        }
-        apart = [shares[key] - first[key] for key in shares if shares[key] != first[key]]
-        error = 100 * stdev(shares[key] - first[key] for key in shares) / len(shares) ** 0.5
-        gain = 100 * fmean(shares[key] - first[key] for key in shares)
-        better = sum(one > 0 for one in apart)
-        lines.append([name, _percent(shares.values()), f"{gain:+.2f}", f"{error:.2f}", f"{better} of {len(apart)}"])
-    header = [
-        "kept",
-        f"test, mean of {len(known)} runs",
-        "against the first",
-        "standard error",
-        "better where it differs",
-    ]
+    shares = {
+        name: [_share(run, rule(run["validations"], run["validation_rows"])) for run in known]
+        for name, rule in RULES.items()
+    }
+    first, lines = next(iter(shares.values())), []
+    for name, mine in shares.items():
+        apart = [one - other for one, other in zip(mine, first, strict=True)]
+        gain, error = 100 * fmean(apart), 100 * stdev(apart) / len(apart) ** 0.5
+        better = f"{sum(one > 0 for one in apart)} of {sum(one != 0 for one in apart)}"
+        lines.append([name, _percent(mine), f"{gain:+.2f}", f"{error:.2f}", better])
+    header = ["kept", f"test, mean of {len(known)} runs", "against the first", "standard error", "better where apart"]
     return plain_table(header, lines)
 
 
 def run_tune(arguments: argparse.Namespace) -> None:
-    limits = {_key(run): run["seconds"] for run in read(arguments.at_most_seconds_of or Path("-"))}
+    others = [] if arguments.at_most_seconds_of is None else read(arguments.at_most_seconds_of)
+    limits = {_key(run): run["seconds"] for run in others}
     queue = [(task, seed, arm) for task in arguments.tasks for seed in arguments.seeds for arm in arguments.arms]
     for task_name, seed, arm in queue[arguments.worker :: arguments.workers]:
         if (task_name, arm, seed, arguments.rows) in {_key(run) for run in _lines(arguments.runs)}:
             continue
         task = learning_task(task_name, arguments.shared, smollm2=arguments.smollm2)
-        limit = limits[(task_name, "default", seed, arguments.rows)] if arguments.at_most_seconds_of else None
-        settings = dict(one.split("=") for one in arguments.set)
+        limit = limits[(task_name, "default", seed, arguments.rows)] if others else None
+        settings = dict(one.split("=", 1) for one in arguments.set)
         run, snapshots = tune(task, arm, seed, limit, arguments.rows, **settings)
         torch.save(snapshots, _prompts(arguments.runs, run))
         _append(arguments.runs, run)

@@ -1,14 +1,17 @@
-"""The tasks of `learning.py`: the pocket model's own, and real data sets on SmolLM2."""
+"""What `learning.py` compares: tasks, the pocket model's own and real data sets on SmolLM2, and arms."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import embedgrad as eg
 from embedgrad.data.example import Example
+from embedgrad.methods.embeddings import Embeddings
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load import load_model
 from embedgrad.pocket.tasks import NAMES, load_task
@@ -16,6 +19,7 @@ from embedgrad.pocket.trial import best_prompt
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.targets import settled
 from embedgrad.tasks.task import Task
+from embedgrad.tuning.prepare import Setup
 from real_rows import DATA
 
 TUNING, VALIDATION, TEST = 800, 200, 500  # rows of a real data set
@@ -41,6 +45,23 @@ class LearningTask:
         if most is None:
             return self
         return replace(self, train=self.train[:most], validation=self.validation[: max(most // 4, 8)])
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What differs from the default: settings, the optimizer, what is put around the method, the start."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    optimizer: Any = None
+    around: Callable[[Embeddings], Any] = lambda method: method
+    start: Callable[[LearningTask], SoftPrompt] = lambda task: task.start
+
+    def applied(self, setup: Setup) -> Setup:
+        """A tuning prepared with `settings` from `start`, with the rest."""
+        method: Any = setup.method
+        if self.optimizer is not None:
+            method = replace(method, descent=replace(method.descent, optimizer=self.optimizer))
+        return replace(setup, method=self.around(method))
 
 
 @cache

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from pydantic import JsonValue
@@ -22,48 +21,24 @@ from embedgrad.methods.embeddings import EMBEDDINGS, Embeddings
 from embedgrad.methods.method import Batch, Point, Proposal, Tensors
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.prompt.soft_prompt import SoftPrompt
-from embedgrad.tuning.settings import TuningSettings
-from learning_tasks import LearningTask
+from learning_tasks import Arm, LearningTask
 
 
-@dataclass(frozen=True)
-class _Momentum:
-    """Nesterov's momentum of 0.9, and what its subclass makes of it."""
-
-    momentum: float = 0.9
-
-    def begin(self, tensors: Tensors) -> Tensors:
-        return {f"{name}.momentum": torch.zeros_like(tensor) for name, tensor in tensors.items()}
-
-    def step(self, at: Point, gradients: Tensors, learning_rate: float) -> Point:
-        tensors, moments = dict[str, Tensor](), dict[str, Tensor]()
-        for name, tensor in at.tensors.items():
-            momentum = self.momentum * at.moments[f"{name}.momentum"] + gradients[name]
-            direction = self.direction(gradients[name] + self.momentum * momentum)
-            tensors[name] = tensor - learning_rate * tensor.shape[1] ** 0.5 * direction
-            moments[f"{name}.momentum"] = momentum
-        return Point(at.step + 1, tensors, moments)
-
-    def direction(self, momentum: Tensor) -> Tensor:
-        """Of rows of length 1."""
-        raise NotImplementedError
-
-
-class Rows(_Momentum):
+class Rows(optimizers.Muon):
     """Each row of the momentum at length 1: every token moves equally far, where its own gradient points."""
 
     def direction(self, momentum: Tensor) -> Tensor:
         return momentum / momentum.norm(dim=1, keepdim=True).clamp_min(1e-12)
 
 
-class Whole(_Momentum):
+class Whole(optimizers.Muon):
     """The momentum as it is, at the length of rows of 1."""
 
     def direction(self, momentum: Tensor) -> Tensor:
         return momentum * (len(momentum) ** 0.5 / momentum.norm().clamp_min(1e-12))
 
 
-class Signs(_Momentum):
+class Signs(optimizers.Muon):
     """The signs of the momentum."""
 
     def direction(self, momentum: Tensor) -> Tensor:
@@ -100,12 +75,33 @@ class Whitened:
 
 
 @dataclass(frozen=True, eq=False)
-class Averaged:
-    """A `Method`: another one, of which the running mean of the points is kept."""
+class _Around:
+    """A `Method` around the published one, whose own tensors and moments are among its."""
 
     inner: Embeddings
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        return (type(self).__name__,)
+
+    def rows_of(self, tensors: Tensors) -> Tensor:
+        """[P, D] what stands in the place of the prompt."""
+        raise NotImplementedError
+
+    def artifact(
+        self,
+        tensors: Tensors,
+        metrics: Mapping[str, JsonValue] | None = None,
+        settings: Mapping[str, JsonValue] | None = None,
+    ) -> SoftPrompt:
+        return self.inner.artifact({EMBEDDINGS: self.rows_of(tensors)}, metrics, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Averaged(_Around):
+    """The running mean of the points."""
+
     memory: float = 0.95
-    depends_on = ("averaged",)
 
     def begin(self) -> Point:
         first = self.inner.begin()
@@ -117,25 +113,18 @@ class Averaged:
         average = self.memory * at.tensors["average"] + (1 - self.memory) * now
         return replace(done, point=replace(done.point, tensors={EMBEDDINGS: now, "average": average}))
 
-    def artifact(
-        self,
-        tensors: Tensors,
-        metrics: Mapping[str, JsonValue] | None = None,
-        settings: Mapping[str, JsonValue] | None = None,
-    ) -> SoftPrompt:
-        return self.inner.artifact({EMBEDDINGS: tensors["average"]}, metrics, settings)
+    def rows_of(self, tensors: Tensors) -> Tensor:
+        return tensors["average"]
 
 
 @dataclass(frozen=True, eq=False)
-class Residual:
-    """A `Method`: v = e + a b tanh(a e), the [P, D] matrix e and one small network for all tokens, which is folded
+class Residual(_Around):
+    """v = e + a b tanh(a e), the [P, D] matrix e and one small network for all tokens, which is folded
     into v at the end. Source: residual prompt tuning (Razdaibiedina et al. 2023, arXiv 2305.03937); its output is zero
     at first, so that tuning starts from the text."""
 
-    inner: Embeddings
     hidden: int = 64
     network_rate: float = 0.1  # by Adam, as a share of the embeddings' rate in units of the table's RMS
-    depends_on = ("residual",)
 
     def begin(self) -> Point:
         first = self.inner.begin()
@@ -147,7 +136,7 @@ class Residual:
         tensors = {**first.tensors, **network}
         return Point(0, tensors, {**first.moments, **optimizers.ADAM_W.begin(network)})
 
-    def _rows(self, tensors: Tensors) -> Tensor:
+    def rows_of(self, tensors: Tensors) -> Tensor:
         rows = tensors[EMBEDDINGS]
         scale = self.inner.start.embeddings.square().mean().sqrt()
         return rows + scale * torch.tanh(rows @ tensors["down"]) @ tensors["up"]
@@ -157,7 +146,7 @@ class Residual:
 
     def propose(self, at: Point, batch: Batch) -> Proposal:
         leaves = {name: tensor.clone().requires_grad_() for name, tensor in at.tensors.items()}
-        rows = self._rows(leaves)
+        rows = self.rows_of(leaves)
         found = batch.engine.loss_and_gradient(rows.detach(), batch.rows)
         check_finite(found.row_nats, [found.gradient], batch.rows, at.step + 1)
         names = list(leaves)
@@ -172,29 +161,6 @@ class Residual:
         net = optimizers.ADAM_W.step(parts[1], part("network", gradients), self._network_rate(batch.learning_rate))
         point = Point(moved.step, {**moved.tensors, **net.tensors}, {**moved.moments, **net.moments})
         return Proposal(point, found.loss, found.tokens, norm)
-
-    def artifact(
-        self,
-        tensors: Tensors,
-        metrics: Mapping[str, JsonValue] | None = None,
-        settings: Mapping[str, JsonValue] | None = None,
-    ) -> SoftPrompt:
-        return self.inner.artifact({EMBEDDINGS: self._rows(tensors)}, metrics, settings)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """What differs from the default: settings, the optimizer, what is put around the method, the start."""
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    optimizer: Callable[[], object] = lambda: None
-    around: Callable[[Embeddings], Any] = lambda method: method
-    start: Callable[[LearningTask], SoftPrompt] = lambda task: task.start
-
-    def optimizer_of(self, options: TuningSettings) -> Any:
-        """None: the published AdamW, which was the only one once."""
-        known = getattr(optimizers, "OPTIMIZERS", {})
-        return self.optimizer() or known.get(getattr(options, "optimizer", None))
 
 
 def _with_labels(task: LearningTask) -> SoftPrompt:
@@ -219,7 +185,6 @@ def _with_free_tokens(number: int) -> Callable[[LearningTask], SoftPrompt]:
 ADAM_W = {"optimizer": "adamw", "warmup_steps": 0, "decay": 0.0, "batch_order": "shuffled"}  # the default once
 
 ARMS: Mapping[str, Arm] = {
-    "default": Arm(),
     "adamw-constant": Arm(ADAM_W),
     "adamw": Arm({"optimizer": "adamw"}),
     "adamw-1.0": Arm({"optimizer": "adamw", "learning_rate": "1.0rms"}),
@@ -228,12 +193,12 @@ ARMS: Mapping[str, Arm] = {
     "muon-constant": Arm({"decay": 0.0}),
     "muon-linear": Arm({"decay": 1.0}),
     "muon-half": Arm({"decay": 0.5}),
-    "muon-0.95": Arm(optimizer=lambda: optimizers.Muon(0.95)),
-    "muon-0.8": Arm(optimizer=lambda: optimizers.Muon(0.8)),
-    "rows": Arm({"learning_rate": "0.15rms"}, Rows),
-    "whole": Arm({"learning_rate": "0.15rms"}, Whole),
-    "signs": Arm({"learning_rate": "0.15rms"}, Signs),
-    **{f"whitened-{rate}": Arm({"learning_rate": f"{rate}rms"}, Whitened) for rate in ("0.15", "0.3", "0.6")},
+    "muon-0.95": Arm(optimizer=optimizers.Muon(0.95)),
+    "muon-0.8": Arm(optimizer=optimizers.Muon(0.8)),
+    "rows": Arm({"learning_rate": "0.15rms"}, Rows()),
+    "whole": Arm({"learning_rate": "0.15rms"}, Whole()),
+    "signs": Arm({"learning_rate": "0.15rms"}, Signs()),
+    **{f"whitened-{rate}": Arm({"learning_rate": f"{rate}rms"}, Whitened()) for rate in ("0.15", "0.3", "0.6")},
     "shuffled": Arm({"batch_order": "shuffled"}),
     "averaged": Arm({"decay": 0.0}, around=Averaged),
     "residual": Arm(around=Residual),
@@ -247,4 +212,4 @@ ARMS: Mapping[str, Arm] = {
     "keep-nearest": Arm({"keep_nearest": True}),
     "keep-nearest-adamw": Arm({**ADAM_W, "keep_nearest": True}),
 }
-"""By name. `batch-*` take as many steps as go over the same number of rows."""
+"""By name, beside `default`. `batch-*` take as many steps as go over the same number of rows."""

@@ -13,6 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from embedgrad.evaluation.judging import Judging
+from embedgrad.tuning.prepare import Setup, tuning_parts
+from embedgrad.tuning.settings import TuningSettings
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 pytestmark = pytest.mark.filterwarnings("ignore:Position ids are not supported")  # PEFT says so at every answer
 SIZES = ["placement", "k", "n", "m", "batch", "dtype"]
@@ -294,36 +298,31 @@ def test_learning_stops_after_as_many_seconds(script, tmp_path: Path) -> None:
     assert (stopped["steps"], stopped["finished"], stopped["kept"]) == (0, None, 0)
 
 
-def test_every_update_begins_at_its_start_and_moves(script) -> None:
-    from embedgrad.evaluation.judging import Judging
-    from embedgrad.tuning.prepare import Setup, tuning_parts
-    from embedgrad.tuning.settings import TuningSettings
+ONE_OF_EACH = "adamw muon-0.8 rows whole signs whitened-0.3 averaged residual labels free-8"
 
+
+@pytest.mark.parametrize("name", ONE_OF_EACH.split())
+def test_an_update_begins_at_its_start_and_moves(name: str, script) -> None:
     task = script("learning_tasks").learning_task("sentiment", FOLDER).of_rows(32)
-    parts = tuning_parts(task.train, task.validation, 0, columns=())
-    arms = script("updates").ARMS
-    for name in (
-        "adamw",
-        "muon-0.8",
-        "rows",
-        "whole",
-        "signs",
-        "whitened-0.3",
-        "averaged",
-        "residual",
-        "labels",
-        "free-8",
-    ):
-        arm = arms[name]
-        options = TuningSettings.model_validate({**arm.settings, "min_steps": 2, "epochs": 0.1})
-        start = arm.start(task)
+    parts, arm = tuning_parts(task.train, task.validation, 0, columns=()), script("updates").ARMS[name]
+    options = TuningSettings.model_validate({**arm.settings, "min_steps": 2, "epochs": 0.1})
+    start = arm.start(task)
+    setup = arm.applied(Setup.prepare(task.model, start, parts, options, Judging(task.task)))
+    first = setup.method.artifact(setup.method.begin().tensors)
+    torch.testing.assert_close(first.embeddings, start.embeddings)
+    moved = setup.method.artifact(setup.run(options, 0.1 * task.model.table_rms).tensors)
+    assert bool((moved.embeddings != start.embeddings).any())
 
-        def method(model, placed, arm=arm, options=options):
-            made = script("embedgrad.methods.embeddings").Embeddings
-            return arm.around(made.prepare(model, placed, optimizer=arm.optimizer_of(options)))
 
-        setup = Setup.prepare(task.model, start, parts, options, Judging(task.task), method=method)
-        first = setup.method.artifact(setup.method.begin().tensors)
-        torch.testing.assert_close(first.embeddings, start.embeddings, msg=name)
-        moved = setup.method.artifact(setup.run(options, 0.1 * task.model.table_rms).tensors)
-        assert bool((moved.embeddings != start.embeddings).any()), name
+def test_bad_starts(run: Run, tmp_path: Path) -> None:
+    for file in ("train.jsonl", "test.jsonl"):
+        rows = [{"text": f"{file} {i}", "label_coarse": ("HUM", "LOC", "NUM", "ABBR")[i % 4]} for i in range(80)]
+        (tmp_path / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("--tasks", "claims", "--steps", "2", "--rows", "8", "--five", str(tmp_path))
+    rows = run("bad_starts", *words)
+    assert [row["task"] for row in rows] == ["claims"] * 5 + ["TREC, five labels"]
+    assert len({row["start"] for row in rows}) == 6
+    for row in rows:
+        assert (row["steps"], row["total"]) == (2, 8)
+        assert row["kept"] in (0, 2)
+        assert row["sentence"]

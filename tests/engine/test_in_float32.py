@@ -88,6 +88,25 @@ def test_where_it_does_not_pay(tiny_model, monkeypatch):
     assert chosen(tiny_model("qwen2", "bfloat16"))[0].wide is None
 
 
+def test_rows_behind_a_varying_beginning_take_the_plain_path_in_float32(tiny_model):
+    """Where the prompt comes at once for some rows, and behind something for others."""
+    model = tiny_model("qwen2", "bfloat16")
+    placed = [eg.start(model, "Determine the mood.", eg.Template.text(place)) for place in PLACES]
+    mixed = [row for prompt in placed for row in lay_out_rows(model, prompt, EXAMPLES[:2])]
+    engine = choose(model, placed[0].embeddings, mixed)
+    assert engine.used.path == "plain"
+    assert engine.wide is not None
+
+
+def test_what_cannot_be_widened_is_compiled_where_that_is_wanted(tiny_model, monkeypatch):
+    compiled: list[object] = []
+    monkeypatch.setattr(plan, "_compile", lambda model, *rest: compiled.append(model))
+    for family, is_compiled in (("mamba", True), ("qwen2", False)):
+        model = tiny_model(family, "bfloat16")
+        engine, _, _ = chosen(model, compiled=True)
+        assert (engine.wide is None) == is_compiled == (model in compiled)
+
+
 def test_it_is_not_compiled_as_well(tiny_model):
     said: list[str] = []
     engine, _, _ = chosen(tiny_model("qwen2", "bfloat16"), compiled=True, say=said.append)

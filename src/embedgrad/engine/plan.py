@@ -41,8 +41,8 @@ SMALL_PASS = 2e7
 fewest, is the fastest (docs/performance.md): 1,000 tokens of a model of 20 thousand weights, 5 of one of 4 million."""
 
 EMULATED_PASS = 1e9
-"""Weights times tokens of all rows from which a model whose dtype the processor only emulates is computed in float32:
-widening the weights costs as much as the products of some 45 tokens save (docs/performance.md)."""
+"""Weights times tokens of all rows from which a model whose dtype the processor only emulates is computed in float32.
+That is faster below, too (docs/performance.md), but by milliseconds; so small models run the same code everywhere."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +142,15 @@ def choose(
     nor its memory. With `compiled`, norms and MLPs of the model are compiled first, and stay so unless that fails. A
     half-precision model on a processor that only emulates its dtype takes its steps in float32, which is faster there
     and rounds less. Raises NotEnoughMemory."""
-    is_emulated = with_gradient and _is_emulated(model, layouts)
-    if compiled and is_emulated:
+    check, problem = _self_check(model, prompt, layouts, batch_tokens, with_gradient), ""
+    wide = check.wide if with_gradient and _is_emulated(model, layouts) else None
+    if compiled and wide:
         say("not compiled: this processor only emulates the model's dtype, so steps are computed in float32")
     elif compiled:
         _compile(model, prompt, layouts, say)
     path = next((path for path in FASTER if path.problem(layouts) is None), None)
     if path is None:
-        return Engine(Plain(model), f"plain path: {FASTER[0].problem(layouts)}", batch_tokens)
-    check, problem = _self_check(model, prompt, layouts, batch_tokens, with_gradient), ""
+        return _on(wide, Engine(Plain(model), f"plain path: {FASTER[0].problem(layouts)}", batch_tokens))
     try:
         with memory_told(batch_tokens):
             for techniques in usable_techniques(model, packs=path.shares and with_gradient):
@@ -165,14 +165,12 @@ def choose(
                     problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
                     continue
                 if not problem:
-                    return _in_float32(engine, check) if is_emulated else engine
+                    return _on(wide, engine)
     except CannotShare as error:
-        engine = Engine(Plain(model), f"plain path: {error}", batch_tokens)
-        return _in_float32(engine, check) if is_emulated else engine
+        return _on(wide, Engine(Plain(model), f"plain path: {error}", batch_tokens))
     reason = f"plain path: the {path.name} does not fit this model ({problem})"
     say(reason)
-    engine = Engine(Plain(model), reason, batch_tokens, refused=path)
-    return _in_float32(engine, check) if is_emulated else engine
+    return _on(wide, Engine(Plain(model), reason, batch_tokens, refused=path))
 
 
 def _is_emulated(model: FrozenModel, layouts: Sequence[Layout]) -> bool:
@@ -183,12 +181,12 @@ def _is_emulated(model: FrozenModel, layouts: Sequence[Layout]) -> bool:
     return extra_bytes(model) <= free_bytes(model.device) // 2
 
 
-def _in_float32(engine: Engine, check: SelfCheck) -> Engine:
-    """The same on the model in float32, where that can be computed."""
-    if check.wide is None:
+def _on(wide: InFloat32 | None, engine: Engine) -> Engine:
+    """The same on the model in float32, where there is one."""
+    if wide is None:
         return engine
-    path = type(engine.path)(check.wide.model, engine.techniques, free_bytes(engine.model.device) // 4)
-    return replace(engine, path=path, wide=check.wide)
+    path = type(engine.path)(wide.model, engine.techniques, free_bytes(engine.model.device) // 4)
+    return replace(engine, path=path, wide=wide)
 
 
 @in_turn

@@ -3,6 +3,7 @@ it is given, and in those of the one that it gives."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,10 +65,15 @@ class Muon:
         tensors, moments = dict[str, Tensor](), dict[str, Tensor]()
         for name, tensor in at.tensors.items():
             momentum = self.momentum * at.moments[f"{name}.momentum"] + gradients[name]
-            direction = orthogonalised(gradients[name] + self.momentum * momentum)
-            tensors[name] = tensor - learning_rate * max(tensor.shape) ** 0.5 * direction  # rows of length sqrt(D)
+            direction = self.direction(gradients[name] + self.momentum * momentum)
+            tensors[name] = tensor - learning_rate * tensor.shape[1] ** 0.5 * direction
             moments[f"{name}.momentum"] = momentum
         return Point(at.step + 1, tensors, moments)
+
+    def direction(self, momentum: Tensor) -> Tensor:
+        """Where a step goes: [P, D], its rows of length 1, about, or in the mean where there are more rows than D."""
+        rows, width = momentum.shape
+        return orthogonalised(momentum) * math.sqrt(max(1.0, rows / width))
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
-"""A half-precision model computed in float32, for a look at what it would give without rounding.
+"""A half-precision model computed in float32: for a look at what it would give without rounding, and for steps on a
+processor that only emulates its dtype.
 
 Weights are shared with the model and widened one at a time, while the part that owns them runs, so that this takes the
 memory of the embedding table and of the largest weight, not of a second model.
