@@ -57,17 +57,6 @@ class Tuned:
     training_loss: float
     seconds: float
 
-    @property
-    def best(self) -> float:
-        return max(at.accuracy for at in self.curve)
-
-    def until(self, accuracy: float) -> Spent:
-        """What it took until a validation first found that accuracy."""
-        end = next(number for number, at in enumerate(self.curve) if at.accuracy >= accuracy)
-        validating = sum(at.own_seconds for at in self.curve[: end + 1])
-        at = self.curve[end]
-        return Spent(at.step, end + 1, at.seconds - validating, validating)
-
 
 @dataclass(frozen=True)
 class Spent:
@@ -96,6 +85,14 @@ class Spent:
         }
 
 
+def until(curve: Sequence[At], accuracy: float) -> Spent:
+    """What it took until a validation first found that accuracy."""
+    end = next(number for number, at in enumerate(curve) if at.accuracy >= accuracy)
+    validating = sum(at.own_seconds for at in curve[: end + 1])
+    at = curve[end]
+    return Spent(at.step, end + 1, at.seconds - validating, validating)
+
+
 class Contest:
     """A task and a start on a model.
 
@@ -113,6 +110,7 @@ class Contest:
         own = {"min_steps": REAL_STEPS} if is_real else settings_of(load_task(task.name)).model_dump()
         exact = {"epochs": 1e-9, "patience": 10**6, "evaluate_every": evaluate_every}
         self.settings: dict[str, Any] = own | exact | ({"min_steps": steps} if steps else {})
+        self._is_warm = False
 
     def ours(self, seed: int, **changed: Any) -> Tuned:
         """By `embedgrad.tune`."""
@@ -190,45 +188,59 @@ class Contest:
         right = [is_correct(self.task.task, *pair) for pair in zip(reads, targets, strict=True)]
         return sum(map(bool, right)) / len(right)
 
-    def rows(self, seed: int, rates: Sequence[PeftRate]) -> list[Row]:
-        """Ours against PEFT at each of `rates`; which is first alternates with the seed."""
-        first = self.ours(seed) if seed % 2 == 0 else None
-        theirs = [self.peft(seed, rate)[0] for rate in rates]
-        ours = first or self.ours(seed)
+    def run(self, seed: int, rate: PeftRate | None) -> Row:
+        """A whole tuning, ours or PEFT's at that rate, with its best prompt on the test rows. The first one waits for
+        `warm_up`."""
+        if not self._is_warm:
+            self.warm_up()
+            self._is_warm = True
+        tuned = self.ours(seed) if rate is None else self.peft(seed, rate)[0]
         judge = self.judge(self.test)
+        right = judge.judge(tuned.prompt.bind(self.model), tuned.prompt.name).score.correct or 0
+        return {
+            **self.key(seed, rate),
+            "model": self.model.identity.name,
+            "rate": rate and rate.rate,
+            "curve": [vars(at) for at in tuned.curve],
+            "seconds": tuned.seconds,
+            "total": len(judge.rows),
+            "accuracy": right / len(judge.rows),
+            "interval": wilson(right, len(judge.rows)),
+        }
 
-        def tested(arm: Tuned) -> dict[str, Any]:
-            right = judge.judge(arm.prompt.bind(self.model), arm.prompt.name).score.correct or 0
-            return {"accuracy": right / len(judge.rows), "interval": wilson(right, len(judge.rows))}
-
-        our_test = tested(ours)
-        return [
-            self._row(seed, ours, arm, rate) | our_test | {f"peft_{name}": value for name, value in tested(arm).items()}
-            for arm, rate in zip(theirs, rates, strict=True)
-        ]
-
-    def _row(self, seed: int, ours: Tuned, theirs: Tuned, rate: PeftRate) -> Row:
-        reached = min(ours.best, theirs.best)
-        spent, peft_spent = ours.until(reached), theirs.until(reached)
+    def key(self, seed: int, rate: PeftRate | None) -> Row:
+        """What a run of one contest differs in from those of others."""
         return {
             "task": self.task.name,
-            "model": self.model.identity.name,
-            "dtype": self.model.dtype_name,
-            "against": rate.name,
-            "peft_rate": rate.rate,
+            "arm": "ours" if rate is None else rate.name,
             "seed": seed,
-            "steps": ours.curve[-1].step,
-            "reached": reached,
-            "seconds": spent.seconds,
-            "peft_seconds": peft_spent.seconds,
-            **peft_spent.over(spent),
-            "steps_to": spent.steps,
-            "peft_steps_to": peft_spent.steps,
-            "whole_seconds": ours.seconds,
-            "peft_whole_seconds": theirs.seconds,
-            "best": ours.best,
-            "peft_best": theirs.best,
-            "total": len(self.test),
-            "curve": [vars(at) for at in ours.curve],
-            "peft_curve": [vars(at) for at in theirs.curve],
+            "dtype": self.model.dtype_name,
+            "steps": self.settings["min_steps"],
+            "evaluate_every": self.settings["evaluate_every"],
+            "rows": [len(part) for part in (self.train, self.validation, self.test)],
         }
+
+
+def compared(ours: Row, theirs: Row, against: str) -> Row:
+    """Two runs with the same seed, until each first reached the lower of their best validation accuracies."""
+    curve, peft_curve = ([At(**at) for at in run["curve"]] for run in (ours, theirs))
+    best, peft_best = (max(at.accuracy for at in one) for one in (curve, peft_curve))
+    reached = min(best, peft_best)
+    spent, peft_spent = until(curve, reached), until(peft_curve, reached)
+    return {
+        **{name: ours[name] for name in ("task", "model", "dtype", "seed", "total", "accuracy", "interval", "curve")},
+        "against": against,
+        "peft_rate": theirs["rate"],
+        "steps": curve[-1].step,
+        "reached": reached,
+        "seconds": spent.seconds,
+        "peft_seconds": peft_spent.seconds,
+        **peft_spent.over(spent),
+        "steps_to": spent.steps,
+        "peft_steps_to": peft_spent.steps,
+        "whole_seconds": ours["seconds"],
+        "peft_whole_seconds": theirs["seconds"],
+        "best": best,
+        "peft_best": peft_best,
+        **{f"peft_{name}": theirs[name] for name in ("accuracy", "interval", "curve")},
+    }

@@ -24,6 +24,7 @@ first seed. Needs ../shared for the real data sets.
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ from statistics import median
 
 from matplotlib.figure import Figure
 
-from contest import DOCUMENTED, Contest, PeftRate
+from contest import DOCUMENTED, Contest, PeftRate, compared
 from learning_tasks import NAMES, REAL, learning_task
 from outcome import OURS, PEFT, Row, deliver, flags, say, seconds, setup
 from real_rows import SHARED
@@ -96,20 +97,44 @@ def summed_up(runs: Sequence[Row]) -> list[Row]:
     return rows
 
 
-def contested(contest: Contest, seeds: Sequence[int], shares: Sequence[float]) -> list[Row]:
-    """The runs of one task."""
-    contest.warm_up()
-    rates = [PeftRate(f"{share:g}rms", contest.rate_of_rms(share)) for share in shares]
-    say(f"{contest.task.name}: seed {seeds[0]}")
-    found = contest.rows(seeds[0], [DOCUMENTED, *rates])
-    if rates:
-        searched = found[1:]
-        at = max(range(len(rates)), key=lambda one: (searched[one]["peft_best"], -searched[one]["peft_steps_to"]))
-        best = PeftRate(f"best of {len(rates)}", rates[at].rate)
-        found = [found[0], searched[at] | {"against": best.name}]
-    for seed in seeds[1:]:
-        say(f"{contest.task.name}: seed {seed}")
-        found += contest.rows(seed, [DOCUMENTED, *([best] if rates else [])])
+class Runs:
+    """The runs of a file, a line each, to which it adds those that it lacks; without a file, of this process alone."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._found = [json.loads(line) for line in path.read_text().splitlines()] if path and path.exists() else []
+
+    def of(self, contest: Contest, seed: int, rate: PeftRate | None) -> Row:
+        """The one of that seed and arm, ours where there is no rate."""
+        key = contest.key(seed, rate)
+        found = next((run for run in self._found if key.items() <= run.items()), None)
+        if found is None:
+            say(f"{', '.join(map(str, (key['task'], key['arm'], 'seed', seed)))}")
+            found = contest.run(seed, rate)
+            self._found.append(found)
+            if self._path is not None:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(found) + "\n")
+        return found
+
+
+def contested(contest: Contest, seeds: Sequence[int], shares: Sequence[float], runs: Runs) -> list[Row]:
+    """The rows of one task. Which arm runs first alternates with the seed."""
+
+    def pairs(seed: int, rates: Sequence[PeftRate]) -> tuple[Row, list[Row]]:
+        first = runs.of(contest, seed, None) if seed % 2 == 0 else None
+        theirs = [runs.of(contest, seed, rate) for rate in rates]
+        return first or runs.of(contest, seed, None), theirs
+
+    rates, found = [PeftRate(f"{share:g}rms", contest.rate_of_rms(share)) for share in shares], []
+    for number, seed in enumerate(seeds):
+        ours, theirs = pairs(seed, [DOCUMENTED, *rates])
+        found.append(compared(ours, theirs[0], DOCUMENTED.name))
+        if rates:
+            searched = [compared(ours, run, f"best of {len(shares)}") for run in theirs[1:]]
+            best = max(range(len(rates)), key=lambda at: (searched[at]["peft_best"], -searched[at]["peft_steps_to"]))
+            found.append(searched[best])
+            rates = [rates[best]] if number == 0 else rates
     return found
 
 
@@ -120,17 +145,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--best-of", nargs="+", type=float, default=(), help="rates of PEFT's, in RMS of the table")
     parser.add_argument("--evaluate-every", type=int, default=20, help="steps between validations")
     parser.add_argument("--steps", type=int, help="instead of each task's own number")
+    parser.add_argument("--runs", type=Path, help="file of the runs so far, a line each: a stopped one goes on")
     parser.add_argument("--rows", type=int, help="at most so many rows of each part")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder that has data/sst2, data/trec ...")
     arguments = parser.parse_args(words)
     warnings.filterwarnings("ignore", message="Position ids are not supported")  # PEFT says so at every answer
-    runs: list[Row] = []
+    runs, found = Runs(arguments.runs), list[Row]()
     for name in arguments.tasks:
-        say(f"{name}: the start, warming up")
+        say(f"{name}: the start")
         task = learning_task(name, arguments.shared, arguments.dtype, arguments.device)
         contest = Contest(task, arguments.steps, arguments.evaluate_every, arguments.rows)
-        runs += contested(contest, arguments.seeds, arguments.best_of)
-    deliver(arguments, summed_up(runs), COLUMNS, draw, setup(arguments))
+        found += contested(contest, arguments.seeds, arguments.best_of, runs)
+    deliver(arguments, summed_up(found), COLUMNS, draw, setup(arguments))
     return 0
 
 

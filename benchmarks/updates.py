@@ -46,6 +46,26 @@ class Signs(optimizers.Muon):
 
 
 @dataclass(frozen=True)
+class Lion:
+    """The signs of a momentum that leans on the gradient of now, at the length of rows of 1. Source: Chen et al. 2023,
+    "Symbolic discovery of optimization algorithms", without weight decay."""
+
+    now: float = 0.9
+    memory: float = 0.99
+
+    def begin(self, tensors: Tensors) -> Tensors:
+        return {f"{name}.momentum": torch.zeros_like(tensor) for name, tensor in tensors.items()}
+
+    def step(self, at: Point, gradients: Tensors, learning_rate: float) -> Point:
+        tensors, moments = dict[str, Tensor](), dict[str, Tensor]()
+        for name, tensor in at.tensors.items():
+            momentum, gradient = at.moments[f"{name}.momentum"], gradients[name]
+            tensors[name] = tensor - learning_rate * (self.now * momentum + (1 - self.now) * gradient).sign()
+            moments[f"{name}.momentum"] = self.memory * momentum + (1 - self.memory) * gradient
+        return Point(at.step + 1, tensors, moments)
+
+
+@dataclass(frozen=True)
 class Whitened:
     """The momentum times the inverse root of the running mean of G G^T [P, P]: as Muon, but over many steps, so that
     directions of noise, which average out, stay short. Source: one side of Shampoo (Gupta et al. 2018)."""
@@ -115,6 +135,39 @@ class Averaged(_Around):
 
     def rows_of(self, tensors: Tensors) -> Tensor:
         return tensors["average"]
+
+
+@dataclass(frozen=True, eq=False)
+class Waits(_Around):
+    """The rate falls to zero at step `steps`, and begins to when the mean loss of the last `window` steps is no longer
+    5 % under that of as many before, or at 0.7 of the steps; for settings whose own rate is constant."""
+
+    steps: int = 300
+    window: int = 20
+
+    def begin(self) -> Point:
+        first = self.inner.begin()
+        own = {"losses": torch.zeros(2 * self.window), "falls_from": torch.zeros(1)}
+        return replace(first, moments={**first.moments, **own})
+
+    def propose(self, at: Point, batch: Batch) -> Proposal:
+        losses, falls_from = at.moments["losses"], float(at.moments["falls_from"])
+        is_full = at.step >= len(losses)
+        if not falls_from and (at.step >= 0.7 * self.steps or (is_full and self._is_flat(losses))):
+            falls_from = float(at.step)
+        left = (self.steps - at.step) / (self.steps - falls_from) if falls_from else 1.0
+        done = self.inner.propose(at, replace(batch, learning_rate=batch.learning_rate * left))
+        own = {
+            "losses": torch.cat([losses[1:], torch.tensor([done.loss])]),
+            "falls_from": torch.tensor([falls_from]),
+        }
+        return replace(done, point=replace(done.point, moments={**done.point.moments, **own}))
+
+    def _is_flat(self, losses: Tensor) -> bool:
+        return bool(losses[self.window :].mean() > 0.95 * losses[: self.window].mean())
+
+    def rows_of(self, tensors: Tensors) -> Tensor:
+        return tensors[EMBEDDINGS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,9 +251,11 @@ ARMS: Mapping[str, Arm] = {
     "rows": Arm({"learning_rate": "0.15rms"}, Rows()),
     "whole": Arm({"learning_rate": "0.15rms"}, Whole()),
     "signs": Arm({"learning_rate": "0.15rms"}, Signs()),
+    **{f"lion-{rate}": Arm({"learning_rate": f"{rate}rms"}, Lion()) for rate in ("0.08", "0.15")},
     **{f"whitened-{rate}": Arm({"learning_rate": f"{rate}rms"}, Whitened()) for rate in ("0.15", "0.3", "0.6")},
     "shuffled": Arm({"batch_order": "shuffled"}),
     "averaged": Arm({"decay": 0.0}, around=Averaged),
+    "waits": Arm({"decay": 0.0}, around=Waits),
     "residual": Arm(around=Residual),
     "residual-adamw": Arm({"optimizer": "adamw", "learning_rate": "0.1rms"}, around=lambda one: Residual(one, 64, 1.0)),
     "batch-8": Arm({"batch_size": 8}),

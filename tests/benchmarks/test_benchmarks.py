@@ -198,9 +198,10 @@ def test_generate_stops_at_a_wrong_answer(script, monkeypatch: pytest.MonkeyPatc
         generate.main(["--models", "random", "--preset", "tiny", "--rows", "2", "--repeats", "1"])
 
 
-def test_tune(run: Run) -> None:
-    words = ("--tasks", "desk", "--rows", "8", "--steps", "3", "--evaluate-every", "2", "--seeds", "0", "1")
-    best, documented = run("tune", *words, "--best-of", "0.25", "0.5")
+def test_tune(run: Run, script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--tasks", "desk", "--rows", "8", "--steps", "3", "--evaluate-every", "2", "--best-of", "0.25", "0.5"]
+    words += ["--runs", str(tmp_path / "runs.jsonl"), "--seeds", "0", "1"]
+    best, documented = run("tune", *words)
     assert (best["against"], documented["against"]) == ("best of 2", "documented")
     for row in (best, documented):
         assert (row["model"], row["seeds"], row["total"]) == ("pocket", [0, 1], 8)
@@ -210,6 +211,17 @@ def test_tune(run: Run) -> None:
             assert one["ratio"] == pytest.approx(one["peft_seconds"] / one["seconds"])
             assert one["ratio"] == pytest.approx(one["by_step"] * one["by_validation"] * one["by_optimizer"])
         assert row["ratio"] == pytest.approx(sum(one["ratio"] for one in row["runs"]) / 2)
+    lines = (tmp_path / "runs.jsonl").read_text().splitlines()
+    arms = [(found["arm"], found["seed"]) for found in map(json.loads, lines)]
+    assert arms[:4] == [("ours", 0), ("documented", 0), ("0.25rms", 0), ("0.5rms", 0)]
+    assert arms[4] == ("documented", 1)
+    assert arms[6:] == [("ours", 1)]
+
+    def not_again(*_: object) -> None:
+        raise AssertionError("a run that the file has was repeated")
+
+    monkeypatch.setattr(script("contest").Contest, "run", not_again)
+    assert run("tune", *words) == [best, documented]
 
 
 def test_the_parts_of_a_whole_tuning(script) -> None:
@@ -298,7 +310,7 @@ def test_learning_stops_after_as_many_seconds(script, tmp_path: Path) -> None:
     assert (stopped["steps"], stopped["finished"], stopped["kept"]) == (0, None, 0)
 
 
-ONE_OF_EACH = "adamw muon-0.8 rows whole signs whitened-0.3 averaged residual labels free-8"
+ONE_OF_EACH = "adamw muon-0.8 rows whole signs lion-0.08 whitened-0.3 averaged waits residual labels free-8"
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH.split())
