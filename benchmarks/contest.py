@@ -19,8 +19,7 @@ from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.statistics import wilson
 from embedgrad.events import Event, StepDone, Validated, Validating
 from embedgrad.jobs.python import tune
-from embedgrad.pocket.tasks import NAMES, load_task
-from embedgrad.pocket.trial import settings_of
+from embedgrad.pocket.tasks import NAMES
 from embedgrad.prompt.rows import lay_out_rows
 from embedgrad.prompt.soft_prompt import SoftPrompt
 from embedgrad.tasks.extract import read_strict
@@ -96,7 +95,7 @@ def until(curve: Sequence[At], accuracy: float) -> Spent:
 class Contest:
     """A task and a start on a model.
 
-    steps           of the optimizer; default the task's own number, of a real data set 150
+    steps           of the optimizer; default ten passes over the rows, as by default, of a real data set 150
     evaluate_every  steps between validations
     most_rows       of each part of the task; default all
     """
@@ -107,9 +106,10 @@ class Contest:
         is_real = task.name not in NAMES
         template = eg.Template.text(PROMPT_FIRST) if is_real else None
         self.start = eg.start(self.model, task.start.text or "", template) if is_real else task.start
-        own = {"min_steps": REAL_STEPS} if is_real else settings_of(load_task(task.name)).model_dump()
-        exact = {"epochs": 1e-9, "patience": 10**6, "evaluate_every": evaluate_every}
-        self.settings: dict[str, Any] = own | exact | ({"min_steps": steps} if steps else {})
+        exactly = steps or (REAL_STEPS if is_real else None)
+        length = {} if exactly is None else {"epochs": 1e-9, "min_steps": exactly}
+        self.settings: dict[str, Any] = {"patience": 10**6, "evaluate_every": evaluate_every, **length}
+        self.steps = TuningSettings.model_validate(self.settings).total_steps(len(self.train))
         self._is_warm = False
 
     def ours(self, seed: int, **changed: Any) -> Tuned:
@@ -148,7 +148,7 @@ class Contest:
         recipe = Recipe(
             rate=at.rate,
             schedule=at.schedule,
-            steps=settings.min_steps,
+            steps=settings.total_steps(len(rows)),
             batch_size=settings.batch_size,
             evaluate_every=settings.steps_between_validations(len(rows)),
             seed=seed,
@@ -163,8 +163,8 @@ class Contest:
         """A few uncounted steps of both arms, since each new shape costs time once per process; with one update for
         both, their losses, the later of which depend on the first updates, must agree. Exits with a message where they
         do not."""
-        same = PeftRate("the paper's", self.rate_of_rms(0.5), "constant")
-        ours, (theirs, _) = self.ours(0, **BEFORE, min_steps=3), self.peft(0, same, min_steps=3)
+        same, three = PeftRate("the paper's", self.rate_of_rms(0.5), "constant"), {"epochs": 1e-9, "min_steps": 3}
+        ours, (theirs, _) = self.ours(0, **BEFORE, **three), self.peft(0, same, **three)
         difference = abs(ours.training_loss - theirs.training_loss) / abs(ours.training_loss)
         if not difference <= TOLERANCE[self.model.dtype]:
             raise SystemExit(
@@ -215,7 +215,7 @@ class Contest:
             "arm": "ours" if rate is None else rate.name,
             "seed": seed,
             "dtype": self.model.dtype_name,
-            "steps": self.settings["min_steps"],
+            "steps": self.steps,
             "evaluate_every": self.settings["evaluate_every"],
             "rows": [len(part) for part in (self.train, self.validation, self.test)],
         }

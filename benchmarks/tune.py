@@ -143,7 +143,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", choices=(*NAMES, *REAL), default=("desk", "reviews"))
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,))
     parser.add_argument("--best-of", nargs="+", type=float, default=(), help="rates of PEFT's, in RMS of the table")
-    parser.add_argument("--evaluate-every", type=int, default=20, help="steps between validations")
+    parser.add_argument("--evaluate-every", type=int, default=25, help="steps between validations")
     parser.add_argument("--steps", type=int, help="instead of each task's own number")
     parser.add_argument("--runs", type=Path, help="file of the runs so far, a line each: a stopped one goes on")
     parser.add_argument("--rows", type=int, help="at most so many rows of each part")
