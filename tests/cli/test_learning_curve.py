@@ -177,6 +177,16 @@ def test_the_words_whole():
     ]
 
 
+def test_tunings_that_ended_too_early_are_told_before_the_conclusion():
+    whole = made_up([0.7, 0.72], [(0.02, -0.03, 0.07), (0, 0, 0)]).model_dump(mode="json")
+    whole["sizes"][0]["still_learning"] = 1
+    found = LearningCurve.model_validate_json(json.dumps(whole))
+    assert curve_words(found)[1] == (
+        "1 of 2 tunings was still learning when the steps ran out (their reports say which): with more --epochs or "
+        "--min-steps the curve may be another."
+    )
+
+
 @pytest.mark.parametrize(("correct", "is_told"), [(72, True), (71, False)])
 def test_a_bag_of_words_that_is_as_good_is_told(correct, is_told):
     whole = made_up([0.7, 0.72], [(0.02, -0.03, 0.07), (0, 0, 0)]).model_dump(mode="json")
@@ -203,7 +213,8 @@ def test_the_table_and_its_note():
 
 @pytest.mark.parametrize(
     ("grid", "rows_", "sizes"),
-    [(None, 480, [16, 32, 64, 128, 256, 480]), (None, 64, [16, 32, 64]), (None, 20, [16, 20]), (None, 12, [12]),
+    [(None, 480, [16, 32, 64, 128, 256, 480]), (None, 65, [16, 32, 64, 65]), (None, 64, [8, 16, 32, 64]),
+     (None, 20, [8, 16, 20]), (None, 12, [8, 12]),
      ("64,all,8", 480, [8, 64, 480]), ("64,480,all", 480, [64, 480])],
 )  # fmt: skip
 def test_on_how_many_rows(grid, rows_, sizes):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 import rows
 from embedgrad.cli.main import main
@@ -130,7 +131,7 @@ def test_the_report_shows_all_and_the_mean(folder, tmp_path, capsys):
     assert html == (folder / "report.html").read_text()
     assert "<h2>3 seeds: run</h2>" in html
     for sentence in seeds_words(read_seeds(folder / "seeds.json")):
-        assert f"<p>{sentence.replace('>', '&gt;')}</p>" in html
+        assert f"<p>{escape(sentence)}</p>" in html
 
 
 def mean(value: float, low: float, high: float, spread: float = 0.05) -> dict[str, object]:
@@ -181,6 +182,16 @@ def test_the_words_whole():
         "-0.300 to -0.100 over seeds and rows.",
         "The seeds reach 0.350 to 0.450, standard deviation 0.050; with 3 seeds the true one may be 0.5 to 6.3 times "
         "that.",
+    ]
+
+
+def test_two_seeds_say_what_a_third_would_do_and_what_needs_no_model():
+    share = {"correct": 70, "total": 100, "interval": (0.6, 0.78)}
+    runs = made_up().model_dump(mode="json")["runs"][:2]
+    baselines = {"majority_label": "no", "majority": share, "bag_of_words": None}
+    assert seeds_words(made_up(runs=runs, baselines=baselines))[1:3] == [
+        "Without a language model: always 'no' is right on 70.0 % (60.0 to 78.0).",
+        "Two seeds say little about a third: with --seeds 3 such intervals are about three times narrower.",
     ]
 
 

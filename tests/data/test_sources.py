@@ -210,6 +210,15 @@ def test_bad_csv_rows(load, rows, expected):
     assert problems(load, b"text,label\n" + rows, name="rows.csv") == expected
 
 
+def test_bytes_of_another_encoding_are_told_with_what_reads_them(load):
+    with pytest.raises(DataError) as error:
+        load(b"text,label\ncaf\xc3\xa9,a\nwell \x96,b\n", "rows.csv")
+    assert str(error.value).endswith(
+        "If the file is in another encoding, name it: encoding='cp1252'. Else: Correct these lines or take them out: a "
+        "file is used whole or not at all."
+    )
+
+
 def test_csv_headers(load):
     assert problems(load, "text,label,text\na,b,c", name="rows.csv") == [
         (1, 'in the header: two columns are called "text"')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -123,3 +124,28 @@ def test_a_whole_tuning(tiny_model):
     assert torch.equal(run.prompt.embeddings, again.prompt.embeddings)
     score = eg.evaluate(model, run.prompt, EXAMPLES[:4]).score
     assert score.loss == pytest.approx(run.prompt.metrics["validation_loss"])
+
+
+def test_a_forward_that_ctrl_c_ends_leaves_nothing_behind(tiny_model, monkeypatch):
+    """torch runs the hooks of a module whose forward failed, but not after a KeyboardInterrupt."""
+    engine, prompt, laid = chosen(tiny_model("qwen2", "bfloat16"))
+    engine = replace(engine, whatever_size=True)
+    wanted = engine.loss_and_gradient(prompt, laid)
+    linear, calls = torch.nn.functional.linear, 0
+
+    def interrupted(*given):
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise KeyboardInterrupt
+        return linear(*given)
+
+    for _ in range(3):
+        calls = 0
+        monkeypatch.setattr(torch.nn.functional, "linear", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine.loss_and_gradient(prompt, laid)
+        monkeypatch.undo()
+        found = engine.loss_and_gradient(prompt, laid)
+        assert torch.equal(found.gradient, wanted.gradient)
+        assert not engine.wide._widened

@@ -190,6 +190,15 @@ def test_a_pass_of_few_tokens_through_few_weights_takes_the_plain_path(tiny_mode
         assert taken == rows
 
 
+@pytest.mark.parametrize("family", ["mamba", "recurrent_gemma"])
+def test_what_cannot_share_is_seen_on_two_rows_of_few_tokens(family, tiny_model, monkeypatch) -> None:
+    """Which would themselves take the plain path, unlike all rows together."""
+    monkeypatch.setattr(plan, "SMALL_PASS", 2e7)
+    engine, prompt, layouts, _ = chosen(tiny_model(family))
+    assert engine.used.path == "plain"
+    engine.loss_and_gradient(prompt.embeddings, 200 * layouts)
+
+
 class LastTokens(Plain):
     """A path of somebody's own: all but the forecast is the plain one's."""
 

@@ -12,6 +12,7 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 
 import embedgrad as eg
+from embedgrad.errors import ModelError
 from embedgrad.model import converted
 from embedgrad.model.special_tokens import stored_special_tokens
 from tiny_gguf import HOSTILE, merges_of, plain_ids, write_gguf
@@ -158,3 +159,42 @@ def test_special_tokens_are_known_once_it_is_converted(file: Path, cache: Path) 
     (kept,) = (cache / "models").glob("*/tiny")
     assert {"</s>", "<|im_end|>"} <= stored_special_tokens(kept)
     assert stored_special_tokens(file) == frozenset()
+
+
+@pytest.mark.parametrize("name", ["TINY.GGUF", "files.json.gguf"])
+def test_odd_names(name: str, tiny_folder, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    file = write_gguf(tmp_path / "there" / name, tiny_folder("qwen2"))
+    digest = eg.load_model(file).identity.weights
+    assert eg.load_model(file.parent).identity.weights == eg.load_model(file).identity.weights == digest
+
+
+def test_a_file_without_a_tokenizer(file: Path, tmp_path: Path) -> None:
+    content = file.read_bytes()
+    assert content.count(b"tokenizer.ggml.tokens") == 1
+    other = tmp_path / "other.gguf"
+    other.write_bytes(content.replace(b"tokenizer.ggml.tokens", b"tokenizer.ggml.tokenz"))
+    with pytest.raises(ModelError) as error:
+        eg.load_model(other)
+    assert str(error.value) == f"{other} holds no tokenizer. Give the model that it was made from, as safetensors."
+
+
+def test_a_damaged_number_of_layers_is_told_at_once(file: Path, tmp_path: Path) -> None:
+    content = file.read_bytes()
+    at = content.index(b"llama.block_count") + len(b"llama.block_count") + 4  # behind its type
+    other = tmp_path / "other.gguf"
+    other.write_bytes(content[:at] + (2**24 - 1).to_bytes(4, "little") + content[at + 4 :])
+    tensors = len(gguf.GGUFReader(file).tensors)
+    with pytest.raises(ModelError) as error:
+        eg.load_model(other)
+    assert str(error.value) == (
+        f"{other} is damaged: it speaks of 16,777,215 layers, and holds {tensors} tensors. Copy or download it again."
+    )
+
+
+def test_nonsense_in_the_list_of_a_conversion(file: Path, cache: Path) -> None:
+    eg.load_model(file)
+    (listed,) = cache.rglob("files.json")
+    listed.write_text("[" * 200_000)
+    assert eg.load_model(file).context_tokens
+    assert listed.read_text().startswith("{")

@@ -94,6 +94,12 @@ def test_what_is_said_of_them(restarted):
     )
 
 
+def test_runs_that_are_whole_do_not_go_on(restarted):
+    run, _, _, _ = restarted
+    found = run.restarts
+    assert f"of seed {found.best.seed} is kept (" in replace(found, whole=True).sentence()
+
+
 @pytest.mark.parametrize("count", [2, 8, 13, 18])
 def test_stopped_among_the_restarts_and_resumed(restarted, tiny_model, tmp_path, count):
     run, path = restarted[0], tmp_path / "state.safetensors"

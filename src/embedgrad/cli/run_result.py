@@ -24,7 +24,7 @@ def show(result: Result, folder: RunFolder, model: str, example: Example, termin
     terminal.result(result.model_dump(mode="json", exclude={"files"}) | {"folder": str(folder.path)})
     terminal.table(score_table([result.before, result.after], [comparison] if comparison else ()))
     terminal.say(TABLE_NOTE)
-    if words := baselines_words(result):
+    if words := baselines_words(result.baselines):
         terminal.say(words)
     if comparison:
         terminal.say(f"loss difference {loss_difference_words(result.loss_comparison)}")

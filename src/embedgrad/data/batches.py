@@ -17,10 +17,13 @@ def batch_rows(rows: int, batch: int, seed: int, step: int, strata: tuple[str, .
     """
     if rows < 1 or batch < 1 or step < 0:
         raise ValueError(f"expected rows >= 1, batch >= 1, step >= 0; got {rows}, {batch}, {step}")
-    places = (divmod(place, rows) for place in range(step * batch, (step + 1) * batch))
+    places = [divmod(place, rows) for place in range(step * batch, (step + 1) * batch)]
+    epochs = dict.fromkeys(epoch for epoch, _ in places)
     if strata is None:
-        return tuple(_shuffle(rows, seed, epoch)[row] for epoch, row in places)
-    return tuple(_stratified(strata, seed, epoch)[row] for epoch, row in places)
+        lines = {epoch: _shuffle(rows, seed, epoch) for epoch in epochs}
+    else:
+        lines = {epoch: _stratified(strata, seed, epoch) for epoch in epochs}
+    return tuple(lines[epoch][row] for epoch, row in places)
 
 
 def micro_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
@@ -66,9 +69,11 @@ def _shuffle(rows: int, seed: int, epoch: int) -> tuple[int, ...]:
 def _stratified(strata: tuple[str, ...], seed: int, epoch: int) -> tuple[int, ...]:
     """The k-th of a stratum's n rows, in random order, comes at (k + u) / n of the line, u random for each stratum."""
     draw = random.Random(f"strata:{seed}:{epoch}")
+    rows_of: dict[str, list[int]] = {}
+    for row, stratum in enumerate(strata):
+        rows_of.setdefault(stratum, []).append(row)
     placed = []
-    for stratum in sorted(set(strata)):
-        rows = [row for row, its in enumerate(strata) if its == stratum]
+    for _, rows in sorted(rows_of.items()):
         draw.shuffle(rows)
         offset = draw.random()
         placed += [((at + offset) / len(rows), draw.random(), row) for at, row in enumerate(rows)]

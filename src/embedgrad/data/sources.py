@@ -19,8 +19,10 @@ from embedgrad.data.target_form import target_form
 from embedgrad.data.unused import space_words, unused_words
 from embedgrad.errors import BadRows, DataError, Guessed, RowProblem, did_you_mean
 from embedgrad.events import Say
+from embedgrad.faces import setting
 
 _ADVICE = "Correct these lines or take them out: a file is used whole or not at all."
+_NOT_UTF8 = "not UTF-8"  # how such a problem begins
 _LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
 
 
@@ -132,7 +134,7 @@ def load_records(
     _tell_notes(name, records, say)
     if not records.rows:
         if records.problems:
-            raise BadRows(name, records.problems, _ADVICE, records.unit)
+            raise BadRows(name, records.problems, _advice(records.problems), records.unit)
         row = '{"input": "...", "output": "..."}' if needs_target else '{"input": "..."}'
         kinds = "" if str(source) == STDIN else " in JSONL, or a header and rows in CSV"
         raise DataError(f"{name} has no rows. Expected one per line, like {row}{kinds}.")
@@ -171,8 +173,16 @@ def make_examples(
             problems.append(RowProblem(line, f"{error.problem}.{hint}" if hint else error.problem))
     if problems or records.problems:
         everything = sorted([*records.problems, *problems], key=lambda problem: problem.line)
-        raise BadRows(name, everything, _LABEL_ADVICE if reader.labels is not None else _ADVICE, records.unit)
+        raise BadRows(name, everything, _advice(everything, has_labels=reader.labels is not None), records.unit)
     return examples
+
+
+def _advice(problems: Sequence[RowProblem], *, has_labels: bool = False) -> str:
+    """What to do about them."""
+    advice = _LABEL_ADVICE if has_labels else _ADVICE
+    if any(problem.problem.startswith(_NOT_UTF8) for problem in problems):
+        return f"If the file is in another encoding, name it: {setting('encoding', 'cp1252')}. Else: {advice}"
+    return advice
 
 
 def _template_columns(name: str, asked: Sequence[str], fields: Fields, found: Sequence[str]) -> tuple[str, ...]:

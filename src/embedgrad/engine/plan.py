@@ -55,6 +55,7 @@ class Engine:
     objective     what is a row's loss
     refused       the faster path that these rows allow and that does not fit the model, if any
     wide          the model in float32, where the path runs that one: its weights are widened as they are used
+    whatever_size whether passes that are too small to gain by it take the path, too: it is being checked
     """
 
     path: RowPath
@@ -63,6 +64,7 @@ class Engine:
     objective: Objective = CROSS_ENTROPY
     refused: type[RowPath] | None = None
     wide: InFloat32 | None = None
+    whatever_size: bool = False
 
     @property
     def model(self) -> FrozenModel:
@@ -122,7 +124,7 @@ class Engine:
     def _path_of(self, layouts: Sequence[Layout]) -> RowPath:
         is_long = any(len(layout) > self.model.switch_tokens for layout in layouts)
         is_small = self.model.body_parameters * sum(map(len, layouts)) < SMALL_PASS
-        plain = is_long or is_small or self.path.problem(layouts)
+        plain = is_long or (is_small and not self.whatever_size) or self.path.problem(layouts)
         return Plain(self.model, self.techniques) if plain else self.path
 
 
@@ -218,7 +220,7 @@ def _self_check(
     noise = torch.randn(prompt.shape, generator=torch.Generator().manual_seed(0)).to(prompt)
 
     def measure(at: FrozenModel, path: type[RowPath], techniques: Techniques, nudge: float) -> Measured:
-        engine = Engine(path(at, techniques), batch_tokens=batch_tokens)
+        engine = Engine(path(at, techniques), batch_tokens=batch_tokens, whatever_size=True)
         start = prompt * (1 + nudge * noise) if nudge else prompt
         if not with_gradient:
             return Measured(engine.row_nats(start, rows), torch.zeros(0))

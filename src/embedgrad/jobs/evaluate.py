@@ -24,6 +24,7 @@ from embedgrad.jobs.judging_settings import GroupedJudging, check_groups, group_
 from embedgrad.jobs.model_settings import ModelSettings, TemplateSettings, required
 from embedgrad.jobs.prompt_files import stored_record
 from embedgrad.jobs.row_settings import RowSettings, load_rows, shown_columns
+from embedgrad.jobs.seen_rows import seen_rows
 from embedgrad.model.special_tokens import stored_special_tokens
 from embedgrad.prompt.naming import names_a_path
 from embedgrad.run.score import Comparison
@@ -100,6 +101,8 @@ class EvaluateJob:
         what `eg.evaluate` raises."""
         settings = self.settings
         rows = _rows(settings, watch.note)
+        for said in seen_rows(settings.prompt, rows):
+            watch.note(said)
         task, task_from = _task(settings, rows, watch.note)
 
         from embedgrad.evaluation.result import compare_accuracy, compare_loss

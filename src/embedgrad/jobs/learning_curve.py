@@ -26,6 +26,7 @@ from embedgrad.json_shape import Interval
 from embedgrad.report.figures import accuracy_by_rows
 from embedgrad.report.page import render_comparison, write_page
 from embedgrad.report.runs import collect
+from embedgrad.report.sentences import course_of
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.learning_curve import Difference, Law, LearningCurve, Size, read_learning_curve
 from embedgrad.run.names import CURVE_PICTURE, LEARNING_CURVE, REPORT, SETTINGS, SPLIT
@@ -125,6 +126,7 @@ def curve(sizes: Sequence[int], runs: Sequence[Sequence[RunRecord]]) -> Learning
                 of_seeds=tuple(map(float, value.mean(axis=1))),
                 to_all=_signed(to_all, sign),
                 baselines=of_size[0].result.baselines,
+                still_learning=sum(_is_still_learning(run) for run in of_size),
             )
             for size, of_size, value, to_all in zip(sizes, runs, values, found.to_all, strict=True)
         ),
@@ -133,6 +135,11 @@ def curve(sizes: Sequence[int], runs: Sequence[Sequence[RunRecord]]) -> Learning
         validation_rows=first.rows.validation,
         seconds=sum(run.result.seconds for of_size in runs for run in of_size),
     )
+
+
+def _is_still_learning(run: RunRecord) -> bool:
+    course = course_of(run)
+    return course is not None and course.kind == "still falling"
 
 
 def _right(answer: Answer) -> float:

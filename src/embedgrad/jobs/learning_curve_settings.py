@@ -39,13 +39,15 @@ class LearningCurveSettings(SeedsSettings):
     """A tuning's settings, and on how many rows to tune."""
 
     rows_grid: Annotated[str | None, AfterValidator(_checked_rows)] = Field(
-        None, description='Numbers of tuning rows, such as "16,64,256,all"; default: 16, twice as many, ..., all.'
+        None,
+        description='Numbers of tuning rows, such as "16,64,256,all"; default: 16 (of few rows 8), twice as many, ..., '
+        "all.",
     )
 
     def sizes(self, rows: int) -> list[int]:
         """On how many of `rows` tuning rows to tune, each once, rising. Raises DataError for more than there are."""
         if self.rows_grid is None:
-            found = [FEWEST]
+            found = [FEWEST if rows > 4 * FEWEST else LEAST_TRAIN]  # a law needs four numbers
             while 2 * found[-1] < rows:
                 found.append(2 * found[-1])
             return [size for size in found if size < rows] + [rows]

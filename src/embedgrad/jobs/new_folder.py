@@ -10,6 +10,7 @@ from embedgrad.arguments import home_path
 from embedgrad.data.splits import Parts
 from embedgrad.jobs.resuming import discarding
 from embedgrad.jobs.tune_settings import TuneSettings, keep_stdin
+from embedgrad.model.shipped import other_of_that_name
 from embedgrad.run.folder import RunFolder
 from embedgrad.run.names import SETTINGS
 from embedgrad.settings import write_toml
@@ -35,6 +36,8 @@ def new_folder(
 
     Raises SettingsError, DataError and its kin, FolderExists, FolderInUse, OutputError.
     """
+    if sentence := other_of_that_name(settings.model.model or ""):
+        watch.note(sentence)
     settings = settings.resolved()
     parts = None if settings.rows.train == "-" else settings.read_parts(watch.note)
     if parts is not None:

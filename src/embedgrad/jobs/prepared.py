@@ -10,6 +10,7 @@ from embedgrad.datasets.data_set import LARGE
 from embedgrad.evaluation.judge import ROOM_FOR_WORDS, longest_target
 from embedgrad.evaluation.judging import Judging
 from embedgrad.evaluation.task_record import task_words
+from embedgrad.faces import setting
 from embedgrad.jobs.tune_settings import TuneSettings
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.special_tokens import stored_special_tokens
@@ -132,6 +133,8 @@ def opening(prepared: Prepared, parts: Parts) -> Iterator[str]:
         + (f" ({parts.drawn})" if parts.drawn else "")
         + (f"; {removed:,} removed because a later part has their input too" if removed else "")
     )
+    if settings.rows.split is None and parts.drawn and len(parts.train) < len(parts.validation) + len(parts.test):
+        yield f"to tune on more of them, choose other shares, such as {setting('split', '70/15/15')}"
     yield f"task: {task_words(prepared.task)}"
     yield (
         f"{model.identity.name}: {model.parameters:,} parameters, frozen, {model.dtype_name} on {model.device}; "

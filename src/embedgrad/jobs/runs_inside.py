@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from embedgrad.data.splits import Parts
@@ -17,6 +19,7 @@ from embedgrad.run.names import REPORT, RESULT, SETTINGS
 from embedgrad.run.record import RunRecord, read_run
 from embedgrad.settings import write_toml
 from embedgrad.watch import Watch
+from embedgrad.words import duration_words
 
 if TYPE_CHECKING:
     from embedgrad.model.frozen_model import FrozenModel
@@ -43,13 +46,18 @@ def runs_inside(outer: RunFolder, wanted: Sequence[Inside], watch: Watch) -> lis
 
     told, found = replace(watch, note=note), []
     model: FrozenModel | None = None
+    seconds: list[float] = []
     for number, run in enumerate(wanted, start=1):
         path = outer.file(run.name)
         if not (path / RESULT).exists():
             model = model or run.settings.model.loaded(watch)
-            watch.note(f"tuning {number} of {len(wanted)}: {run.name}")
+            left = fmean(seconds) * (len(wanted) - number + 1) if seconds else 0.0
+            ahead = f", about {duration_words(left)} left for all" if seconds else ""
+            watch.note(f"tuning {number} of {len(wanted)}: {run.name}{ahead}")
+            began = time.monotonic()
             with _opened(outer, run) as folder:
                 TuneJob(run_settings(folder, TuneSettings), folder, run.parts, model).outcome(told)
+            seconds.append(time.monotonic() - began)
         elif not (path / REPORT).exists():  # the result was written, then something stopped the report
             write_report(path)
         found.append(read_run(path))

@@ -192,7 +192,8 @@ def _course(prepared: Prepared) -> Iterator[str]:
     length = f"up to {counted(prepared.steps, 'step')} of {counted(rows, 'row')} ({epochs:.3g} epochs)"
     if options.restarts > 1:
         steps = short_steps(options, prepared.tuned_rows)
-        length += f", by the best of {counted(options.restarts, 'run')} after {counted(steps, 'step')}"
+        runs = counted(options.restarts, "run")
+        length += f", the best of {runs}" if steps == prepared.steps else f", by the best of {runs} after {steps} steps"
     if options.learning_rate == AUTO:
         yield f"{length}, after short runs that choose the learning rate"
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from embedgrad.arguments import absolute, home_path
+from embedgrad.arguments import absolute
 from embedgrad.composed import Composed
 from embedgrad.data.nested import nested
 from embedgrad.data.splits import LEAST_TRAIN, Parts, parse_shares, split
@@ -26,6 +25,7 @@ from embedgrad.jobs.data_set_settings import DataSetSettings, from_data_set
 from embedgrad.jobs.judging_settings import GroupedJudging, check_groups
 from embedgrad.jobs.model_settings import ModelSettings, TemplateSettings, required
 from embedgrad.jobs.row_settings import RowSettings, load_rows, shown_columns
+from embedgrad.model.shipped import found_again
 from embedgrad.prompt.naming import names_a_path, prompt_text
 from embedgrad.recipes.catalog import load_recipe
 from embedgrad.run.folder import RunFolder
@@ -158,10 +158,7 @@ class TuneSettings(Composed):
             changes["prompt"] = absolute(self.prompt or "")
         else:
             prompt_text(self.prompt or "")
-        model = self.model.model or ""
-        if os.path.isdir(home_path(model)):  # noqa: PTH112 (is_dir raises for a name that is too long)
-            changes["model"] = absolute(model)
-        return self.changed(**changes)
+        return self.changed(model=found_again(self.model.model or ""), **changes)
 
     def columns(self) -> tuple[str, ...]:
         """Columns that every row must have: of the template these settings name, else of the prompt file's own."""

@@ -47,7 +47,7 @@ def converted(digest: str) -> Path | None:
         files = json.loads((place / _FILES).read_text(encoding="utf-8"))
         (folder,) = (path for path in place.iterdir() if path.is_dir())
         is_whole = files == _files(folder)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return folder if is_whole else None
 
@@ -57,16 +57,16 @@ def keep(digest: str, name: str, write: Callable[[Path], None]) -> Path:
     meanwhile, that stays. Raises OutputError, and what `write` raises; then nothing is kept."""
 
     def with_files(place: Path) -> None:
-        folder = place / name
+        folder = place / named
         folder.mkdir()
         write(folder)
         write_file(place / _FILES, json.dumps(_files(folder), indent=2).encode())
 
-    place = _place(digest)
+    place, named = _place(digest), name if name != _FILES else "model"
     if place.exists() and converted(digest) is None:
         remove_folder(place)
     write_folder(place, with_files)
-    return converted(digest) or place / name
+    return converted(digest) or place / named
 
 
 def sha256_of(path: Path) -> str:

@@ -76,6 +76,8 @@ def _with_shared_weights(lm: Any) -> Any:
 
 def _widen(half: dict[str, Tensor], widened: _Widened, part: Module, inputs: object) -> None:
     for name, weight in half.items():
+        if (left := part._parameters[name]) is not None:  # by a forward that Ctrl-C ended, whose hooks did not run
+            widened.pop(left.untyped_storage().data_ptr(), None)
         wide = weight.detach().float()
         part._parameters[name] = wide  # type: ignore[assignment]  # a plain tensor will do for a forward
         widened[wide.untyped_storage().data_ptr()] = weight

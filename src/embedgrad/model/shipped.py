@@ -3,10 +3,12 @@ registry holds. Needs no torch."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from embedgrad.arguments import home_path
 from embedgrad.errors import ModelError
 from embedgrad.model.converted import converted, sha256_of
 
@@ -75,3 +77,20 @@ def folder_of(name: str) -> Path | None:
     if name == POCKET:
         return _POCKET_FOLDER
     return PACKAGED[name].converted() if name in PACKAGED else None
+
+
+def other_of_that_name(name: str | Path) -> str | None:
+    """That a folder was taken and not the model with this name of its own, in a sentence."""
+    if name in NAMES and os.path.isdir(name):  # noqa: PTH112 (is_dir raises for a name that is too long)
+        return (
+            f"The folder {name} here is used, not the model {name} that embedgrad knows. Write ./{name} for the "
+            "folder; for the model, work in another folder or rename this one."
+        )
+    return None
+
+
+def found_again(name: str | Path) -> str:
+    """`name` as it is found from elsewhere, too: a folder or file by its absolute path."""
+    path = home_path(name)
+    is_there = os.path.isdir(path) if name in NAMES else os.path.exists(path)  # noqa: PTH110, PTH112 (as above)
+    return str(path.absolute()) if is_there else str(name)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
@@ -180,6 +180,11 @@ def _difference(comparison: Comparison | None) -> str:
     return f"{change} ({per_cent_interval(comparison.interval)})"
 
 
+def _baseline(run: RunRecord, name: Literal["majority", "bag_of_words"]) -> str:
+    share = run.result.baselines and getattr(run.result.baselines, name)
+    return per_cent(share.correct / share.total) if share else _NONE
+
+
 def _prompt(run: RunRecord) -> str:
     text = run.result.prompt_text
     return _NONE if text is None else token_words(" ".join(text.split()), 48)
@@ -190,6 +195,8 @@ _COLUMNS: dict[str, Callable[[RunRecord], str]] = {
     "before": lambda run: _score(run.result.before),
     "after": lambda run: _score(run.result.after),
     "difference": lambda run: _difference(run.result.comparison),
+    "majority": lambda run: _baseline(run, "majority"),
+    "bag of words": lambda run: _baseline(run, "bag_of_words"),
     "p": lambda run: (
         p_words((run.result.comparison or run.result.loss_comparison).p_value).removeprefix("p ").removeprefix("= ")
     ),

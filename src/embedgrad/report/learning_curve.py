@@ -47,7 +47,14 @@ def curve_words(found: LearningCurve) -> list[str]:
         f"{told(found.before_value)} with the text prompt, {told(first.value)} tuned on {first.rows:,} rows, "
         f"{told(last.value)} on {last.rows:,}."
     )
-    return [reached, *_enough(found), _doubling(found), *_without_a_model(last), *_one_seed(found)]
+    return [
+        reached,
+        *_still_learning(found),
+        *_enough(found),
+        _doubling(found),
+        *_without_a_model(last),
+        *_one_seed(found),
+    ]
 
 
 def at_rows(found: LearningCurve, rows: float) -> float:
@@ -57,6 +64,18 @@ def at_rows(found: LearningCurve, rows: float) -> float:
         raise ValueError("this curve has no law")
     sign = 1.0 if found.measure == "accuracy" else -1.0
     return law.ceiling - sign * law.factor * float(rows**-law.exponent)
+
+
+def _still_learning(found: LearningCurve) -> list[str]:
+    """That tunings ended too early, where some did: what follows compares them as they are."""
+    count, tunings = sum(size.still_learning for size in found.sizes), sum(len(size.folders) for size in found.sizes)
+    if not count:
+        return []
+    were = "was" if count == 1 else "were"
+    return [
+        f"{count} of {tunings} tunings {were} still learning when the steps ran out (their reports say which): with "
+        "more --epochs or --min-steps the curve may be another."
+    ]
 
 
 def _enough(found: LearningCurve) -> list[str]:

@@ -61,7 +61,7 @@ def view(record: RunRecord, found: Records, ids: FigureIds) -> RunPage:
         outcome=outcome(result),
         table=score_table([result.before, result.after], [result.comparison]),
         table_note=TABLE_NOTE,
-        baselines=baselines_words(result),
+        baselines=baselines_words(result.baselines),
         quality=quality_sections(record, ids),
         prompt=drifted_prompt(anchoring, result.prompt_text) if anchoring else None,
         prompt_finding=" ".join(ANCHORING.sentences(anchoring)) if anchoring else "",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from embedgrad.evaluation.seeds import spread_factors
 from embedgrad.json_shape import Interval
+from embedgrad.report.sentences import baselines_words
 from embedgrad.run.score import Comparison, Score
 from embedgrad.run.seeds import Mean, SeedRun, Seeds
 from embedgrad.units import number, per_cent, points
@@ -57,8 +58,11 @@ def seeds_words(found: Seeds) -> list[str]:
         sentence = f"no difference that {seeds} seeds on these {rows:,} rows can show: {sentence}"
     low, high = (number(factor) for factor in spread_factors(seeds))
     known = f"; with {seeds} seeds the true one may be {low} to {high} times that" if seeds < _FEW else ""
+    two = ["Two seeds say little about a third: with --seeds 3 such intervals are about three times narrower."]
     return [
         f"{sentence}.",
+        *([words] if (words := baselines_words(found.baselines)) else []),
+        *(two if seeds == 2 else []),
         f"The seeds reach {ends[0]} to {ends[1]}, standard deviation {spread}{known}.",
         f"Kept is the prompt of seed {found.runs[found.chosen].seed}, the best on the validation rows. Quote the mean: "
         "which seed does best on these rows is luck.",

@@ -87,9 +87,8 @@ def restarts_words(found: RestartsRecord) -> str:
     )
 
 
-def baselines_words(result: Result) -> str:
+def baselines_words(found: Baselines | None) -> str:
     """What needs no language model, in one sentence; empty where it was not asked."""
-    found = result.baselines
     if found is None:
         return ""
     sentence = f"Without a language model: always {found.majority_label!r} is right on {_share(found.majority)}"

@@ -19,7 +19,8 @@ class Difference(Shape):
 
 class Size(Shape):
     """The tunings on so many rows, one for each seed, in their `folders`: `of_seeds` what each reaches, `value` the
-    mean. The interval is over rows, and with several seeds over seeds, too. `to_all`: all rows' value minus this."""
+    mean. The interval is over rows, and with several seeds over seeds, too. `to_all`: all rows' value minus this.
+    `still_learning`: how many of the tunings were, when their steps ran out."""
 
     rows: int
     steps: tuple[int, ...]
@@ -29,6 +30,7 @@ class Size(Shape):
     of_seeds: tuple[float, ...]
     to_all: Difference
     baselines: Baselines | None
+    still_learning: int = 0
 
 
 class Law(Shape):

@@ -51,11 +51,12 @@ class Begun:
 
 @dataclass(frozen=True)
 class Restarts:
-    """Runs that began with `steps` steps each; `chosen`, which counts in them, goes on."""
+    """Runs that began with `steps` steps each; `chosen`, which counts in them, goes on, unless they are `whole`."""
 
     runs: tuple[Begun, ...]
     chosen: int
     steps: int
+    whole: bool = False
 
     @property
     def best(self) -> Begun:
@@ -81,7 +82,7 @@ class Restarts:
         accuracy = "" if found.accuracy is None else f"{per_cent(found.accuracy)}, "
         return (
             f"restarts: of {counted(len(self.runs), 'run')} of {counted(self.steps, 'step')} that of seed "
-            f"{self.best.seed} goes on ({accuracy}loss {found.loss:.3f} on "
+            f"{self.best.seed} {'is kept' if self.whole else 'goes on'} ({accuracy}loss {found.loss:.3f} on "
             f"{counted(found.found.rows, 'validation row')}{_others_words(others)})"
             + (f"; {failed} failed" if failed else "")
         )
@@ -117,7 +118,7 @@ def restart(
     Not seen: a run that begins to climb only later. Raises what `Setup.run` raises; a run whose loss becomes NaN or
     infinite is passed over, unless all do.
     """
-    steps = short_steps(options, len(setup.layouts))
+    steps, total = short_steps(options, len(setup.layouts)), options.total_steps(len(setup.layouts))
     runs: list[Begun] = []
     for place, seed in enumerate(_seeds(options)):
         here = setup if starts is None or not place else setup.beginning_at(starts(seed))
@@ -131,7 +132,7 @@ def restart(
     found = [(index, run.best.found) for index, run in enumerate(runs) if run.best is not None]
     if not found:
         raise NonFiniteLoss(f"Every restart failed; the first with: {runs[0].failed}")
-    restarts = Restarts(tuple(runs), found[kept([one for _, one in found])][0], steps)
+    restarts = Restarts(tuple(runs), found[kept([one for _, one in found])][0], steps, steps == total)
     watch.note(restarts.sentence())
     return restarts
 

@@ -132,7 +132,7 @@ class TuningSettings(Settings):
         ge=1,
         le=MOST_RESTARTS,
         description="Begin so many runs, of seeds that follow one another, and go on with the best after a quarter of "
-        "the steps, of many restarts after fewer.",
+        "the steps, of many restarts after fewer, but not before two validations.",
     )
     checkpoint_seconds: float = Field(5.0, ge=0, le=MOST, description="Seconds between checkpoints.")
 

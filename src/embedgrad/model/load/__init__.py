@@ -20,9 +20,9 @@ from embedgrad.model.fingerprint import identify
 from embedgrad.model.frozen_model import FrozenModel
 from embedgrad.model.load.by_transformers import quiet, told
 from embedgrad.model.load.loaders import recognised
-from embedgrad.model.load.locate import found_again, located, other_of_that_name
+from embedgrad.model.load.locate import located
 from embedgrad.model.load.place import Dtype, check_memory, device_of, dtype_of
-from embedgrad.model.shipped import POCKET
+from embedgrad.model.shipped import POCKET, found_again, other_of_that_name
 from embedgrad.template.chat_templates import check_arguments
 
 __all__ = ["POCKET", "load_model"]

@@ -25,4 +25,4 @@ def json_object(path: Path) -> dict[str, Any]:
 
 def names(folder: Path, suffix: str) -> list[str]:
     """Of the files that end in `suffix`, sorted."""
-    return sorted(path.name for path in folder.glob("*") if path.suffix == suffix)
+    return sorted(path.name for path in folder.glob("*") if path.suffix.lower() == suffix)

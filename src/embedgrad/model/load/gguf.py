@@ -19,14 +19,14 @@ from embedgrad.model.load.stored import Source, StoredModel
 from embedgrad.model.load.weight_files import weight_files
 
 ENDING = ".gguf"
-_SHARD = re.compile(r"-[0-9]{5}-of-[0-9]{5}\.gguf$")
+_SHARD = re.compile(r"-[0-9]{5}-of-[0-9]{5}\.gguf$", re.IGNORECASE)
 
 
 def recognise(source: Source) -> StoredModel | None:
     """A GGUF file, or a folder with one and without plain weights. Raises ModelError for several of them, for one that
     is split, and for a name on the Hub."""
     if source.path.is_file():
-        return _model(source, source.path) if source.path.suffix == ENDING else None
+        return _model(source, source.path) if source.path.suffix.lower() == ENDING else None
     if (source.path / CONFIG).is_file() and weight_files(source.path):
         return None
     found = names(source.path, ENDING)

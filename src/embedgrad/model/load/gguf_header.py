@@ -43,10 +43,18 @@ def read_header(file: Path) -> Header:
     try:
         reader = GGUFReader(file)
         architecture = str(_value(reader, "general.architecture"))
-        tokens = len(reader.fields["tokenizer.ggml.tokens"].data)
+        tokens = reader.fields.get("tokenizer.ggml.tokens")
+        layers = int(_value(reader, f"{architecture}.block_count") or 0)
         tensors = [(tensor.tensor_type.name, len(tensor.shape), int(tensor.n_elements)) for tensor in reader.tensors]
     except Exception as error:  # of numpy, of struct, and ValueErrors of its own
         raise ModelError(f"{file} is no whole GGUF file. Copy or download it again.") from error
+    if tokens is None:
+        raise ModelError(f"{file} holds no tokenizer. Give the model that it was made from, as safetensors.")
+    if layers > len(tensors):  # trap: transformers would first make a model of so many
+        raise ModelError(
+            f"{file} is damaged: it speaks of {layers:,} layers, and holds {len(tensors):,} tensors. Copy or download "
+            "it again."
+        )
     scaling = _value(reader, f"{architecture}.rope.scaling.type")
     if scaling not in (None, "none") and architecture != "gpt-oss":
         raise ModelError(
@@ -59,7 +67,7 @@ def read_header(file: Path) -> Header:
         label=file.stem,
         elements=sum(elements for *_, elements in tensors),
         dtype=torch.float32 if kinds <= _WHOLE and kinds != {"BF16"} else torch.bfloat16,
-        tokens=tokens,
+        tokens=len(tokens.data),
         tokenizer=_value(reader, "tokenizer.ggml.model"),
         split=_value(reader, "tokenizer.ggml.pre"),
     )

