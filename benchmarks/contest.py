@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,7 @@ from embedgrad.tasks.grade import is_correct
 from embedgrad.tuning.settings import BEFORE, TuningSettings
 from learning_tasks import LearningTask
 from outcome import Row
+from timing import clock
 from trainer import At, Recipe, tune_with_trainer
 
 REAL_STEPS = 150
@@ -119,7 +119,7 @@ class Contest:
 
         def listen(event: Event | Validating) -> None:
             nonlocal stepped
-            now = time.perf_counter()
+            now = clock()
             if isinstance(event, Validated):
                 curve.append(At(event.step, now - started, now - stepped, event.accuracy or 0.0))
             elif isinstance(event, StepDone):
@@ -127,7 +127,7 @@ class Contest:
                 stepped = now
 
         settings = self.settings | {"seed": seed} | changed
-        started = stepped = time.perf_counter()
+        started = stepped = clock()
         run = tune(
             self.model,
             self.start,
@@ -137,12 +137,12 @@ class Contest:
             listen=listen,
             **settings,
         )
-        return Tuned(curve, run.prompt, sum(losses) / len(losses), time.perf_counter() - started)
+        return Tuned(curve, run.prompt, sum(losses) / len(losses), clock() - started)
 
     def peft(self, seed: int, at: PeftRate, **changed: Any) -> tuple[Tuned, PeftModel]:
         """By PEFT in HF Trainer; the PEFT model holds the best prompt."""
         settings = TuningSettings.model_validate(self.settings | changed)
-        started = time.perf_counter()
+        started = clock()
         rows = [row for row in lay_out_rows(self.model, self.start, self.train) if row is not None]
         judge = self.judge(self.validation)
         recipe = Recipe(
@@ -157,7 +157,7 @@ class Contest:
             self.model.lm, self.start.embeddings, rows, recipe, lambda now: self.peft_accuracy(now, judge)
         )
         prompt = self.start.moved(run.embeddings)
-        return Tuned(run.curve, prompt, run.training_loss, time.perf_counter() - started), wrapped
+        return Tuned(run.curve, prompt, run.training_loss, clock() - started), wrapped
 
     def warm_up(self) -> None:
         """A few uncounted steps of both arms, since each new shape costs time once per process; with one update for

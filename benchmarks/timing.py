@@ -21,6 +21,13 @@ EPOCHS = 5  # over how many passes the filling of a cache is spread
 GEMM_SIZES = (1024, 2048, 4096)
 
 
+def clock() -> float:
+    """Seconds: of this process, where one thread does all, so that other work on the machine does not count; else of
+    the wall."""
+    is_alone = torch.get_num_threads() == 1 and not torch.cuda.is_available()
+    return time.process_time() if is_alone else time.perf_counter()
+
+
 @dataclass
 class Times:
     """Seconds of single steps: `first` on batches that the arm meets for the first time, `later` on known ones."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from arms import collate, features, peft_model, prompt_weight
 from embedgrad.data.batches import batch_rows
 from embedgrad.template.layout import Layout
 from models import with_shared_weights
+from timing import clock
 
 Accuracy = Callable[[PeftModel], float]  # on the validation rows, by `generate`
 
@@ -54,9 +54,9 @@ class TrainerRun(TrainerCallback):  # type: ignore[misc]
 
     recipe: Recipe
     accuracy: Accuracy
-    started: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=clock)
     curve: list[At] = field(default_factory=list)
-    stepped: float = field(default_factory=time.perf_counter)
+    stepped: float = field(default_factory=clock)
     embeddings: Tensor = field(default_factory=lambda: torch.empty(0))
     training_loss: float = 0.0
 
@@ -69,7 +69,7 @@ class TrainerRun(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, *, model: Any, **rest: Any
     ) -> None:
         step = int(state.global_step)
-        self.stepped = time.perf_counter()
+        self.stepped = clock()
         if step % self.recipe.evaluate_every == 0 or step >= self.recipe.steps:
             self._validate(model, step)
 
@@ -79,7 +79,7 @@ class TrainerRun(TrainerCallback):  # type: ignore[misc]
         model.train()
         if found >= max((at.accuracy for at in self.curve), default=0.0):
             self.embeddings = prompt_weight(model).detach().float().cpu().clone()
-        now = time.perf_counter()
+        now = clock()
         self.curve.append(At(step, now - self.started, now - self.stepped, found))
 
 

@@ -15,11 +15,11 @@ for both. The prompt stands first, so that PEFT can take it: that is the pocket 
 one of ours.
 
 `to validation` is the lower of the two arms' best validation accuracies, and the seconds are those until each first
-found it; they begin before tokenizing. Their ratio is the product of three: our step in place of PEFT's, our validation
-in place of its, and how many of both we need. Medians over the seeds. PEFT pads its answers' inputs on the left between
-prompt and input, which changes them, so here its rows go in the order of their length, which leaves little padding.
-Accuracies are those of each arm's best prompt on the test rows, both read by our evaluation, the interval that of the
-first seed. Needs ../shared for the real data sets.
+found it; they begin before tokenizing, and are the processor's where OMP_NUM_THREADS is 1 (timing.clock). Their ratio
+is the product of three: our step in place of PEFT's, our validation in place of its, and how many of both we need.
+Medians over the seeds. PEFT pads its answers' inputs on the left between prompt and input, which changes them, so here
+its rows go in the order of their length, which leaves little padding. Accuracies are those of each arm's best prompt on
+the test rows, both read by our evaluation, the interval that of the first seed. Needs ../shared for the real data sets.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def test_bytes_of_another_encoding_are_told_with_what_reads_them(load):
     with pytest.raises(DataError) as error:
         load(b"text,label\ncaf\xc3\xa9,a\nwell \x96,b\n", "rows.csv")
     assert str(error.value).endswith(
-        "If the file is in another encoding, name it: encoding='cp1252'. Else: Correct these lines or take them out: a "
+        'If the file is in another encoding, name it: encoding="cp1252". Else: Correct these lines or take them out: a '
         "file is used whole or not at all."
     )
 
