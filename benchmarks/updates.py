@@ -241,7 +241,7 @@ ARMS: Mapping[str, Arm] = {
     "adamw-constant": Arm(ADAM_W),
     "adamw": Arm({"optimizer": "adamw"}),
     "adamw-1.0": Arm({"optimizer": "adamw", "learning_rate": "1.0rms"}),
-    "adamw-0.25": Arm({"optimizer": "adamw", "learning_rate": "0.25rms"}),
+    **{f"adamw-{rate}": Arm({"optimizer": "adamw", "learning_rate": f"{rate}rms"}) for rate in ("0.1", "0.25")},
     **{f"muon-{rate}": Arm({"learning_rate": f"{rate}rms"}) for rate in ("0.05", "0.1", "0.15", "0.2", "0.3")},
     "muon-constant": Arm({"decay": 0.0}),
     "muon-linear": Arm({"decay": 1.0}),
