@@ -45,23 +45,17 @@ class Signs(optimizers.Muon):
         return momentum.sign() / momentum.shape[1] ** 0.5
 
 
-@dataclass(frozen=True)
-class Lion:
+class Lion(optimizers.Muon):
     """The signs of a momentum that leans on the gradient of now, at the length of rows of 1. Source: Chen et al. 2023,
     "Symbolic discovery of optimization algorithms", without weight decay."""
 
-    now: float = 0.9
-    memory: float = 0.99
-
-    def begin(self, tensors: Tensors) -> Tensors:
-        return {f"{name}.momentum": torch.zeros_like(tensor) for name, tensor in tensors.items()}
-
     def step(self, at: Point, gradients: Tensors, learning_rate: float) -> Point:
-        tensors, moments = dict[str, Tensor](), dict[str, Tensor]()
-        for name, tensor in at.tensors.items():
-            momentum, gradient = at.moments[f"{name}.momentum"], gradients[name]
-            tensors[name] = tensor - learning_rate * (self.now * momentum + (1 - self.now) * gradient).sign()
-            moments[f"{name}.momentum"] = self.memory * momentum + (1 - self.memory) * gradient
+        old = {name: at.moments[f"{name}.momentum"] for name in at.tensors}
+        tensors = {
+            name: tensor - learning_rate * (0.9 * old[name] + 0.1 * gradients[name]).sign()
+            for name, tensor in at.tensors.items()
+        }
+        moments = {f"{name}.momentum": 0.99 * old[name] + 0.01 * gradients[name] for name in old}
         return Point(at.step + 1, tensors, moments)
 
 

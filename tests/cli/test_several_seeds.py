@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,21 @@ def test_the_report_shows_all_and_the_mean(folder, tmp_path, capsys):
     assert "<h2>3 seeds: run</h2>" in html
     for sentence in seeds_words(read_seeds(folder / "seeds.json")):
         assert f"<p>{escape(sentence)}</p>" in html
+
+
+def test_what_is_said_while_they_run(tiny_folder, tmp_path, capsys):
+    train = rows.write_jsonl(tmp_path / "train.jsonl", rows.sentiment(60))
+    words = ["tune", "--model", str(tiny_folder("qwen2")), "--prompt", "Good?", "--train", str(train)]
+    words += ["--seeds", "2", "--restarts", "2", "--min-steps", "2", "--epochs", "0.1", "--max-new-tokens", "2"]
+    assert main([*words, "--output", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().err
+    assert told.count("to tune on more of them, choose other shares, such as --split 70/15/15\n") == 1
+    assert "up to 2 steps of 16 rows (1.6 epochs), the best of 2 runs, learning rate" in told
+    assert re.search(r"^tuning 2 of 2: seed-2, about [0-9.]+ (s|min [0-9]+ s) left for all$", told, re.MULTILINE)
+    assert main(["report", str(tmp_path / "run"), "--output", str(tmp_path / "page.html")]) == 0
+    header = capsys.readouterr().out
+    assert "majority" in header
+    assert "bag of words" in header
 
 
 def mean(value: float, low: float, high: float, spread: float = 0.05) -> dict[str, object]:

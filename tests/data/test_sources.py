@@ -210,12 +210,13 @@ def test_bad_csv_rows(load, rows, expected):
     assert problems(load, b"text,label\n" + rows, name="rows.csv") == expected
 
 
-def test_bytes_of_another_encoding_are_told_with_what_reads_them(load):
+@pytest.mark.parametrize("rows", [b"text,label\ncaf\xc3\xa9,a\nwell \x96,b\n", b"text,label\xff\na,\xc3\xa4\n"])
+def test_bytes_of_another_encoding_are_told_with_what_reads_them(load, rows):
     with pytest.raises(DataError) as error:
-        load(b"text,label\ncaf\xc3\xa9,a\nwell \x96,b\n", "rows.csv")
+        load(rows, "rows.csv")
     assert str(error.value).endswith(
-        'If the file is in another encoding, name it: encoding="cp1252". Else: Correct these lines or take them out: a '
-        "file is used whole or not at all."
+        "Correct these lines or take them out: a file is used whole or not at all. If the file is in another encoding, "
+        'name it: encoding="cp1252".'
     )
 
 

@@ -232,11 +232,12 @@ def test_the_report_says_which_went_on(folder):
     found = read_run(folder).restarts
     losses = sorted(f"{run.loss:.3f}" for run in found.runs)
     accuracies = sorted(per_cent(run.accuracy) for run in found.runs)
-    assert restarts_words(found) == (
+    assert restarts_words(found, found.steps).endswith(" was kept")
+    assert restarts_words(found, found.steps + 1) == (
         f"of 3 runs, loss {losses[0]} to {losses[-1]} and {accuracies[0]} to {accuracies[-1]} on 10 validation rows "
         f"after 8 steps, that of seed {found.runs[found.chosen].seed} went on"
     )
-    assert restarts_words(found) in (folder / "report.html").read_text()
+    assert restarts_words(found, read_run(folder).result.steps) in (folder / "report.html").read_text()
 
 
 def test_a_record_that_names_no_run_is_refused(folder, tmp_path):

@@ -80,6 +80,9 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     return _without_mark(data)
 
 
+IS_NOT_UTF8 = "not UTF-8"  # how a problem of bytes is told
+
+
 def not_utf8(text: str) -> tuple[int, int] | None:
     """The first byte of `text` that is no UTF-8, and where it stands in bytes, from 1."""
     if text.isascii() or not (found := NOT_UTF8.search(text)):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from embedgrad.data.decoding import not_utf8
+from embedgrad.data.decoding import IS_NOT_UTF8, not_utf8
 from embedgrad.data.records import LIMITS, Collected, Limits, Records, Row
 from embedgrad.errors import RowProblem
 
@@ -148,7 +148,7 @@ def _fitted(cells: Sequence[str], header: Sequence[str]) -> list[str]:
 def _damage(cells: list[str]) -> str | None:
     row = "".join(cells)
     if bad := not_utf8(row):
-        return f"not UTF-8: byte 0x{bad[0]:02x}"
+        return f"{IS_NOT_UTF8}: byte 0x{bad[0]:02x}"
     return "holds a NUL byte" if "\0" in row else None
 
 

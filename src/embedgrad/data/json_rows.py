@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from embedgrad.data.decoding import not_utf8
+from embedgrad.data.decoding import IS_NOT_UTF8, not_utf8
 from embedgrad.data.records import LIMITS, Collected, Limits, Number, Records, Row
 from embedgrad.faces import setting
 
@@ -206,7 +206,7 @@ def _object(raw: str, column: int = 0) -> Row | _Wrong:
     if "\0" in raw:
         return _Wrong("holds a NUL byte")
     if bad := not_utf8(raw):
-        return _Wrong(f"not UTF-8: byte 0x{bad[0]:02x} at position {column + bad[1]}")
+        return _Wrong(f"{IS_NOT_UTF8}: byte 0x{bad[0]:02x} at position {column + bad[1]}")
     try:
         row = _JSON.decode(raw)
     except json.JSONDecodeError as error:

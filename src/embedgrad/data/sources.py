@@ -9,7 +9,7 @@ from pathlib import Path
 
 from embedgrad.arguments import checked, expected, path, text, texts
 from embedgrad.data.contradictions import contradiction_words
-from embedgrad.data.decoding import encoding_problem
+from embedgrad.data.decoding import IS_NOT_UTF8, encoding_problem
 from embedgrad.data.example import Example
 from embedgrad.data.fields import Fields, choose_fields
 from embedgrad.data.files import STDIN, name_of, read_file, read_lines
@@ -22,7 +22,6 @@ from embedgrad.events import Say
 from embedgrad.faces import setting
 
 _ADVICE = "Correct these lines or take them out: a file is used whole or not at all."
-_NOT_UTF8 = "not UTF-8"  # how such a problem begins
 _LABEL_ADVICE = "Correct these lines, take them out, or name other labels: a file is used whole or not at all."
 
 
@@ -180,8 +179,8 @@ def make_examples(
 def _advice(problems: Sequence[RowProblem], *, has_labels: bool = False) -> str:
     """What to do about them."""
     advice = _LABEL_ADVICE if has_labels else _ADVICE
-    if any(problem.problem.startswith(_NOT_UTF8) for problem in problems):
-        return f"If the file is in another encoding, name it: {setting('encoding', 'cp1252')}. Else: {advice}"
+    if any(f"{IS_NOT_UTF8}:" in problem.problem for problem in problems):
+        return f"{advice} If the file is in another encoding, name it: {setting('encoding', 'cp1252')}."
     return advice
 
 

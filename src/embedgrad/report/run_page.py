@@ -106,7 +106,7 @@ def _cost(record: RunRecord) -> dict[str, str]:
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(result.versions.items())),
     }
     if record.restarts is not None:
-        cost["restarts"] = restarts_words(record.restarts)
+        cost["restarts"] = restarts_words(record.restarts, result.steps)
     if seconds_per_step:
         mean = sum(seconds_per_step) / len(seconds_per_step)
         cost["time"] += f", {number(mean, digits=2)} s per step"

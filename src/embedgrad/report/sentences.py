@@ -75,15 +75,17 @@ def course_of(record: RunRecord) -> Course | None:
     return Course.of(record.validations, result.best_step, share, result.rows.validation)
 
 
-def restarts_words(found: RestartsRecord) -> str:
-    """Which of the runs that began went on, and how far apart they were on the validation rows."""
+def restarts_words(found: RestartsRecord, steps: int) -> str:
+    """Which of the runs that began went on to `steps`, if they were not there, and how far apart they were on the
+    validation rows."""
     runs = [run for run in found.runs if run.loss is not None]
     losses = [f"{loss:.3f}" for loss in sorted(run.loss or 0.0 for run in runs)]
     accuracies = [per_cent(at) for at in sorted(run.accuracy for run in runs if run.accuracy is not None)]
     apart = [f"loss {losses[0]} to {losses[-1]}", *([f"{accuracies[0]} to {accuracies[-1]}"] if accuracies else [])]
     return (
         f"of {len(found.runs)} runs, {' and '.join(apart)} on {found.validation_rows:,} validation rows after "
-        f"{counted(found.steps, 'step')}, that of seed {found.runs[found.chosen].seed} went on"
+        f"{counted(found.steps, 'step')}, that of seed {found.runs[found.chosen].seed} "
+        f"{'went on' if steps > found.steps else 'was kept'}"
     )
 
 
